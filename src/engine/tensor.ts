@@ -1,0 +1,125 @@
+/** Element types that Filigree handles; the names are those of the NumPy and safetensors world, the set is ONNX's. */
+export type DType =
+  | "float32"
+  | "float64"
+  | "int8"
+  | "int16"
+  | "int32"
+  | "int64"
+  | "uint8"
+  | "uint16"
+  | "uint32"
+  | "uint64"
+  | "bool";
+
+export type TypedArray =
+  | Float32Array
+  | Float64Array
+  | Int8Array
+  | Int16Array
+  | Int32Array
+  | BigInt64Array
+  | Uint8Array
+  | Uint16Array
+  | Uint32Array
+  | BigUint64Array;
+
+/** The typed array that holds a dtype; `bool` is one byte an element, 0 or 1. */
+export interface ArrayOf {
+  float32: Float32Array;
+  float64: Float64Array;
+  int8: Int8Array;
+  int16: Int16Array;
+  int32: Int32Array;
+  int64: BigInt64Array;
+  uint8: Uint8Array;
+  uint16: Uint16Array;
+  uint32: Uint32Array;
+  uint64: BigUint64Array;
+  bool: Uint8Array;
+}
+
+export type Shape = readonly number[];
+
+/** A dense array in row-major (C) order. */
+export interface Tensor<D extends DType = DType> {
+  readonly dtype: D;
+  readonly shape: Shape;
+  readonly data: ArrayOf[D];
+}
+
+const constructors = {
+  float32: Float32Array,
+  float64: Float64Array,
+  int8: Int8Array,
+  int16: Int16Array,
+  int32: Int32Array,
+  int64: BigInt64Array,
+  uint8: Uint8Array,
+  uint16: Uint16Array,
+  uint32: Uint32Array,
+  uint64: BigUint64Array,
+  bool: Uint8Array,
+} as const;
+
+export const DTYPES = Object.keys(constructors) as DType[];
+
+/** Number of elements of a shape: 1 for a scalar `[]`. */
+export function sizeOf(shape: Shape): number {
+  let size = 1;
+  for (const d of shape) size *= d;
+  return size;
+}
+
+export function bytesPerElement(dtype: DType): number {
+  return constructors[dtype].BYTES_PER_ELEMENT;
+}
+
+/** A zero-filled array of `length` elements. */
+export function allocate<D extends DType>(dtype: D, length: number): ArrayOf[D] {
+  return new constructors[dtype](length) as ArrayOf[D];
+}
+
+/** A view of `byteLength` bytes of `buffer` as elements of `dtype` (copied only where alignment demands it). */
+export function viewAs<D extends DType>(dtype: D, bytes: Uint8Array): ArrayOf[D] {
+  const size = bytesPerElement(dtype);
+  const aligned = bytes.byteOffset % size === 0 ? bytes : bytes.slice();
+  return new constructors[dtype](
+    aligned.buffer as ArrayBuffer,
+    aligned.byteOffset,
+    aligned.byteLength / size,
+  ) as ArrayOf[D];
+}
+
+/** Wraps `data` as a tensor; throws when the shape does not hold exactly `data.length` elements. */
+export function tensor<D extends DType>(
+  dtype: D,
+  shape: Shape,
+  data: ArrayOf[D] | readonly number[],
+): Tensor<D> {
+  if (sizeOf(shape) !== data.length)
+    throw new Error(
+      `a ${dtype} tensor of shape [${shape}] holds ${sizeOf(shape)} elements, got ${data.length}`,
+    );
+  return { dtype, shape, data: Array.isArray(data) ? fromNumbers(dtype, data) : (data as ArrayOf[D]) };
+}
+
+export function zeros<D extends DType = "float32">(shape: Shape, dtype: D = "float32" as D): Tensor<D> {
+  return { dtype, shape, data: allocate(dtype, sizeOf(shape)) };
+}
+
+/** A typed array of `dtype` from plain numbers (64-bit integers included). */
+export function fromNumbers<D extends DType>(dtype: D, values: ArrayLike<number>): ArrayOf[D] {
+  const out = allocate(dtype, values.length);
+  if (dtype === "int64" || dtype === "uint64")
+    for (let i = 0; i < values.length; i++) (out as BigInt64Array)[i] = BigInt(Math.trunc(values[i]));
+  else for (let i = 0; i < values.length; i++) (out as Float64Array)[i] = values[i];
+  return out;
+}
+
+/** The elements as plain numbers; 64-bit integers are exact up to 2^53. */
+export function toNumbers(t: Tensor): Float64Array {
+  const out = new Float64Array(t.data.length);
+  for (let i = 0; i < out.length; i++) out[i] = Number(t.data[i]);
+  return out;
+}

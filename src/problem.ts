@@ -1,0 +1,7 @@
+/**
+ * An error that is the user's to mend: bad input, a missing file, an impossible request. Its message is one line that
+ * says what is wrong, where, and what to do; commands print it without a stack trace.
+ */
+export class Problem extends Error {
+  override name = "Problem";
+}
