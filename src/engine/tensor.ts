@@ -108,11 +108,14 @@ export function zeros<D extends DType = "float32">(shape: Shape, dtype: D = "flo
   return { dtype, shape, data: allocate(dtype, sizeOf(shape)) };
 }
 
-/** A typed array of `dtype` from plain numbers (64-bit integers included). */
+const MAX_INT64 = 2n ** 63n - 1n;
+
+/** A typed array of `dtype` from plain numbers. 64-bit integers are clamped to their range, since ±2^63 spells "to the end". */
 export function fromNumbers<D extends DType>(dtype: D, values: ArrayLike<number>): ArrayOf[D] {
   const out = allocate(dtype, values.length);
   if (dtype === "int64" || dtype === "uint64")
-    for (let i = 0; i < values.length; i++) (out as BigInt64Array)[i] = BigInt(Math.trunc(values[i]));
+    for (let i = 0; i < values.length; i++)
+      (out as BigInt64Array)[i] = values[i] >= 2 ** 63 ? MAX_INT64 : BigInt(Math.trunc(values[i]));
   else for (let i = 0; i < values.length; i++) (out as Float64Array)[i] = values[i];
   return out;
 }

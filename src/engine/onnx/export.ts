@@ -1,0 +1,96 @@
+import type { Attribute, Graph } from "../graph.ts";
+import type { AttributeKind } from "../operators/operator.ts";
+import { findOperator } from "../operators/operator.ts";
+import type { Tensor } from "../tensor.ts";
+import type { AttributeProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from "./proto.ts";
+import { encodeModel } from "./proto.ts";
+
+/** The operator set every graph is written in, and the format version that goes with it. */
+export const OPSET = 17;
+const IR_VERSION = 8;
+
+export interface ExportOptions {
+  /** Declare the parameters as inputs that are fed, instead of storing them: for training sessions. */
+  parametersAsInputs?: boolean;
+  /** Entries of the model's metadata, e.g. how it was made. */
+  metadata?: Record<string, string>;
+}
+
+/** The graph as the bytes of an .onnx file. The batch axis of inputs and outputs is written as the symbol `batch`. */
+export function exportModel(
+  graph: Graph,
+  { parametersAsInputs = false, metadata = {} }: ExportOptions = {},
+): Uint8Array {
+  const domains = new Set(graph.nodes.map((n) => findOperator(n.op)!.domain));
+  domains.add("");
+  const parameterNames = [...graph.parameters.keys()];
+  const stored = [...(parametersAsInputs ? [] : graph.parameters), ...graph.constants];
+  const used = new Set(graph.nodes.flatMap((n) => n.inputs).concat(graph.outputs));
+  const model: ModelProto = {
+    irVersion: IR_VERSION,
+    opsets: [...domains].sort().map((domain) => ({ domain, version: domain === "" ? OPSET : 1 })),
+    producerName: "filigree",
+    producerVersion: "",
+    metadata,
+    functions: [],
+    graph: {
+      name: graph.name,
+      nodes: graph.nodes.map((node) => toNodeProto(node)),
+      initializers: stored
+        .filter(([name]) => used.has(name))
+        .map(([name, tensor]): TensorProto => ({ name, tensor })),
+      inputs: [...graph.inputs, ...(parametersAsInputs ? parameterNames : [])].map((name) =>
+        valueInfo(graph, name),
+      ),
+      outputs: graph.outputs.map((name) => valueInfo(graph, name)),
+      valueInfo: [],
+      sparseInitializers: 0,
+    },
+  };
+  return encodeModel(model);
+}
+
+function valueInfo(graph: Graph, name: string): ValueInfoProto {
+  const { dtype, shape } = graph.types.get(name)!;
+  return {
+    name,
+    type: {
+      kind: "tensor",
+      dtype,
+      shape: shape.map((d, i) => (i === 0 && graph.batched.has(name) ? "batch" : d)),
+    },
+  };
+}
+
+function toNodeProto({ name, op, inputs, outputs, attributes }: Graph["nodes"][number]): NodeProto {
+  const operator = findOperator(op)!;
+  return {
+    name,
+    opType: op,
+    domain: operator.domain,
+    inputs,
+    outputs,
+    attributes: Object.entries(attributes).map(([key, value]) => {
+      const kind = operator.attributes[key];
+      if (!kind) throw new Error(`operator ${op} has no attribute "${key}" (node "${name}")`);
+      return attributeProto(key, kind, value);
+    }),
+  };
+}
+
+function attributeProto(name: string, type: AttributeKind, value: Attribute): AttributeProto {
+  switch (type) {
+    case "int":
+    case "float":
+      return { name, type, value: value as number };
+    case "string":
+      return { name, type, value: value as string };
+    case "ints":
+    case "floats":
+      return { name, type, value: [...(value as readonly number[])] };
+    case "strings":
+      return { name, type, value: [...(value as readonly string[])] };
+    case "tensor":
+      return { name, type, value: { name: "", tensor: value as Tensor } };
+  }
+}

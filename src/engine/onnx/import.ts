@@ -1,0 +1,231 @@
+import { Problem } from "../../problem.ts";
+import type { Attributes, Graph, Value } from "../graph.ts";
+import { createGraph, input, valueNamed } from "../graph.ts";
+import type { Numeric } from "../operators/operator.ts";
+import { findOperator, operatorNames } from "../operators/operator.ts";
+import type { DType, Tensor } from "../tensor.ts";
+import { fromNumbers, sizeOf, tensor, toNumbers } from "../tensor.ts";
+import type { AttributeProto, DecodeOptions, GraphProto, NodeProto, ValueInfoProto } from "./proto.ts";
+import { decodeModel } from "./proto.ts";
+import { constantOf, FOREIGN_OPERATORS, importNode } from "./upgrade.ts";
+
+export interface ImportOptions extends DecodeOptions {
+  /** Length of axis 0 of every input (default 1), also where the file fixes it. */
+  batch?: number;
+  /** Lengths of other symbolic dimensions, by their name in the file. */
+  dimensions?: Readonly<Record<string, number>>;
+}
+
+/** Folded constants larger than this stay operators, so that a small file cannot grow without limit in memory. */
+const FOLD_LIMIT = 1 << 26;
+
+/** Inputs that hold trained weights, by operator: what becomes a parameter. Statistics and shapes stay constants. */
+const TRAINABLE: Record<string, readonly number[]> = {
+  Conv: [1, 2],
+  ConvTranspose: [1, 2],
+  Gemm: [0, 1, 2],
+  MatMul: [0, 1],
+  BatchNormalization: [1, 2],
+  LayerNormalization: [1, 2],
+  InstanceNormalization: [1, 2],
+  PRelu: [1],
+  Gather: [0],
+  Add: [0, 1],
+  Sub: [0, 1],
+  Mul: [0, 1],
+  Div: [0, 1],
+};
+
+/**
+ * Reads an .onnx file of any opset from 7 on as a graph of opset 17. Trained initialisers become parameters, shapes
+ * that are known are folded, dropout disappears.
+ *
+ * Throws a `Problem` that names the operator, the node and its position where something is unknown or does not fit.
+ */
+export function importModel(bytes: Uint8Array, options: ImportOptions = {}): Graph {
+  const model = decodeModel(bytes, options);
+  const opset = model.opsets.find((o) => o.domain === "" || o.domain === "ai.onnx")?.version ?? 0;
+  if (opset < 7)
+    throw new Problem(
+      `the model uses ONNX opset ${opset}; Filigree reads opset 7 and later: convert it with onnx.version_converter`,
+    );
+  if (model.graph.sparseInitializers > 0)
+    throw new Problem(
+      "the model stores sparse initialisers, which Filigree does not read; export it with dense weights",
+    );
+  refuseUnknown(model.graph);
+
+  const graph = createGraph(model.graph.name || "imported");
+  const values = new Map<string, Value>();
+  const stored = new Set(model.graph.initializers.map((t) => t.name));
+  for (const { name, tensor: t } of model.graph.initializers) values.set(name, addNamed(graph, name, t));
+  for (const info of model.graph.inputs)
+    if (!stored.has(info.name)) values.set(info.name, addInput(graph, info, options));
+
+  model.graph.nodes.forEach((node, position) => {
+    const where = `node ${position + 1} of ${model.graph.nodes.length} ("${node.name || node.outputs[0]}", ${node.opType})`;
+    const attributes = readAttributes(node, where);
+    try {
+      if (node.opType === "Constant") {
+        values.set(node.outputs[0], addNamed(graph, node.outputs[0], constantOf(attributes, node.name)));
+        return;
+      }
+      const inputs = node.inputs.map((name) => {
+        if (name === "") return undefined;
+        const value = values.get(name);
+        if (!value) throw new Error(`it reads "${name}", which no earlier node makes`);
+        return value;
+      });
+      const outputCount = node.outputs.reduce((a, o, i) => (o !== "" ? i + 1 : a), 1);
+      const before = graph.nodes.length;
+      const made = importNode({
+        graph,
+        op: node.opType,
+        opset,
+        name: node.outputs[0],
+        inputs,
+        attributes,
+        outputCount,
+      });
+      const results = foldNew(graph, before, made);
+      node.outputs.forEach((name, i) => {
+        if (name !== "") values.set(name, results[i]);
+      });
+    } catch (error) {
+      if (error instanceof Problem) throw error;
+      throw new Problem(`cannot import ${where}: ${(error as Error).message}`);
+    }
+  });
+
+  for (const info of model.graph.outputs) {
+    const value = values.get(info.name);
+    if (!value) throw new Problem(`the model's output "${info.name}" is made by no node`);
+    graph.outputs.push(value.name);
+    if (value.shape.length > 0) graph.batched.add(value.name);
+  }
+  promoteParameters(graph, stored);
+  dropUnused(graph);
+  return graph;
+}
+
+function refuseUnknown({ nodes }: GraphProto): void {
+  const unknown = nodes.flatMap((node, i) => {
+    const standard = node.domain === "" || node.domain === "ai.onnx";
+    const known = FOREIGN_OPERATORS.includes(node.opType) || findOperator(node.opType) !== undefined;
+    if (known && (standard || findOperator(node.opType)?.domain === node.domain)) return [];
+    return [
+      `${standard ? "" : `${node.domain}.`}${node.opType} (node ${i + 1}, "${node.name || node.outputs[0]}")`,
+    ];
+  });
+  if (unknown.length === 0) return;
+  const listed =
+    unknown.slice(0, 5).join(", ") + (unknown.length > 5 ? ` and ${unknown.length - 5} more` : "");
+  throw new Problem(
+    `the model uses operators that Filigree does not know: ${listed}. Known: ${operatorNames().join(", ")}`,
+  );
+}
+
+function addNamed(graph: Graph, name: string, t: Tensor): Value {
+  if (graph.types.has(name)) throw new Problem(`the name "${name}" stands for two values`);
+  graph.constants.set(name, t);
+  graph.types.set(name, { dtype: t.dtype, shape: t.shape });
+  return valueNamed(graph, name);
+}
+
+function addInput(
+  graph: Graph,
+  { name, type }: ValueInfoProto,
+  { batch = 1, dimensions = {} }: ImportOptions,
+): Value {
+  if (type.kind !== "tensor") throw new Problem(`input "${name}" is a ${type.what}, not a tensor`);
+  if (!type.shape) throw new Problem(`input "${name}" has no shape; export the model with one`);
+  const shape = type.shape.map((d, axis) => {
+    if (axis === 0) return batch;
+    if (typeof d === "number" && d > 0) return d;
+    const bound = typeof d === "string" ? dimensions[d] : undefined;
+    if (bound === undefined)
+      throw new Problem(
+        `axis ${axis} of input "${name}" is open (${d === undefined ? "unnamed" : `"${d}"`}); give its length, e.g. dimensions: { "${d ?? "name"}": 224 }`,
+      );
+    return bound;
+  });
+  const { dtype } = type;
+  // Half precision is widened on reading: weights and inputs alike become float32.
+  if (typeof dtype !== "string" && dtype.unsupported !== "FLOAT16" && dtype.unsupported !== "BFLOAT16")
+    throw new Problem(
+      `input "${name}" has element type ${dtype.unsupported}, which Filigree does not handle`,
+    );
+  return input(graph, name, shape, { dtype: typeof dtype === "string" ? dtype : "float32" });
+}
+
+function readAttributes(node: NodeProto, where: string): Record<string, Attributes[string]> {
+  const attributes: Record<string, Attributes[string]> = {};
+  for (const a of node.attributes) attributes[a.name] = attributeValue(a, where);
+  return attributes;
+}
+
+function attributeValue(a: AttributeProto, where: string): Attributes[string] {
+  if (a.type === "tensor") return a.value.tensor;
+  if (a.type === "graph" || a.type === "unsupported")
+    throw new Problem(
+      `${where}: attribute "${a.name}" holds a ${a.type === "graph" ? "subgraph" : "kind of value"} that Filigree does not read`,
+    );
+  return a.value;
+}
+
+/** Replaces the nodes added since `before` by constants where all they read is constant. */
+function foldNew(graph: Graph, before: number, results: Value[]): Value[] {
+  for (let at = before; at < graph.nodes.length; ) {
+    const node = graph.nodes[at];
+    const shapeOnly = node.op === "Shape" || node.op === "Size";
+    const foldable =
+      shapeOnly ||
+      (node.inputs.every((i) => i === "" || graph.constants.has(i)) &&
+        node.outputs.every((o) => sizeOf(graph.types.get(o)!.shape) <= FOLD_LIMIT));
+    if (!foldable) {
+      at++;
+      continue;
+    }
+    const outputTypes = node.outputs.map((o) => graph.types.get(o)!);
+    const inputs = node.inputs.map((i): Numeric => {
+      if (i === "") return undefined as unknown as Numeric;
+      const { shape } = graph.types.get(i)!;
+      return { shape, data: shapeOnly ? new Float64Array(0) : toNumbers(graph.constants.get(i)!) };
+    });
+    const folded = findOperator(node.op)!.evaluate({
+      inputs,
+      inputTypes: node.inputs.map((i) => graph.types.get(i)!),
+      outputTypes,
+      attributes: node.attributes,
+    });
+    node.outputs.forEach((o, i) => {
+      const { dtype, shape } = outputTypes[i];
+      graph.constants.set(o, tensor(dtype as DType, shape, fromNumbers(dtype, folded[i].data)));
+    });
+    graph.nodes.splice(at, 1);
+  }
+  return results;
+}
+
+/** Turns trained float weights into parameters. Elementwise operands count only where the file stored them as weights. */
+function promoteParameters(graph: Graph, stored: ReadonlySet<string>): void {
+  for (const node of graph.nodes)
+    for (const i of TRAINABLE[node.op] ?? []) {
+      const name = node.inputs[i];
+      const t = name && graph.constants.get(name);
+      if (!t || t.dtype !== "float32" || t.shape.length === 0 || t.data.length < 2) continue;
+      const elementwise = ["Add", "Sub", "Mul", "Div"].includes(node.op);
+      if (elementwise && !stored.has(name)) continue;
+      graph.constants.delete(name);
+      graph.parameters.set(name, t as Tensor<"float32">);
+    }
+}
+
+function dropUnused(graph: Graph): void {
+  const used = new Set([...graph.nodes.flatMap((n) => n.inputs), ...graph.outputs]);
+  for (const name of [...graph.constants.keys()])
+    if (!used.has(name)) {
+      graph.constants.delete(name);
+      graph.types.delete(name);
+    }
+}

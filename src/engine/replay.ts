@@ -1,0 +1,66 @@
+import type { Graph, Node, Value, ValueType } from "./graph.ts";
+import { createGraph, valueNamed } from "./graph.ts";
+import { apply } from "./operators/operator.ts";
+import type { Tensor } from "./tensor.ts";
+
+export interface ReplayOptions {
+  /** New length of axis 0 of every batched input. */
+  batch?: number;
+  /** Replaces a parameter or constant; by default it is shared with the original. */
+  tensor?: (name: string, tensor: Tensor) => Tensor;
+  /** Builds something else in place of a node; undefined keeps the node. `inputs` are values of the new graph. */
+  node?: (node: Node, inputs: readonly (Value | undefined)[], target: Graph) => Value[] | undefined;
+}
+
+/**
+ * Builds a graph again, node by node, with changes: another batch, other tensors, other nodes. Every shape is inferred
+ * afresh. Names are kept, so parameters of the two graphs correspond.
+ */
+export function replay(
+  graph: Graph,
+  { batch, tensor = (_, t) => t, node: replace }: ReplayOptions = {},
+): Graph {
+  const target = createGraph(graph.name);
+  target.batched = new Set(graph.batched);
+  const put = (name: string, type: ValueType) =>
+    target.types.set(name, { dtype: type.dtype, shape: type.shape });
+  for (const name of graph.inputs) {
+    const { dtype, shape } = graph.types.get(name)!;
+    target.inputs.push(name);
+    put(name, {
+      dtype,
+      shape: batch !== undefined && graph.batched.has(name) ? [batch, ...shape.slice(1)] : shape,
+    });
+  }
+  for (const kind of ["parameters", "constants"] as const)
+    for (const [name, original] of graph[kind]) {
+      const t = tensor(name, original) as Tensor<"float32">;
+      target[kind].set(name, t);
+      put(name, t);
+    }
+  // A replaced node's results may carry other names: follow them.
+  const values = new Map<string, Value>();
+  const valueOf = (name: string) =>
+    name === "" ? undefined : (values.get(name) ?? valueNamed(target, name));
+  for (const node of graph.nodes) {
+    const inputs = node.inputs.map(valueOf);
+    const results =
+      replace?.(node, inputs, target) ??
+      apply(target, node.op, inputs, node.attributes, {
+        name: node.outputs[0],
+        outputCount: node.outputs.length,
+      });
+    node.outputs.forEach((name, i) => {
+      if (results[i]) values.set(name, results[i]);
+    });
+  }
+  target.outputs = graph.outputs.map((name) => valueOf(name)!.name);
+  for (const [i, name] of graph.outputs.entries())
+    if (graph.batched.has(name)) target.batched.add(target.outputs[i]);
+  return target;
+}
+
+/** The same model for another batch size. */
+export function rebatch(graph: Graph, batch: number): Graph {
+  return replay(graph, { batch });
+}
