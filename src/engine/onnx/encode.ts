@@ -40,8 +40,8 @@ export function encodeModel(model: ModelProto): Uint8Array {
     pbf.writeMessage(
       14,
       ([key, value], p) => {
-        p.writeStringField(1, key);
-        p.writeStringField(2, value);
+        writeString(p, 1, key);
+        writeString(p, 2, value);
       },
       entry,
     );
@@ -67,17 +67,17 @@ function writeGraph(graph: GraphProto, pbf: PbfWriter) {
 }
 
 function writeNode(node: NodeProto, pbf: PbfWriter) {
-  for (const name of node.inputs) pbf.writeStringField(1, name);
-  for (const name of node.outputs) pbf.writeStringField(2, name);
+  for (const name of node.inputs) writeString(pbf, 1, name);
+  for (const name of node.outputs) writeString(pbf, 2, name);
   writeText(pbf, 3, node.name);
-  pbf.writeStringField(4, node.opType);
+  writeString(pbf, 4, node.opType);
   for (const attribute of node.attributes)
     pbf.writeMessage(5, (a, p) => writeAttribute(a, p, node), attribute);
   writeText(pbf, 7, node.domain);
 }
 
 function writeAttribute(attribute: AttributeProto, pbf: PbfWriter, node: NodeProto) {
-  pbf.writeStringField(1, attribute.name);
+  writeString(pbf, 1, attribute.name);
   switch (attribute.type) {
     case "float":
       pbf.writeFloatField(2, attribute.value);
@@ -86,7 +86,7 @@ function writeAttribute(attribute: AttributeProto, pbf: PbfWriter, node: NodePro
       writeInt(pbf, 3, attribute.value);
       return pbf.writeVarintField(20, 2);
     case "string":
-      pbf.writeStringField(4, attribute.value);
+      writeString(pbf, 4, attribute.value);
       return pbf.writeVarintField(20, 3);
     case "tensor":
       pbf.writeMessage(5, writeTensor, attribute.value);
@@ -102,7 +102,7 @@ function writeAttribute(attribute: AttributeProto, pbf: PbfWriter, node: NodePro
       for (const value of attribute.value) writeInt(pbf, 8, value);
       return pbf.writeVarintField(20, 7);
     case "strings":
-      for (const value of attribute.value) pbf.writeStringField(9, value);
+      for (const value of attribute.value) writeString(pbf, 9, value);
       return pbf.writeVarintField(20, 8);
     case "unsupported":
       throw new Problem(
@@ -121,7 +121,7 @@ function writeTensor({ name, tensor }: TensorProto, pbf: PbfWriter) {
 
 function writeValueInfo(value: ValueInfoProto, pbf: PbfWriter) {
   const { name, type } = value;
-  pbf.writeStringField(1, name);
+  writeString(pbf, 1, name);
   if (type.kind === "tensor") pbf.writeMessage(2, (t, p) => p.writeMessage(1, writeTensorType, t), type);
   else if (type.what !== "untyped")
     throw new Problem(`cannot write "${name}": it is of type ${type.what}, not a tensor`);
@@ -141,7 +141,7 @@ function writeTensorType({ dtype, shape }: TensorType, pbf: PbfWriter) {
 
 function writeDimension(dimension: number | string | undefined, pbf: PbfWriter) {
   if (typeof dimension === "number") writeInt(pbf, 1, dimension);
-  else if (dimension !== undefined) pbf.writeStringField(2, dimension);
+  else if (dimension !== undefined) writeString(pbf, 2, dimension);
 }
 
 function elementCode(type: ElementType): number {
@@ -151,9 +151,16 @@ function elementCode(type: ElementType): number {
   return code;
 }
 
+const utf8 = new TextEncoder();
+
+/** In place of pbf's own writer of strings, which garbles characters from U+20000 on (seen in 5.1.2). */
+function writeString(pbf: PbfWriter, field: number, text: string) {
+  pbf.writeBytesField(field, utf8.encode(text));
+}
+
 /** Singular text: an empty one is the default, which need not be there. */
 function writeText(pbf: PbfWriter, field: number, text: string) {
-  if (text) pbf.writeStringField(field, text);
+  if (text) writeString(pbf, field, text);
 }
 
 function writeInt(pbf: PbfWriter, field: number, value: number) {
