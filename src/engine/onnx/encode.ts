@@ -153,7 +153,7 @@ function elementCode(type: ElementType): number {
 
 const utf8 = new TextEncoder();
 
-/** In place of pbf's own writer of strings, which garbles characters from U+20000 on (seen in 5.1.2). */
+/** In place of pbf's own writer of strings, which garbles the characters of planes 2, 4, … (U+20000 on; 5.1.2). */
 function writeString(pbf: PbfWriter, field: number, text: string) {
   pbf.writeBytesField(field, utf8.encode(text));
 }
