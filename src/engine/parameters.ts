@@ -17,6 +17,8 @@ export interface FlatArrays {
   readonly values: Float32Array;
   readonly segments: readonly Segment[];
   readonly tensors: ReadonlyMap<string, Tensor<"float32">>;
+  /** The same views by name. */
+  readonly arrays: Readonly<Record<string, Float32Array>>;
 }
 
 /** Zero-filled arrays with the layout of `shapes`. */
@@ -35,7 +37,8 @@ export function flatArrays(shapes: Iterable<readonly [string, Shape]>): FlatArra
       { dtype: "float32" as const, shape: s.shape, data: values.subarray(s.offset, s.offset + s.length) },
     ]),
   );
-  return { values, segments, tensors };
+  const arrays = Object.fromEntries([...tensors].map(([name, t]) => [name, t.data]));
+  return { values, segments, tensors, arrays };
 }
 
 /** Moves the parameters of a graph into flat arrays; the graph then refers to the views, so both see every update. */

@@ -8,6 +8,8 @@ export interface ReplayOptions {
   batch?: number;
   /** Replaces a parameter or constant; by default it is shared with the original. */
   tensor?: (name: string, tensor: Tensor) => Tensor;
+  /** What nodes read in place of a parameter, e.g. the parameter times a mask; undefined leaves it. */
+  parameter?: (parameter: Value) => Value | undefined;
   /** Builds something else in place of a node; undefined keeps the node. `inputs` are values of the new graph. */
   node?: (node: Node, inputs: readonly (Value | undefined)[], target: Graph) => Value[] | undefined;
 }
@@ -18,7 +20,7 @@ export interface ReplayOptions {
  */
 export function replay(
   graph: Graph,
-  { batch, tensor = (_, t) => t, node: replace }: ReplayOptions = {},
+  { batch, tensor = (_, t) => t, parameter, node: replace }: ReplayOptions = {},
 ): Graph {
   const target = createGraph(graph.name);
   target.batched = new Set(graph.batched);
@@ -42,6 +44,11 @@ export function replay(
   const values = new Map<string, Value>();
   const valueOf = (name: string) =>
     name === "" ? undefined : (values.get(name) ?? valueNamed(target, name));
+  if (parameter)
+    for (const name of graph.parameters.keys()) {
+      const effective = parameter(valueNamed(target, name));
+      if (effective) values.set(name, effective);
+    }
   for (const node of graph.nodes) {
     const inputs = node.inputs.map(valueOf);
     const results =

@@ -62,6 +62,7 @@ export function importModel(bytes: Uint8Array, options: ImportOptions = {}): Gra
   for (const info of model.graph.inputs)
     if (!stored.has(info.name)) values.set(info.name, addInput(graph, info, options));
 
+  const read = new Set([...model.graph.nodes.flatMap((n) => n.inputs), ...model.graph.outputs.map((o) => o.name)]);
   model.graph.nodes.forEach((node, position) => {
     const where = `node ${position + 1} of ${model.graph.nodes.length} ("${node.name || node.outputs[0]}", ${node.opType})`;
     const attributes = readAttributes(node, where);
@@ -76,7 +77,7 @@ export function importModel(bytes: Uint8Array, options: ImportOptions = {}): Gra
         if (!value) throw new Error(`it reads "${name}", which no earlier node makes`);
         return value;
       });
-      const outputCount = node.outputs.reduce((a, o, i) => (o !== "" ? i + 1 : a), 1);
+      const outputCount = node.outputs.reduce((a, o, i) => (read.has(o) ? i + 1 : a), 1);
       const before = graph.nodes.length;
       const made = importNode({
         graph,
@@ -89,7 +90,7 @@ export function importModel(bytes: Uint8Array, options: ImportOptions = {}): Gra
       });
       const results = foldNew(graph, before, made);
       node.outputs.forEach((name, i) => {
-        if (name !== "") values.set(name, results[i]);
+        if (results[i]) values.set(name, results[i]);
       });
     } catch (error) {
       if (error instanceof Problem) throw error;

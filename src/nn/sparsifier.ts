@@ -1,0 +1,42 @@
+import type { Graph, Value } from "../engine/graph.ts";
+import type { FlatArrays } from "../engine/parameters.ts";
+import type { Optimizer } from "./optimizers.ts";
+
+/** Where training stands when a sparsifier is called. */
+export interface TrainingMoment {
+  readonly parameters: FlatArrays;
+  readonly gradients: FlatArrays;
+  readonly optimizer: Optimizer;
+  /** The learning rate of the step just taken. */
+  readonly learningRate: number;
+  /** Epoch, from 0. */
+  readonly epoch: number;
+  readonly epochs: number;
+  /** Steps taken since the start of training. */
+  readonly step: number;
+}
+
+/**
+ * The joint through which every sparse method takes part in training, and the only one. All members but `name` are
+ * optional: a method implements the points at which it acts.
+ */
+export interface Sparsifier {
+  readonly name: string;
+  /** Parameters whose weight decay the method applies itself; the optimiser leaves theirs out. */
+  readonly ownsWeightDecay?: ReadonlySet<string>;
+  /** What the graph reads in place of a stored parameter: a masked, factored or sampled weight. */
+  reparameterize?(parameter: Value): Value | undefined;
+  /** A term to add to the loss. */
+  penalty?(graph: Graph): Value | undefined;
+  /** Takes the place of the trainer's own optimiser. */
+  createOptimizer?(parameters: FlatArrays, gradients: FlatArrays): Optimizer;
+  /** Called after each step of the optimiser: a proximal step, a re-masking. */
+  afterStep?(moment: TrainingMoment): void;
+  /** Called after each epoch. May evaluate the network as it stands. */
+  atBoundary?(moment: TrainingMoment, evaluate: () => Promise<Record<string, number>>): Promise<void> | void;
+  /** Numbers for the metrics of the epoch. */
+  metrics?(): Record<string, number>;
+  /** All that the method remembers, as JSON: saved in checkpoints. */
+  state?(): unknown;
+  restore?(state: unknown): void;
+}

@@ -1,0 +1,227 @@
+import type { Graph } from "../engine/graph.ts";
+import type { FlatArrays } from "../engine/parameters.ts";
+import type { SessionOptions } from "../engine/session.ts";
+import type { Tensor } from "../engine/tensor.ts";
+import { Problem } from "../problem.ts";
+import { firstNonFinite } from "./diagnosis.ts";
+import type { Optimizer, OptimizerSpec } from "./optimizers.ts";
+import { clipNorm, createOptimizer } from "./optimizers.ts";
+import type { ScheduleSpec } from "./schedules.ts";
+import { createSchedule } from "./schedules.ts";
+import type { Sparsifier, TrainingMoment } from "./sparsifier.ts";
+import type { Objective } from "./training-step.ts";
+import { createTrainingStep } from "./training-step.ts";
+
+/** Where batches come from. What an epoch holds must depend on its number alone, so that training can resume exactly. */
+export interface TrainingSource {
+  readonly stepsPerEpoch: number;
+  /** The feeds of the steps from `from` on; arrays may be reused between steps. */
+  feeds(epoch: number, from: number): Iterable<Readonly<Record<string, Tensor>>>;
+}
+
+export interface TrainOptions extends SessionOptions {
+  epochs: number;
+  optimizer: OptimizerSpec;
+  learningRate: number;
+  schedule?: ScheduleSpec;
+  /** Steps of linear warm-up of the learning rate. */
+  warmup?: number;
+  /** Weight decay of all parameters, or by name. Default 0. */
+  weightDecay?: number | ((parameter: string) => number);
+  /** Largest Euclidean norm of the gradient. */
+  clipNorm?: number;
+  sparsifier?: Sparsifier;
+  /** Figures of the model as it stands, e.g. test accuracy; called after each epoch. */
+  evaluate?: () => Promise<Record<string, number>>;
+  onStep?: (progress: StepProgress) => void;
+  onEpoch?: (record: EpochRecord) => void | Promise<void>;
+  /** Ends training after an epoch when it returns true. */
+  stopWhen?: (history: readonly EpochRecord[]) => boolean;
+  /** Saves where training stands: called after every epoch and every `saveEvery` steps. */
+  save?: (snapshot: () => TrainingSnapshot) => Promise<void>;
+  saveEvery?: number;
+  resume?: TrainingSnapshot;
+  /** Training stops before the next step once this is aborted, after a last `save`. */
+  signal?: AbortSignal;
+}
+
+export interface StepProgress {
+  step: number;
+  steps: number;
+  epoch: number;
+  loss: number;
+  learningRate: number;
+}
+
+export interface EpochRecord {
+  epoch: number;
+  step: number;
+  /** Mean over the epoch's steps, this run's part of it. */
+  loss: number;
+  learningRate: number;
+  /** Training metrics are means over the epoch; those of `evaluate` and of the sparsifier are as they are. */
+  metrics: Record<string, number>;
+}
+
+/** Everything that the rest of a run depends on. */
+export interface TrainingSnapshot {
+  /** Parameters, optimiser state and running statistics, by name. */
+  tensors: Record<string, Tensor>;
+  progress: {
+    epoch: number;
+    stepInEpoch: number;
+    step: number;
+    optimizerSteps: number;
+    sums: Record<string, number>;
+  };
+  history: EpochRecord[];
+  sparsifier: unknown;
+}
+
+export interface TrainingResult {
+  history: EpochRecord[];
+  /** False where the signal stopped training early. */
+  finished: boolean;
+}
+
+/**
+ * Trains a model in place. One step is one run of the compiled graph, then one pass of the optimiser over flat arrays,
+ * then the sparsifier. Throws a `Problem` naming step and layer when the loss stops being finite.
+ */
+export async function train(
+  model: Graph,
+  objective: Objective,
+  source: TrainingSource,
+  options: TrainOptions,
+): Promise<TrainingResult> {
+  const { epochs, sparsifier, resume, saveEvery = Number.POSITIVE_INFINITY } = options;
+  const step = await createTrainingStep(model, objective, options);
+  const { parameters, gradients } = step;
+  const optimizer =
+    sparsifier?.createOptimizer?.(parameters, gradients) ??
+    createOptimizer(options.optimizer, { parameters, gradients, weightDecay: decayRule(options) });
+  const schedule = createSchedule(options.schedule ?? { kind: "constant" }, options.warmup);
+  const totalSteps = epochs * source.stepsPerEpoch;
+  const progress = {
+    epoch: 0,
+    stepInEpoch: 0,
+    step: 0,
+    optimizerSteps: 0,
+    sums: {} as Record<string, number>,
+  };
+  const history: EpochRecord[] = [];
+  if (resume) {
+    restoreTensors(resume.tensors, stateTensors(model, parameters, optimizer));
+    Object.assign(progress, structuredClone(resume.progress));
+    optimizer.steps = progress.optimizerSteps;
+    history.push(...structuredClone(resume.history));
+    sparsifier?.restore?.(resume.sparsifier);
+  }
+  const snapshot = (): TrainingSnapshot => ({
+    tensors: stateTensors(model, parameters, optimizer),
+    progress: structuredClone({ ...progress, optimizerSteps: optimizer.steps }),
+    history: structuredClone(history),
+    sparsifier: sparsifier?.state?.(),
+  });
+  const momentAt = (learningRate: number): TrainingMoment => ({
+    parameters,
+    gradients,
+    optimizer,
+    learningRate,
+    epoch: progress.epoch,
+    epochs,
+    step: progress.step,
+  });
+  const evaluate = options.evaluate ?? (async () => ({}));
+
+  let finished = true;
+  try {
+    while (progress.epoch < epochs) {
+      let learningRate = options.learningRate * schedule(progress.step, totalSteps);
+      for (const feeds of source.feeds(progress.epoch, progress.stepInEpoch)) {
+        if (options.signal?.aborted) {
+          finished = false;
+          break;
+        }
+        learningRate = options.learningRate * schedule(progress.step, totalSteps);
+        const figures = await step.run(feeds);
+        if (!Number.isFinite(figures.loss))
+          throw await divergence(model, objective, feeds, figures.loss, progress);
+        if (options.clipNorm !== undefined) clipNorm(gradients, options.clipNorm);
+        optimizer.step(learningRate);
+        sparsifier?.afterStep?.(momentAt(learningRate));
+        for (const name in figures) progress.sums[name] = (progress.sums[name] ?? 0) + figures[name];
+        progress.step++;
+        progress.stepInEpoch++;
+        options.onStep?.({
+          step: progress.step,
+          steps: totalSteps,
+          epoch: progress.epoch,
+          loss: figures.loss,
+          learningRate,
+        });
+        if (progress.step % saveEvery === 0) await options.save?.(snapshot);
+      }
+      if (!finished) break;
+      await sparsifier?.atBoundary?.(momentAt(learningRate), evaluate);
+      const { loss, ...means } = Object.fromEntries(
+        Object.entries(progress.sums).map(([name, sum]) => [name, sum / source.stepsPerEpoch]),
+      );
+      const metrics = { ...means, ...(await evaluate()), ...sparsifier?.metrics?.() };
+      const record = { epoch: progress.epoch, step: progress.step, loss, learningRate, metrics };
+      history.push(record);
+      progress.epoch++;
+      progress.stepInEpoch = 0;
+      progress.sums = {};
+      await options.onEpoch?.(record);
+      await options.save?.(snapshot);
+      if (options.stopWhen?.(history)) break;
+    }
+    if (!finished) await options.save?.(snapshot);
+  } finally {
+    await step.release();
+  }
+  return { history, finished };
+}
+
+function decayRule({ weightDecay = 0, sparsifier }: TrainOptions): (parameter: string) => number {
+  const rule = typeof weightDecay === "number" ? () => weightDecay : weightDecay;
+  return (name) => (sparsifier?.ownsWeightDecay?.has(name) ? 0 : rule(name));
+}
+
+/** All arrays that training changes, under the names a checkpoint uses: the live arrays, not copies. */
+function stateTensors(model: Graph, parameters: FlatArrays, optimizer: Optimizer): Record<string, Tensor> {
+  const tensors: Record<string, Tensor> = {};
+  for (const [name, t] of parameters.tensors) tensors[`parameter/${name}`] = t;
+  for (const [kind, arrays] of Object.entries(optimizer.state))
+    for (const [name, t] of arrays.tensors) tensors[`${kind}/${name}`] = t;
+  for (const node of model.nodes)
+    if (node.op === "BatchNormalization")
+      for (const i of [3, 4]) tensors[`statistic/${node.inputs[i]}`] = model.constants.get(node.inputs[i])!;
+  return tensors;
+}
+
+function restoreTensors(from: Readonly<Record<string, Tensor>>, to: Readonly<Record<string, Tensor>>): void {
+  for (const [name, target] of Object.entries(to)) {
+    const source = from[name];
+    if (!source) throw new Problem(`the checkpoint has no "${name}"; it belongs to another model or method`);
+    if (source.data.length !== target.data.length)
+      throw new Problem(
+        `the checkpoint's "${name}" has shape [${source.shape}], the model's [${target.shape}]; it belongs to another model`,
+      );
+    (target.data as Float32Array).set(source.data as Float32Array);
+  }
+}
+
+async function divergence(
+  model: Graph,
+  objective: Objective,
+  feeds: Readonly<Record<string, Tensor>>,
+  loss: number,
+  at: { step: number; epoch: number },
+): Promise<Problem> {
+  const place = await firstNonFinite(model, objective, feeds);
+  return new Problem(
+    `the loss became ${loss} at step ${at.step} (epoch ${at.epoch + 1}); the first value that is not finite is in ${place}; lower the learning rate or clip the gradient`,
+  );
+}

@@ -1,0 +1,137 @@
+import { expect, test } from "vitest";
+import type { Split } from "../../src/data/dataset.ts";
+import { classification, classificationSource, evaluateClassifier } from "../../src/nn/classification.ts";
+import { mlp } from "../../src/nn/models/mlp.ts";
+import { vgg } from "../../src/nn/models/vgg.ts";
+import type { TrainingSnapshot, TrainOptions } from "../../src/nn/trainer.ts";
+import { train } from "../../src/nn/trainer.ts";
+import { Problem } from "../../src/problem.ts";
+import { random } from "../../src/random.ts";
+
+const scale = { mean: [0], std: [1] };
+
+/** Three Gaussian clouds in the plane, told apart by their centres. */
+function clouds(samples: number, seed: number): Split {
+  const rng = random(seed);
+  const labels = Int32Array.from({ length: samples }, () => rng.integer(3));
+  const data = new Float32Array(samples * 2);
+  labels.forEach((c, i) => {
+    data[2 * i] = 2 * Math.cos((2 * Math.PI * c) / 3) + 0.4 * rng.normal();
+    data[2 * i + 1] = 2 * Math.sin((2 * Math.PI * c) / 3) + 0.4 * rng.normal();
+  });
+  return { inputs: { dtype: "float32", shape: [samples, 2], data }, labels };
+}
+
+/** Bright left half against bright right half, in noise. */
+function halves(samples: number, seed: number): Split {
+  const rng = random(seed);
+  const labels = Int32Array.from({ length: samples }, () => rng.integer(2));
+  const data = new Float32Array(samples * 64);
+  labels.forEach((c, i) => {
+    for (let p = 0; p < 64; p++) data[i * 64 + p] = rng.normal() * 0.5 + (p % 8 < 4 === (c === 0) ? 1 : 0);
+  });
+  return { inputs: { dtype: "float32", shape: [samples, 1, 8, 8], data }, labels };
+}
+
+const base: TrainOptions = {
+  epochs: 4,
+  optimizer: { kind: "sgd", momentum: 0.9 },
+  learningRate: 0.05,
+  weightDecay: 1e-4,
+  threads: 1,
+};
+
+test.each([
+  { kind: "sgd", momentum: 0.9 },
+  { kind: "sgd", momentum: 0.9, nesterov: true },
+  { kind: "adam" },
+  { kind: "adamw" },
+  { kind: "rmsprop" },
+] as const)("$kind learns three clouds to 98 %", async (optimizer) => {
+  const [training, testing] = [clouds(600, 1), clouds(300, 2)];
+  const model = mlp({ inputShape: [2], classes: 3, hidden: [16], batch: 20, seed: 1 });
+  const untrained = await evaluateClassifier(model, testing, scale, { threads: 1 });
+  const { history } = await train(
+    model,
+    classification(),
+    classificationSource(model, training, scale, { seed: 1 }),
+    { ...base, optimizer, learningRate: optimizer.kind === "sgd" ? 0.05 : 0.01 },
+  );
+  const trained = await evaluateClassifier(model, testing, scale, { threads: 1 });
+  expect(history).toHaveLength(4);
+  expect(trained.accuracy).toBeGreaterThan(0.98);
+  expect(untrained.accuracy).toBeLessThan(0.9);
+});
+
+const network = () =>
+  vgg({ inputShape: [1, 8, 8], classes: 2, batch: 16, seed: 3, layout: [4, "pool", 6], batchNorm: true });
+
+test("batch norm trains by batch statistics and evaluates by running ones", async () => {
+  const model = network();
+  await train(
+    model,
+    classification({ labelSmoothing: 0.1 }),
+    classificationSource(model, halves(320, 1), scale, { seed: 1 }),
+    base,
+  );
+  const { accuracy } = await evaluateClassifier(model, halves(200, 2), scale, { threads: 1 });
+  expect(accuracy).toBeGreaterThan(0.98);
+  expect(model.constants.get("bn1.running_var")!.data[0]).not.toBe(1);
+});
+
+test("resuming from a snapshot in the middle of an epoch gives the same bits", async () => {
+  const run = async (options: Partial<TrainOptions>) => {
+    const model = network();
+    const source = classificationSource(model, halves(320, 1), scale, { seed: 1 });
+    await train(model, classification(), source, {
+      ...base,
+      schedule: { kind: "cosine" },
+      clipNorm: 1,
+      ...options,
+    });
+    return [...model.parameters, ...model.constants].map(([name, t]) => [
+      name,
+      Array.from(t.data as Float32Array),
+    ]);
+  };
+  let middle: TrainingSnapshot | undefined;
+  const whole = await run({
+    saveEvery: 7,
+    save: async (snapshot) => {
+      const now = snapshot();
+      if (now.progress.step === 49) middle = structuredClone(now);
+    },
+  });
+  expect(middle!.progress.stepInEpoch).toBeGreaterThan(0);
+  expect(await run({ resume: middle })).toEqual(whole);
+  const disturbed = structuredClone(middle!);
+  (disturbed.tensors["momentum/conv1.weight"].data as Float32Array)[0] += 1e-3;
+  expect(await run({ resume: disturbed })).not.toEqual(whole);
+});
+
+test("a diverging run stops and names step and layer", async () => {
+  const model = network();
+  const source = classificationSource(model, halves(320, 1), scale, { seed: 1 });
+  const broken = train(model, classification(), source, { ...base, learningRate: 1e30 });
+  await expect(broken).rejects.toThrow(Problem);
+  await expect(train(network(), classification(), source, { ...base, learningRate: 1e30 })).rejects.toThrow(
+    /loss became NaN|loss became Infinity/,
+  );
+});
+
+test("an abort stops before the next step and says so", async () => {
+  const model = network();
+  const controller = new AbortController();
+  const { finished, history } = await train(
+    model,
+    classification(),
+    classificationSource(model, halves(320, 1), scale, { seed: 1 }),
+    {
+      ...base,
+      signal: controller.signal,
+      onStep: ({ step }) => step === 25 && controller.abort(),
+    },
+  );
+  expect(finished).toBe(false);
+  expect(history).toHaveLength(1);
+});
