@@ -18,6 +18,9 @@ export interface SessionOptions {
   feedParameters?: boolean;
 }
 
+/** onnxruntime-node fills the arrays of given outputs itself; onnxruntime-web ignores them and hands them back unwritten. */
+const WRITES_IN_PLACE = ort.env.versions.node !== undefined;
+
 /** A compiled graph. `run` gives the outputs by name; with `fetches` it writes them into those tensors' own arrays. */
 export interface Session {
   run(
@@ -39,9 +42,14 @@ export async function createSession(graph: Graph, options: SessionOptions = {}):
       const inputs = { ...parameters };
       for (const name in feeds) inputs[name] = toRuntime(feeds[name]);
       if (!fetches) return fromResults(await session.run(inputs));
-      const targets: Record<string, ort.Tensor> = {};
-      for (const name in fetches) targets[name] = toRuntime(fetches[name]);
-      await session.run(inputs, targets);
+      if (WRITES_IN_PLACE) {
+        const targets: Record<string, ort.Tensor> = {};
+        for (const name in fetches) targets[name] = toRuntime(fetches[name]);
+        await session.run(inputs, targets);
+      } else {
+        const results = await session.run(inputs, Object.keys(fetches));
+        for (const name in fetches) fetches[name].data.set(results[name].data as never);
+      }
       return { ...fetches };
     },
     release: () => session.release(),
