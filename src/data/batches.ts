@@ -1,0 +1,135 @@
+import { type Shape, sizeOf, type Tensor, zeros } from "../engine/tensor.ts";
+import { Problem } from "../problem.ts";
+import { deriveSeed, random } from "../random.ts";
+import { channelsOf, type Scale, type Split, unitOf } from "./dataset.ts";
+
+/** Arrays for one batch. They are allocated once and overwritten by every step. */
+export interface Batch<L extends "int32" | "int64" = "int32" | "int64"> {
+  /** Normalised inputs [batch, ...inputShape]. */
+  readonly inputs: Tensor<"float32">;
+  /** Class numbers [batch]. */
+  readonly labels: Tensor<L>;
+  /** Rows that hold samples; the rest, in the last batch of an evaluation, is zeros. */
+  count: number;
+  /** Number of this batch within its epoch, from 0. */
+  step: number;
+}
+
+export interface Augment {
+  /** Pixels of zero padding on each side, from which a window of the original size is cut at random. */
+  crop?: number;
+  /** Mirrors every other image, left to right, at random. */
+  flip?: boolean;
+}
+
+export interface Epoch {
+  /** Filled anew for every step; its first dimension is the batch size. */
+  batch: Batch;
+  scale: Scale;
+  seed: number;
+  epoch: number;
+  augment?: Augment;
+  /** First step to yield, to resume within an epoch. Default 0. */
+  from?: number;
+}
+
+export function allocateBatch<L extends "int32" | "int64">(
+  size: number,
+  inputShape: Shape,
+  labelType: L,
+): Batch<L> {
+  return { inputs: zeros([size, ...inputShape]), labels: zeros([size], labelType), count: 0, step: 0 };
+}
+
+/** Training steps in an epoch: samples that do not fill a batch are left out (others are, next epoch). */
+export function stepsPerEpoch(split: Split, batchSize: number): number {
+  return Math.floor(split.labels.length / batchSize);
+}
+
+/**
+ * The shuffled training batches of one epoch. What step s of epoch e holds depends on (seed, e, s) alone, so training
+ * resumes exactly from these two numbers.
+ *
+ * Augmentation acts on stored pixels before they are normalised: padding is a stored zero.
+ */
+export function* batchesOfEpoch(split: Split, options: Epoch): Generator<Batch> {
+  const { batch, scale, seed, epoch, augment = {}, from = 0 } = options;
+  const size = batch.labels.shape[0];
+  const steps = stepsPerEpoch(split, size);
+  if (steps === 0)
+    throw new Problem(`a batch of ${size} is larger than the training set of ${split.labels.length} samples`);
+  const fill = rowFiller(split, batch, scale);
+  const order = random(deriveSeed(seed, "order", epoch)).permutation(split.labels.length);
+  const { crop = 0, flip = false } = augment;
+  if ((crop || flip) && split.inputs.shape.length !== 4)
+    throw new Problem(
+      `crop and flip need images [channels, height, width], not [${split.inputs.shape.slice(1)}]`,
+    );
+  batch.count = size;
+  for (let step = from; step < steps; step++) {
+    const draw = random(deriveSeed(seed, "augment", epoch, step));
+    batch.step = step;
+    for (let row = 0; row < size; row++) {
+      const down = crop ? draw.integer(2 * crop + 1) - crop : 0;
+      const right = crop ? draw.integer(2 * crop + 1) - crop : 0;
+      fill(row, order[step * size + row], down, right, flip && draw.uniform() < 0.5);
+    }
+    yield batch;
+  }
+}
+
+/** All samples in their order, for evaluation; the last batch is padded with zero rows, see {@link Batch.count}. */
+export function* batchesInOrder(split: Split, batch: Batch, scale: Scale): Generator<Batch> {
+  const size = batch.labels.shape[0];
+  const samples = split.labels.length;
+  const fill = rowFiller(split, batch, scale);
+  for (let step = 0; step * size < samples; step++) {
+    batch.step = step;
+    batch.count = Math.min(size, samples - step * size);
+    for (let row = 0; row < batch.count; row++) fill(row, step * size + row, 0, 0, false);
+    if (batch.count < size) {
+      batch.inputs.data.fill(0, batch.count * sizeOf(batch.inputs.shape.slice(1)));
+      for (let row = batch.count; row < size; row++) setLabel(batch, row, 0);
+    }
+    yield batch;
+  }
+}
+
+type FillRow = (row: number, sample: number, down: number, right: number, mirror: boolean) => void;
+
+/** Copies one sample into a row: window moved by (down, right), mirrored, normalised, in one pass. */
+function rowFiller(split: Split, batch: Batch, scale: Scale): FillRow {
+  const shape = split.inputs.shape.slice(1);
+  if (`${batch.inputs.shape.slice(1)}` !== `${shape}`)
+    throw new Problem(
+      `the batch holds samples of shape [${batch.inputs.shape.slice(1)}], the data [${shape}]`,
+    );
+  const channels = channelsOf(shape);
+  const size = sizeOf(shape);
+  const width = shape.at(-1) ?? 1;
+  const height = size / channels / width;
+  const from = split.inputs.data;
+  const to = batch.inputs.data;
+  const unit = unitOf(split.inputs);
+  return (row, sample, down, right, mirror) => {
+    for (let c = 0; c < channels; c++) {
+      const gain = unit / scale.std[c];
+      const bias = -scale.mean[c] / scale.std[c];
+      for (let y = 0; y < height; y++) {
+        const source = sample * size + (c * height + y + down) * width;
+        const target = row * size + (c * height + y) * width;
+        const inside = y + down >= 0 && y + down < height;
+        for (let x = 0; x < width; x++) {
+          const sx = (mirror ? width - 1 - x : x) + right;
+          to[target + x] = (inside && sx >= 0 && sx < width ? from[source + sx] : 0) * gain + bias;
+        }
+      }
+    }
+    setLabel(batch, row, split.labels[sample]);
+  };
+}
+
+function setLabel({ labels }: Batch, row: number, label: number): void {
+  if (labels.dtype === "int64") (labels.data as BigInt64Array)[row] = BigInt(label);
+  else (labels.data as Int32Array)[row] = label;
+}

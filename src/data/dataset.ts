@@ -1,0 +1,79 @@
+import { type Shape, sizeOf, type Tensor } from "../engine/tensor.ts";
+import { Problem } from "../problem.ts";
+
+/** Labelled samples: inputs [samples, ...inputShape], pixels 0..255 as uint8 or anything as float32. */
+export interface Split {
+  inputs: Tensor<"float32" | "uint8">;
+  labels: Int32Array;
+}
+
+/**
+ * How stored inputs become what a network sees: (x − mean) / std per channel, where uint8 inputs are first divided by
+ * 255. One entry a channel; inputs that are not [channels, height, width] count as one channel.
+ */
+export interface Scale {
+  mean: number[];
+  std: number[];
+}
+
+/** A classification data set with labels 0 .. classes.length − 1. */
+export interface Dataset {
+  name: string;
+  train: Split;
+  test: Split;
+  classes: string[];
+  /** Shape of one sample, channels first. */
+  inputShape: Shape;
+  scale: Scale;
+}
+
+/** Channels of a sample of this shape, see {@link Scale}. */
+export function channelsOf(inputShape: Shape): number {
+  return inputShape.length === 3 ? inputShape[0] : 1;
+}
+
+/** Factor that brings stored values to the units of {@link Scale}: 1/255 for pixels. */
+export function unitOf(inputs: Split["inputs"]): number {
+  return inputs.dtype === "uint8" ? 1 / 255 : 1;
+}
+
+/** Mean and standard deviation (over all pixels and samples) of each channel, in the units of {@link Scale}. */
+export function measureScale(inputs: Split["inputs"]): Scale {
+  const [samples, ...inputShape] = inputs.shape;
+  const channels = channelsOf(inputShape);
+  const plane = sizeOf(inputShape) / channels;
+  const unit = unitOf(inputs);
+  const count = samples * plane;
+  const mean = new Array<number>(channels).fill(0);
+  const std = new Array<number>(channels).fill(0);
+  const { data } = inputs;
+  for (let start = 0, c = 0; start < data.length; start += plane, c = (c + 1) % channels)
+    for (let i = start; i < start + plane; i++) mean[c] += (data[i] * unit) / count;
+  for (let start = 0, c = 0; start < data.length; start += plane, c = (c + 1) % channels)
+    for (let i = start; i < start + plane; i++) std[c] += (data[i] * unit - mean[c]) ** 2 / count;
+  // A constant channel carries nothing: dividing by 1 leaves it at zero.
+  for (let c = 0; c < channels; c++) std[c] = Math.sqrt(std[c]) || 1;
+  return { mean, std };
+}
+
+/** Throws a Problem unless inputs, labels, classes and shapes of the data set fit together. */
+export function checkDataset(data: Dataset): Dataset {
+  const { name, classes, inputShape, scale } = data;
+  const channels = channelsOf(inputShape);
+  if (scale.mean.length !== channels || scale.std.length !== channels)
+    throw new Problem(`${name}: the scale must have one mean and std for each of the ${channels} channels`);
+  for (const part of ["train", "test"] as const) {
+    const { inputs, labels } = data[part];
+    if (labels.length === 0) throw new Problem(`${name}: there are no ${part} samples`);
+    if (`${inputs.shape.slice(1)}` !== `${inputShape}`)
+      throw new Problem(`${name}: ${part} inputs are [${inputs.shape}], expected [samples, ${inputShape}]`);
+    if (inputs.shape[0] !== labels.length)
+      throw new Problem(`${name}: ${part} has ${inputs.shape[0]} inputs but ${labels.length} labels`);
+    const wrong = labels.findIndex((label) => label < 0 || label >= classes.length);
+    if (wrong >= 0)
+      throw new Problem(
+        `${name}: ${part} label ${wrong} is ${labels[wrong]}; there are ${classes.length} classes, counted from 0`,
+      );
+  }
+  return data;
+}
