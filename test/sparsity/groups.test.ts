@@ -1,0 +1,145 @@
+import { describe, expect, it } from "vitest";
+import { random } from "../../src/random.ts";
+import {
+  type GroupPart,
+  type GroupPartition,
+  groupNorms,
+  groupRms,
+  groupSizes,
+  scaleGroups,
+  zeroGroups,
+} from "../../src/sparsity/groups.ts";
+
+/** Index sets straight from the definition: element (o, channel, i) of a part lies at start + (o·channels + channel)·inner + i. */
+function indexSets({ groups, parts }: GroupPartition): { parameter: string; index: number }[][] {
+  const sets: { parameter: string; index: number }[][] = Array.from({ length: groups }, () => []);
+  for (const { parameter, outer, channels, inner, offset = 0, start = 0 } of parts)
+    for (let o = 0; o < outer; o++)
+      for (let channel = 0; channel < channels; channel++)
+        for (let i = 0; i < inner; i++)
+          sets[channel - offset]?.push({ parameter, index: start + (o * channels + channel) * inner + i });
+  return sets;
+}
+
+function randomArrays(parts: readonly GroupPart[], seed: number): Record<string, Float32Array> {
+  const rng = random(seed);
+  return Object.fromEntries(
+    parts.map((part) => {
+      const length = (part.start ?? 0) + part.outer * part.channels * part.inner;
+      return [part.parameter, Float32Array.from({ length }, () => rng.normal())];
+    }),
+  );
+}
+
+const partitions: Record<string, GroupPartition> = {
+  "filters with bias and batch norm": {
+    groups: 5,
+    parts: [
+      { parameter: "w", outer: 1, channels: 5, inner: 27 },
+      { parameter: "bias", outer: 1, channels: 5, inner: 1 },
+      { parameter: "gamma", outer: 1, channels: 5, inner: 1 },
+    ],
+  },
+  "output neurons of a Gemm weight [in, out]": {
+    groups: 4,
+    parts: [{ parameter: "w", outer: 7, channels: 4, inner: 1 }],
+  },
+  "input channels with the reader of a flattened map": {
+    groups: 3,
+    parts: [
+      { parameter: "conv", outer: 6, channels: 3, inner: 9 },
+      { parameter: "fc", outer: 2, channels: 3, inner: 16 },
+    ],
+  },
+  "a slice of a concatenation": {
+    groups: 3,
+    parts: [
+      { parameter: "w", outer: 1, channels: 3, inner: 10 },
+      { parameter: "gamma", outer: 1, channels: 8, inner: 1, offset: 4 },
+      { parameter: "reader", outer: 5, channels: 8, inner: 9, offset: 4 },
+    ],
+  },
+  "one group per layer": {
+    groups: 2,
+    parts: [
+      { parameter: "first", outer: 1, channels: 1, inner: 11 },
+      { parameter: "second", outer: 1, channels: 1, inner: 40, offset: -1 },
+    ],
+  },
+  "2 × 3 tiles of a 4 × 6 matrix": {
+    groups: 4,
+    parts: [
+      { parameter: "w", outer: 2, channels: 2, inner: 3 },
+      { parameter: "w", outer: 2, channels: 2, inner: 3, offset: -2, start: 12 },
+    ],
+  },
+  "a slice of a flat parameter vector": {
+    groups: 6,
+    parts: [{ parameter: "all", outer: 1, channels: 6, inner: 8, start: 13 }],
+  },
+};
+
+describe("groups", () => {
+  for (const [name, partition] of Object.entries(partitions))
+    it(name, () => {
+      const arrays = randomArrays(partition.parts, 3);
+      const before = structuredClone(arrays);
+      const sets = indexSets(partition);
+      expect([...groupSizes(partition)]).toEqual(sets.map((set) => set.length));
+
+      const norms = groupNorms(partition, arrays);
+      const rms = groupRms(
+        partition,
+        Object.fromEntries(Object.entries(arrays).map(([key, a]) => [key, a.map((v) => v * v)])),
+      );
+      sets.forEach((set, j) => {
+        const norm = Math.hypot(...set.map(({ parameter, index }) => arrays[parameter][index]));
+        expect(Math.abs(norms[j] / norm - 1)).toBeLessThan(1e-14);
+        // The squares were rounded to float32.
+        expect(Math.abs(rms[j] / (norm / Math.sqrt(set.length)) - 1)).toBeLessThan(1e-7);
+      });
+
+      const factors = Float64Array.from(sets, (_, j) => [0.3, 0, 1, 0.7][j % 4]);
+      scaleGroups(partition, arrays, factors);
+      const expected = structuredClone(before);
+      sets.forEach((set, j) => {
+        for (const { parameter, index } of set)
+          expected[parameter][index] = factors[j] === 0 ? 0 : before[parameter][index] * factors[j];
+      });
+      expect(arrays).toEqual(expected);
+
+      const masked = structuredClone(before);
+      zeroGroups(
+        partition,
+        masked,
+        Uint8Array.from(sets, (_, j) => j % 2),
+      );
+      sets.forEach((set, j) => {
+        for (const { parameter, index } of set)
+          expect(masked[parameter][index]).toBe(j % 2 ? before[parameter][index] : 0);
+      });
+    });
+
+  it("writes +0 for a factor of 0 and leaves the bits of a factor of 1", () => {
+    const partition = { groups: 2, parts: [{ parameter: "w", outer: 1, channels: 2, inner: 9 }] };
+    const w = new Float32Array(18).fill(-1);
+    w[17] = -0;
+    scaleGroups(partition, { w }, Float64Array.of(0, 1));
+    for (let i = 0; i < 9; i++) expect(w[i]).toBe(0);
+    expect(w[17]).toBe(-0);
+  });
+
+  it("sums float32 weights in float64", () => {
+    // 2^24 + 1 is not a float32: a float32 sum would lose every small term.
+    const w = new Float32Array(1025).fill(1);
+    w[0] = 4096;
+    const partition = { groups: 1, parts: [{ parameter: "w", outer: 1, channels: 1, inner: 1025 }] };
+    expect(groupNorms(partition, { w })[0]).toBe(Math.sqrt(2 ** 24 + 1024));
+  });
+
+  it("names the array that is missing or too short", () => {
+    const partition = { groups: 2, parts: [{ parameter: "w", outer: 1, channels: 2, inner: 3 }] };
+    expect(() => groupNorms(partition, {})).toThrow(/no array "w"/);
+    expect(() => groupNorms(partition, { w: new Float32Array(5) })).toThrow(/"w" has 5 elements.*needs 6/);
+  });
+});
