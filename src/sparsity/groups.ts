@@ -115,18 +115,38 @@ function runStart(part: GroupPart, outer: number, group: number): number {
   return (part.start ?? 0) + (outer * part.channels + (part.offset ?? 0) + group) * part.inner;
 }
 
-// The loops below run over all weights at every optimiser step. `| 0` tells the compiler that indices stay int32, and
-// eight independent elements a round hide the latency of addition: together twice as fast as the plain loop.
+// The loops below run over all weights at every optimiser step. `| 0` tells the compiler that indices stay int32;
+// eight elements of a run, or one element of four rows, in a round hide latencies. Together about twice as fast as plain
+// loops.
 
 function addSquares(part: GroupPart, w: Float32Array, out: Float64Array): void {
   const [first, end] = groupRange(part, out.length);
-  for (let o = 0; o < part.outer; o++)
-    if (part.inner === 1) addSquaresOfRow(w, runStart(part, o, first), out, first, end);
-    else addSquaresOfRuns(w, runStart(part, o, first), part.inner, out, first, end);
+  const { outer, channels, inner } = part;
+  let o = 0;
+  if (inner === 1)
+    for (; o + 4 <= outer; o += 4) addSquaresOfRows(w, runStart(part, o, first), channels, out, first, end);
+  for (; o < outer; o++) addSquaresOfRuns(w, runStart(part, o, first), inner, out, first, end);
 }
 
-function addSquaresOfRow(w: Float32Array, i: number, out: Float64Array, first: number, end: number): void {
-  for (let j = first | 0; j < end; j = (j + 1) | 0, i = (i + 1) | 0) out[j] += w[i] * w[i];
+/** Four rows of runs of one element, `stride` apart. */
+function addSquaresOfRows(
+  w: Float32Array,
+  start: number,
+  stride: number,
+  out: Float64Array,
+  first: number,
+  end: number,
+): void {
+  const second = (start + stride) | 0;
+  const third = (second + stride) | 0;
+  const fourth = (third + stride) | 0;
+  for (let j = first | 0, i = 0; j < end; j = (j + 1) | 0, i = (i + 1) | 0) {
+    const w0 = w[(start + i) | 0];
+    const w1 = w[(second + i) | 0];
+    const w2 = w[(third + i) | 0];
+    const w3 = w[(fourth + i) | 0];
+    out[j] += w0 * w0 + w1 * w1 + (w2 * w2 + w3 * w3);
+  }
 }
 
 function addSquaresOfRuns(
@@ -166,8 +186,39 @@ function addSquaresOfRuns(
 
 function scalePart(part: GroupPart, w: Float32Array, factors: Float64Array): void {
   const [first, end] = groupRange(part, factors.length);
-  for (let o = 0; o < part.outer; o++)
-    scaleRuns(w, runStart(part, o, first), part.inner, factors, first, end);
+  const { outer, channels, inner } = part;
+  let o = 0;
+  if (inner === 1)
+    for (; o + 4 <= outer; o += 4) scaleRows(w, runStart(part, o, first), channels, factors, first, end);
+  for (; o < outer; o++) scaleRuns(w, runStart(part, o, first), inner, factors, first, end);
+}
+
+function scaleRows(
+  w: Float32Array,
+  start: number,
+  stride: number,
+  factors: Float64Array,
+  first: number,
+  end: number,
+): void {
+  const second = (start + stride) | 0;
+  const third = (second + stride) | 0;
+  const fourth = (third + stride) | 0;
+  for (let j = first | 0, i = 0; j < end; j = (j + 1) | 0, i = (i + 1) | 0) {
+    const f = factors[j];
+    if (f === 1) continue;
+    if (f === 0) {
+      w[(start + i) | 0] = 0;
+      w[(second + i) | 0] = 0;
+      w[(third + i) | 0] = 0;
+      w[(fourth + i) | 0] = 0;
+    } else {
+      w[(start + i) | 0] *= f;
+      w[(second + i) | 0] *= f;
+      w[(third + i) | 0] *= f;
+      w[(fourth + i) | 0] *= f;
+    }
+  }
 }
 
 function scaleRuns(
