@@ -1,7 +1,7 @@
 import { evaluate } from "../../../src/engine/evaluate.ts";
 import { gradients } from "../../../src/engine/gradients.ts";
 import type { Graph, Value } from "../../../src/engine/graph.ts";
-import { constant, createGraph, input, output } from "../../../src/engine/graph.ts";
+import { constant, createGraph, input, output, valueNamed } from "../../../src/engine/graph.ts";
 import { mul } from "../../../src/engine/operators/elementwise.ts";
 import type { Numeric } from "../../../src/engine/operators/operator.ts";
 import { reduceSum } from "../../../src/engine/operators/reduction.ts";
@@ -18,19 +18,28 @@ export interface GradientCase {
   seed?: number;
 }
 
+export interface CheckGraph {
+  /** Inputs `x0`, `x1`, …; outputs the function's value, the loss, then the gradient of each input. */
+  graph: Graph;
+  loss: Value;
+  gradients: Value[];
+  feeds: Record<string, Numeric>;
+}
+
 /**
- * The largest relative disagreement between the gradient rules and central differences, both in double precision.
- * Every output cell counts: the loss is the output times fixed random weights, summed.
+ * The graph that a case is checked on, with arguments. Every output cell counts: the loss is the output times fixed
+ * random weights, summed.
  */
-export function gradientError({ shapes, build, domain = (x) => x, seed = 1 }: GradientCase): number {
+export function checkGraph({ shapes, build, domain = (x) => x, seed = 1 }: GradientCase): CheckGraph {
   const graph = createGraph("check");
   const rng = random(seed);
-  const values = shapes.map((s, i) => input(graph, `x${i}`, s));
+  const values = shapes.map((s, i) => input(graph, `x${i}`, s, { batched: false }));
   const y = build(values, graph);
   const weights = Array.from({ length: sizeOf(y.shape) }, () => Math.fround(rng.normal()));
   const loss = reduceSum(mul(y, constant(graph, tensor("float32", y.shape, weights), "weights")));
   const grads = gradients(loss, values);
-  for (const v of [loss, ...grads]) output(v);
+  for (const v of new Set([y, loss, ...grads].map((v) => v.name)))
+    output(valueNamed(graph, v), { batched: false });
 
   const feeds: Record<string, Numeric> = {};
   shapes.forEach((shape, i) => {
@@ -39,10 +48,16 @@ export function gradientError({ shapes, build, domain = (x) => x, seed = 1 }: Gr
       data: Float64Array.from({ length: sizeOf(shape) }, () => domain(rng.normal())),
     };
   });
+  return { graph, loss, gradients: grads, feeds };
+}
+
+/** The largest relative disagreement between the gradient rules and central differences, both in double precision. */
+export function gradientError(check: GradientCase): number {
+  const { graph, loss, gradients, feeds } = checkGraph(check);
   const results = evaluate(graph, feeds);
   const lossAt = () => evaluate(graph, feeds, [loss.name])[loss.name].data[0];
   let worst = 0;
-  shapes.forEach((_, i) => {
+  gradients.forEach((gradient, i) => {
     const { data } = feeds[`x${i}`];
     for (let j = 0; j < data.length; j++) {
       const x = data[j];
@@ -53,7 +68,7 @@ export function gradientError({ shapes, build, domain = (x) => x, seed = 1 }: Gr
       const down = lossAt();
       data[j] = x;
       const expected = (up - down) / (2 * h);
-      const found = results[grads[i].name].data[j];
+      const found = results[gradient.name].data[j];
       const error = Math.abs(found - expected) / Math.max(1, Math.abs(expected));
       worst = Number.isNaN(error) ? Number.POSITIVE_INFINITY : Math.max(worst, error);
     }
