@@ -125,13 +125,14 @@ export function constant(graph: Graph, tensor: Tensor, name?: string): Value {
   if (!shared) sharedConstants.set(graph, (shared = new Map()));
   const key = `${tensor.dtype}[${tensor.shape}]${tensor.data}${tensor.data.some((x) => Object.is(x, -0)) ? "-0" : ""}`;
   const known = shared.get(key);
-  if (known !== undefined && graph.constants.has(known)) return valueNamed(graph, known);
+  // Simplification removes constants, and their names may serve others since.
+  if (known && graph.constants.get(known.name) === known.tensor) return valueNamed(graph, known.name);
   const value = addConstant(graph, tensor, "constant");
-  shared.set(key, value.name);
+  shared.set(key, { name: value.name, tensor });
   return value;
 }
 
-const sharedConstants = new WeakMap<Graph, Map<string, string>>();
+const sharedConstants = new WeakMap<Graph, Map<string, { name: string; tensor: Tensor }>>();
 
 function addConstant(graph: Graph, tensor: Tensor, base: string): Value {
   const name = freshName(graph, base);

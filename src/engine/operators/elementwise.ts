@@ -173,8 +173,8 @@ interface BinaryRule {
   /** Gradients before they are summed back to the operands' own shapes. */
   gradient?: { a: (call: BinaryGradientCall) => Value; b: (call: BinaryGradientCall) => Value | undefined };
   result?: DType;
-  /** How integers round: ONNX `Div` truncates. */
-  integer?: (a: number, b: number) => number;
+  /** How integers round (ONNX `Div` truncates) and wrap. */
+  integer?: (a: number, b: number, dtype: DType) => number;
 }
 
 function binary(name: string, rule: BinaryRule): (a: Operand, b: Operand, attributes?: Attributes) => Value {
@@ -197,8 +197,11 @@ function binary(name: string, rule: BinaryRule): (a: Operand, b: Operand, attrib
         }
       : undefined,
     evaluate: ({ inputs: [a, b], inputTypes, attributes }) => {
-      const integral = !inputTypes[0].dtype.startsWith("float") && rule.integer;
-      return [broadcastMap([a, b], ([p, q]) => (integral ? integral(p, q) : rule.value(p, q, attributes)))];
+      const { dtype } = inputTypes[0];
+      const integral = !dtype.startsWith("float") && rule.integer;
+      return [
+        broadcastMap([a, b], ([p, q]) => (integral ? integral(p, q, dtype) : rule.value(p, q, attributes))),
+      ];
     },
   });
   return (a, b, attributes = {}) => {
@@ -220,8 +223,10 @@ export function broadcastMap(operands: readonly Numeric[], f: (values: number[])
   return { shape, data };
 }
 
+// 32-bit integers wrap around, as the runtimes' do: the random numbers of random.ts are made of that.
 export const add = binary("Add", {
   value: (a, b) => a + b,
+  integer: (a, b, dtype) => (dtype === "int32" ? (a + b) | 0 : a + b),
   gradient: { a: ({ dy }) => dy, b: ({ dy }) => dy },
 });
 export const sub = binary("Sub", {
@@ -230,6 +235,7 @@ export const sub = binary("Sub", {
 });
 export const mul = binary("Mul", {
   value: (a, b) => a * b,
+  integer: (a, b, dtype) => (dtype === "int32" ? Math.imul(a, b) : a * b),
   gradient: { a: ({ b, dy }) => mul(dy, b), b: ({ a, dy }) => mul(dy, a) },
 });
 export const div = binary("Div", {
@@ -389,7 +395,7 @@ export const ONNX_DTYPES: Record<DType, number> = {
   uint64: 13,
 };
 
-const dtypeOfCode = new Map(Object.entries(ONNX_DTYPES).map(([name, code]) => [code, name as DType]));
+export const dtypeOfCode = new Map(Object.entries(ONNX_DTYPES).map(([name, code]) => [code, name as DType]));
 
 defineOperator({
   name: "Cast",

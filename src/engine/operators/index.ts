@@ -5,6 +5,7 @@ export * from "./convolution-gradients.ts";
 export * from "./einsum.ts";
 export * from "./elementwise.ts";
 export * from "./generate.ts";
+export * from "./index-tuples.ts";
 export * from "./indexing.ts";
 export * from "./inference-only.ts";
 export * from "./layer-norm.ts";
