@@ -1,6 +1,8 @@
 import * as ort from "#onnxruntime";
 import { Problem } from "../problem.ts";
 import type { Graph } from "./graph.ts";
+import { blockSize } from "./lowering/block-size.ts";
+import { lowerBlocked, trainsConvolutions } from "./lowering/blocked.ts";
 import { exportModel } from "./onnx/export.ts";
 import type { DType, Tensor } from "./tensor.ts";
 
@@ -33,7 +35,8 @@ export interface Session {
 /** Compiles a graph with ONNX Runtime. Throws a `Problem` that names the device where it is not to be had. */
 export async function createSession(graph: Graph, options: SessionOptions = {}): Promise<Session> {
   const { feedParameters = false } = options;
-  const session = await openSession(exportModel(graph, { parametersAsInputs: feedParameters }), options);
+  const compiled = await lowerFor(options.device, graph);
+  const session = await openSession(exportModel(compiled, { parametersAsInputs: feedParameters }), options);
   const parameters = feedParameters
     ? Object.fromEntries([...graph.parameters].map(([name, t]) => [name, toRuntime(t)]))
     : {};
@@ -54,6 +57,13 @@ export async function createSession(graph: Graph, options: SessionOptions = {}):
     },
     release: () => session.release(),
   };
+}
+
+/** The graph in the operators that serve the device best. */
+async function lowerFor(device: Device | undefined, graph: Graph): Promise<Graph> {
+  const processor = device === undefined || device === "cpu";
+  const block = processor && trainsConvolutions(graph) ? await blockSize() : 0;
+  return block > 0 ? lowerBlocked(graph, block) : graph;
 }
 
 /** Opens the bytes of any .onnx model. The model keeps whatever opset and dimensions it was written with. */

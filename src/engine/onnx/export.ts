@@ -1,4 +1,5 @@
 import type { Attribute, Graph } from "../graph.ts";
+import { lowerPlain } from "../lowering/plain.ts";
 import type { AttributeKind } from "../operators/operator.ts";
 import { findOperator } from "../operators/operator.ts";
 import type { Tensor } from "../tensor.ts";
@@ -16,11 +17,12 @@ export interface ExportOptions {
   metadata?: Record<string, string>;
 }
 
-/** The graph as the bytes of an .onnx file. The batch axis of inputs and outputs is written as the symbol `batch`. */
+/** The graph as the bytes of an .onnx file, internal operators spelled in standard ones. The batch axis of inputs and outputs is written as the symbol `batch`. */
 export function exportModel(
-  graph: Graph,
+  source: Graph,
   { parametersAsInputs = false, metadata = {} }: ExportOptions = {},
 ): Uint8Array {
+  const graph = lowerPlain(source);
   const domains = new Set(graph.nodes.map((n) => findOperator(n.op)!.domain));
   domains.add("");
   const parameterNames = [...graph.parameters.keys()];
@@ -66,7 +68,7 @@ function toNodeProto({ name, op, inputs, outputs, attributes }: Graph["nodes"][n
   const operator = findOperator(op)!;
   return {
     name,
-    opType: op,
+    opType: operator.onnxName ?? op,
     domain: operator.domain,
     inputs,
     outputs,

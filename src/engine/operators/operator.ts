@@ -38,19 +38,33 @@ export interface EvaluateCall {
   readonly attributes: Attributes;
 }
 
+export interface LowerCall {
+  readonly graph: Graph;
+  readonly inputs: readonly (Value | undefined)[];
+  readonly outputs: readonly ValueType[];
+  readonly attributes: Attributes;
+}
+
+/** Domain of the operators that no runtime has: they stand for what `lower` spells out. */
+export const INTERNAL_DOMAIN = "filigree";
+
 /**
  * One ONNX operator (opset 17 spelling): its shape rule, its gradient rule and its meaning in double precision, side
  * by side. `evaluate` folds constants at import and is the oracle that the tests hold the gradients and ONNX Runtime to.
  */
 export interface Operator {
   readonly name: string;
-  /** "" for the standard operators; `com.microsoft` for those only ONNX Runtime has. */
+  /** "" for the standard operators; `com.microsoft` for those only ONNX Runtime has; `INTERNAL_DOMAIN`. */
   readonly domain: string;
+  /** What files call it, where two domains use one name. Default: `name`. */
+  readonly onnxName?: string;
   readonly attributes: Readonly<Record<string, AttributeKind>>;
   infer(call: InferCall): ValueType[];
   /** Absent where the operator has no derivative (comparisons, shapes, indices). */
   gradient?(call: GradientCall): (Value | undefined)[];
   evaluate(call: EvaluateCall): Numeric[];
+  /** Spells an internal operator in standard ones. Some devices have better spellings: see `lowering/`. */
+  lower?(call: LowerCall): Value[];
 }
 
 const table = new Map<string, Operator>();
