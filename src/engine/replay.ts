@@ -10,6 +10,8 @@ export interface ReplayOptions {
   tensor?: (name: string, tensor: Tensor) => Tensor;
   /** What nodes read in place of a parameter, e.g. the parameter times a mask; undefined leaves it. */
   parameter?: (parameter: Value) => Value | undefined;
+  /** What nodes read in place of any of their inputs. */
+  input?: (target: Graph, value: Value | undefined) => Value | undefined;
   /** Builds something else in place of a node; undefined keeps the node. `inputs` are values of the new graph. */
   node?: (node: Node, inputs: readonly (Value | undefined)[], target: Graph) => Value[] | undefined;
 }
@@ -20,7 +22,7 @@ export interface ReplayOptions {
  */
 export function replay(
   graph: Graph,
-  { batch, tensor = (_, t) => t, parameter, node: replace }: ReplayOptions = {},
+  { batch, tensor = (_, t) => t, parameter, input = (_, v) => v, node: replace }: ReplayOptions = {},
 ): Graph {
   const target = createGraph(graph.name);
   target.batched = new Set(graph.batched);
@@ -42,7 +44,7 @@ export function replay(
     }
   // A replaced node's results may carry other names: follow them.
   const values = new Map<string, Value>();
-  const valueOf = (name: string) =>
+  const current = (name: string) =>
     name === "" ? undefined : (values.get(name) ?? valueNamed(target, name));
   if (parameter)
     for (const name of graph.parameters.keys()) {
@@ -50,7 +52,7 @@ export function replay(
       if (effective) values.set(name, effective);
     }
   for (const node of graph.nodes) {
-    const inputs = node.inputs.map(valueOf);
+    const inputs = node.inputs.map((name) => input(target, current(name)));
     const results =
       replace?.(node, inputs, target) ??
       apply(target, node.op, inputs, node.attributes, {
@@ -61,7 +63,7 @@ export function replay(
       if (results[i]) values.set(name, results[i]);
     });
   }
-  target.outputs = graph.outputs.map((name) => valueOf(name)!.name);
+  target.outputs = graph.outputs.map((name) => current(name)!.name);
   for (const [i, name] of graph.outputs.entries())
     if (graph.batched.has(name)) target.batched.add(target.outputs[i]);
   return target;

@@ -1,0 +1,82 @@
+import type { Graph, Value } from "../engine/graph.ts";
+import { initializer, valueNamed } from "../engine/graph.ts";
+import { pad } from "../engine/operators/index.ts";
+import { replay } from "../engine/replay.ts";
+import type { ChannelMember, ChannelStream } from "./channels.ts";
+import { analyzeChannels } from "./channels.ts";
+
+/** Zeros to add at the end of each axis of an initialiser. */
+type Padding = Map<string, number[]>;
+
+/**
+ * Rounds the width of convolutions up to a multiple, by zeros that the file does not store: weights go through `Pad`
+ * nodes, which a runtime folds when it loads the model. The function stays the same. ONNX Runtime's fast convolution
+ * kernels work on blocks of 8 channels and are left out for widths such as 6 or 10, so that a network with fewer
+ * channels can be slower than with a few more.
+ *
+ * Streams that it cannot round (concatenated or grouped channels, shapes written out in the graph) stay as they are.
+ */
+export function alignChannels(graph: Graph, multiple = 8): Graph {
+  const padding: Padding = new Map();
+  const grouped = new Set(
+    graph.nodes.filter((n) => ((n.attributes.group as number | undefined) ?? 1) > 1).flatMap((n) => n.inputs),
+  );
+  for (const stream of analyzeChannels(graph).streams) {
+    const extra = (multiple - (stream.count % multiple)) % multiple;
+    if (extra === 0 || !canAlign(graph, stream, grouped)) continue;
+    for (const member of stream.members) {
+      const { shape } = initializer(graph, member.name)!;
+      const amounts = padding.get(member.name) ?? shape.map(() => 0);
+      padding.set(member.name, amounts);
+      amounts[member.axis] = extra * (shape[member.axis] / stream.count);
+    }
+  }
+  return padding.size ? padded(graph, padding) : graph;
+}
+
+function canAlign(
+  graph: Graph,
+  { blocked, crosses, members, count }: ChannelStream,
+  grouped: ReadonlySet<string>,
+): boolean {
+  const filters = members.some((m) => m.role === "writer" && initializer(graph, m.name)!.shape.length === 4);
+  return (
+    blocked === undefined &&
+    crosses.length === 0 &&
+    filters &&
+    members.every((m) => !grouped.has(m.name) && isWholeAxis(graph, m, count))
+  );
+}
+
+/** Whether the channels cover the axis in their order, each with a run of the same length. */
+function isWholeAxis(graph: Graph, { name, axis, positions }: ChannelMember, count: number): boolean {
+  const run = initializer(graph, name)!.shape[axis] / count;
+  return (
+    Number.isInteger(run) &&
+    positions.every((list, channel) => list.length === run && list.every((p, i) => p === channel * run + i))
+  );
+}
+
+function padded(graph: Graph, padding: Padding): Graph {
+  const extended = new Map<string, Value>();
+  const withZeros = (target: Graph, value: Value | undefined) => {
+    const amounts = value && padding.get(value.name);
+    if (!amounts) return value;
+    let result = extended.get(value.name);
+    if (!result) {
+      result = pad(
+        valueNamed(target, value.name),
+        amounts.map(() => 0),
+        amounts,
+      );
+      extended.set(value.name, result);
+    }
+    return result;
+  };
+  try {
+    return replay(graph, { input: withZeros });
+  } catch {
+    // Some node has the width written out, e.g. the shape of a reshape: the network stays as it is.
+    return graph;
+  }
+}
