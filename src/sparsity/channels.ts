@@ -164,11 +164,11 @@ function readerOf(graph: Graph, name: string): Node {
 
 /** Gives streams of one name a number. */
 function nameApart(streams: TracedStream[]): void {
-  const used = new Map<string, number>();
+  const used = new Set<string>();
   for (const stream of streams) {
-    const count = (used.get(stream.name) ?? 0) + 1;
-    used.set(stream.name, count);
-    if (count > 1) stream.name = `${stream.name}:${count}`;
+    const base = stream.name;
+    for (let i = 2; used.has(stream.name); i++) stream.name = `${base}:${i}`;
+    used.add(stream.name);
   }
 }
 

@@ -3,6 +3,7 @@ import { constant } from "../engine/graph.ts";
 import { apply } from "../engine/operators/operator.ts";
 import { replay } from "../engine/replay.ts";
 import { sameShape } from "../engine/shapes.ts";
+import type { Tensor } from "../engine/tensor.ts";
 import { Problem } from "../problem.ts";
 import type { Id } from "./channels/atoms.ts";
 import type { Flow } from "./channels/flow.ts";
@@ -14,8 +15,9 @@ import { streamsOf } from "./channels.ts";
 
 /**
  * Removes channels: `keep` holds for every stream that shall lose some (see `analyzeChannels`) one truth value a channel.
- * The result computes what `graph` computes when the readers' weights of these channels are zero. Inputs and outputs keep
- * their names and shapes.
+ * The result computes what `graph` computes when these channels are zero wherever they are summed over: in the weights of
+ * their readers or, for a product without weights (queries with keys), in themselves. Inputs and outputs keep their names
+ * and shapes.
  *
  * Throws a `Problem` where a stream is unknown or blocked, or nothing of it or of some value would be left.
  */
@@ -59,8 +61,25 @@ export function withoutChannels(flow: Flow, kept: Kept): Graph {
     tensor: (name) => keptTensor(graph, name, kept)!,
     node: (node, inputs, target) => resized(graph, kept, node, inputs, target),
   });
-  dropUnused(result);
+  shareConstants(result);
   return result;
+}
+
+/** Joins constants that the analysis took apart and that stayed the same, and drops those that nothing reads. */
+function shareConstants(graph: Graph): void {
+  const names = new Map<Tensor, string>();
+  for (const [name, t] of graph.constants) if (!names.has(t)) names.set(t, name);
+  for (const node of graph.nodes)
+    node.inputs.forEach((name, i) => {
+      const t = graph.constants.get(name);
+      if (t) node.inputs[i] = names.get(t)!;
+    });
+  const used = new Set([...graph.nodes.flatMap((n) => n.inputs), ...graph.outputs]);
+  for (const name of [...graph.constants.keys()])
+    if (!used.has(name)) {
+      graph.constants.delete(name);
+      graph.types.delete(name);
+    }
 }
 
 function resized(
@@ -103,13 +122,4 @@ function resized(
       );
   });
   return results;
-}
-
-function dropUnused(graph: Graph): void {
-  const used = new Set([...graph.nodes.flatMap((n) => n.inputs), ...graph.outputs]);
-  for (const name of [...graph.constants.keys()])
-    if (!used.has(name)) {
-      graph.constants.delete(name);
-      graph.types.delete(name);
-    }
 }

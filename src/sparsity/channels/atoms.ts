@@ -144,7 +144,8 @@ export function splitAxis(atoms: Atoms, ids: Ids, rows: number, columns: number,
     return set.filter((r) => !row.includes(r) && !column.includes(r));
   });
   if (rest.every((r) => r.length === 0)) {
-    const blocked = ids.find((id) => atoms.roots(id).length > 0) ?? FIXED;
+    // Where nothing is free, an index that is blocked lends its reason.
+    const blocked = ids.find((id, k) => sets[k].length === 0 && atoms.roots(id).length > 0) ?? FIXED;
     const reference = (set: readonly Id[]) => (set.length ? atoms.product(set) : blocked);
     return [ofRow.map(reference), ofColumn.map(reference)];
   }

@@ -186,12 +186,15 @@ defineChannelRule("Slice", {
       const first = call.kept(call.node.inputs[0], axis).filter((k) => k < start).length;
       return { start: first, end: first + call.outputs[0][axis] };
     });
-    const [starts, ends] = [call.constant(1)!, call.constant(2)!];
+    const [starts, ends, ...rest] = [1, 2, 3, 4].map((i) => call.constant(i));
+    // All four are written anew, for they must be of one type.
+    const ranges = [
+      starts!.map((s, i) => narrowed[i]?.start ?? s),
+      ends!.map((e, i) => narrowed[i]?.end ?? e),
+      ...rest,
+    ];
     return {
-      inputs: {
-        1: vector(starts.map((s, i) => narrowed[i]?.start ?? s)),
-        2: vector(ends.map((e, i) => narrowed[i]?.end ?? e)),
-      },
+      inputs: Object.fromEntries(ranges.flatMap((r, i) => (r ? [[i + 1, vector(r)]] : []))),
     };
   },
 });
