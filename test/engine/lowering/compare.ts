@@ -12,8 +12,8 @@ export const block = await blockSize();
 export type Arrays = Record<string, Float32Array>;
 
 /** Runs a graph as it is: no lowering but the plain one. */
-export async function runPlain(graph: Graph, feeds: Record<string, Tensor>): Promise<Arrays> {
-  const session = await openSession(exportModel(graph), { device: "cpu", threads: 1 });
+export async function runPlain(graph: Graph, feeds: Record<string, Tensor>, threads = 1): Promise<Arrays> {
+  const session = await openSession(exportModel(graph), { device: "cpu", threads });
   try {
     const inputs = Object.fromEntries(Object.entries(feeds).map(([name, t]) => [name, toRuntime(t)]));
     const results = await session.run(inputs);
@@ -23,8 +23,8 @@ export async function runPlain(graph: Graph, feeds: Record<string, Tensor>): Pro
   }
 }
 
-export function runBlocked(graph: Graph, feeds: Record<string, Tensor>): Promise<Arrays> {
-  return runPlain(lowerBlocked(graph, block), feeds);
+export function runBlocked(graph: Graph, feeds: Record<string, Tensor>, threads = 1): Promise<Arrays> {
+  return runPlain(lowerBlocked(graph, block), feeds, threads);
 }
 
 /** The largest difference of any output, relative to the largest magnitude in that output. */
