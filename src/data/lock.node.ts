@@ -8,13 +8,27 @@ const STALE_MS = 60_000;
 const TOUCH_MS = 10_000;
 const POLL_MS = 100;
 
-/** Runs `work` while no other process runs work under the same lock file; waits for its turn. */
-export async function withLock<T>(path: string, work: () => Promise<T>): Promise<T> {
+export interface LockOptions {
+  /** Makes the error for a lock that process `pid` holds. Without it, `withLock` waits for its turn. */
+  busy?: (pid: string) => Error;
+}
+
+/** Runs `work` while no other process runs work under the same lock file. */
+export async function withLock<T>(
+  path: string,
+  work: () => Promise<T>,
+  { busy }: LockOptions = {},
+): Promise<T> {
   const owner = `${hostname()} ${process.pid} ${randomUUID()}`;
   for (let removed = false; !(await take(path, owner, removed)); ) {
     removed = await isAbandoned(path);
     if (removed) await rm(path, { force: true });
-    else await sleep(POLL_MS);
+    else {
+      // A lock that is only just being taken, or whose taker was killed right then, names no process yet.
+      const pid = (await readFile(path, "utf8").catch(() => "")).split(" ")[1];
+      if (busy && pid !== undefined) throw busy(pid);
+      await sleep(POLL_MS);
+    }
   }
   const touch = setInterval(() => utimes(path, new Date(), new Date()).catch(() => {}), TOUCH_MS);
   try {
@@ -30,6 +44,8 @@ async function take(path: string, owner: string, removed: boolean): Promise<bool
     await writeFile(path, owner, { flag: "wx" });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    // On a full disk the file is there, but empty.
+    await rm(path, { force: true }).catch(() => {});
     throw error;
   }
   if (!removed) return true;

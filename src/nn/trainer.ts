@@ -137,7 +137,8 @@ export async function train(
   let finished = true;
   try {
     while (progress.epoch < epochs) {
-      let learningRate = options.learningRate * schedule(progress.step, totalSteps);
+      // A resumed epoch may have no step left: then this is the rate of its last one.
+      let learningRate = options.learningRate * schedule(Math.max(0, progress.step - 1), totalSteps);
       for (const feeds of source.feeds(progress.epoch, progress.stepInEpoch)) {
         if (options.signal?.aborted) {
           finished = false;

@@ -1,0 +1,75 @@
+import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { nearest } from "../runs/nearest.ts";
+
+export interface CommandHelp {
+  summary: string;
+  /** Lines that can be pasted into a shell. */
+  examples: readonly string[];
+  /** The keys of the object that --json prints, with their meaning; a command without any has no --json. */
+  keys?: Readonly<Record<string, string>>;
+}
+
+export interface JsonOption {
+  json?: boolean;
+}
+
+/** A command with an example, `--json` and its keys in the help. */
+export function createCommand(name: string, { summary, examples, keys }: CommandHelp): Command {
+  const command = configure(new Command(name))
+    .summary(summary)
+    .description(`${summary[0].toUpperCase()}${summary.slice(1)}.`)
+    .addHelpText("after", help(examples.length > 1 ? "Examples:" : "Example:", examples));
+  if (!keys) return command;
+  const width = Math.max(...Object.keys(keys).map((key) => key.length));
+  return command.option("--json", "print one JSON object to stdout and nothing else there").addHelpText(
+    "after",
+    help(
+      "Keys of --json:",
+      Object.entries(keys).map(([key, meaning]) => `${key.padEnd(width)}  ${meaning}`),
+    ),
+  );
+}
+
+function help(heading: string, lines: readonly string[]): string {
+  return ["", heading, ...lines.map((line) => `  ${line}`)].join("\n");
+}
+
+/** What every command does alike: wrong usage is one line and is thrown, not a way out of the process. */
+export function configure(command: Command): Command {
+  return command.exitOverride().configureOutput({ outputError: () => {} });
+}
+
+/** Prints what a command found: the object for programs, the text for people. */
+export function emit({ json }: JsonOption, result: object, text: string): void {
+  process.stdout.write(`${json ? JSON.stringify(result) : text}\n`);
+}
+
+/** What was wrong with the command line, in one line; undefined for help and version, which are no errors. */
+export function usageError(error: unknown): string | undefined {
+  if (!(error instanceof CommanderError) || error.exitCode === 0) return undefined;
+  return error.message
+    .replace(/^error: /, "")
+    .replace(/\s*\n\s*/g, " ")
+    .trim();
+}
+
+/** For `.option`: a whole number of at least `min`. */
+export function wholeNumber(min: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value < min)
+      throw new InvalidArgumentError(`expected a whole number of at least ${min}`);
+    return value;
+  };
+}
+
+/** For `.option`: one of several words. */
+export function choice<const T extends string>(known: readonly T[]): (text: string) => T {
+  return (text) => {
+    if (known.includes(text as T)) return text as T;
+    const near = nearest(text, known);
+    throw new InvalidArgumentError(
+      `expected one of ${known.join(", ")}${near ? `; did you mean "${near}"?` : ""}`,
+    );
+  };
+}

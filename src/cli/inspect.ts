@@ -1,0 +1,81 @@
+import { basename } from "node:path";
+import type { Command } from "commander";
+import { InvalidArgumentError } from "commander";
+import { formatBytes, formatCount, formatShare } from "../runs/format.ts";
+import type { ModelInspection } from "../runs/inspect-file.node.ts";
+import type { JsonOption } from "./command.ts";
+import { createCommand, emit } from "./command.ts";
+import { table } from "./table.ts";
+
+interface InspectOptions extends JsonOption {
+  dimension?: Record<string, number>;
+}
+
+export function inspectCommand(): Command {
+  return createCommand("inspect", {
+    summary: "show a model layer by layer: shape, parameters, zeros, operations, bytes",
+    examples: ["filigree inspect model.onnx", "filigree inspect encoder.onnx --dimension sequence=128"],
+    keys: {
+      model: "path of the model",
+      fileBytes: "size of the file",
+      "inputs, outputs": "list of { name, dtype, shape }, for one sample",
+      layers: "list of { name, op, shape, parameters, sparsity, macs, bytes, groups, sharedWith }",
+      total: "{ parameters, sparsity, macs, bytes } of the whole model",
+      "…shape": "of the layer's output, for one sample",
+      "…sparsity": "share of the parameters that are exactly zero, 0 to 1",
+      "…macs": "multiply-accumulates for one sample",
+      "…bytes": "memory of the weights",
+      "…groups": "filters or neurons that --keep can choose among; null where the layer cannot shrink",
+      "…sharedWith": "the layer whose choice this one follows, e.g. behind a residual sum; else null",
+    },
+  })
+    .argument("<model>", "an .onnx file")
+    .option("--dimension <name=length>", "length of an open dimension; may be repeated", parseDimension)
+    .action(async (path: string, options: InspectOptions) => {
+      const { inspectFile } = await import("../runs/inspect-file.node.ts");
+      const found = await inspectFile(path, options.dimension);
+      emit(options, { model: path, ...found }, describe(basename(path), found));
+    });
+}
+
+function describe(name: string, { fileBytes, inputs, outputs, layers, total }: ModelInspection): string {
+  const shapes = (list: typeof inputs) =>
+    list.map((v) => `${v.name} ${v.dtype} [${v.shape.join(", ")}]`).join("; ");
+  const cells = (cost: typeof total) => [
+    formatCount(cost.parameters),
+    cost.parameters ? formatShare(cost.sparsity) : "",
+    formatCount(cost.macs),
+    formatBytes(cost.bytes),
+  ];
+  return [
+    `${name}: ${formatBytes(fileBytes)}`,
+    `in   ${shapes(inputs)}`,
+    `out  ${shapes(outputs)}`,
+    "",
+    table(
+      [
+        { heading: "layer" },
+        { heading: "operator" },
+        { heading: "output" },
+        ...["parameters", "zeros", "MACs", "bytes"].map((heading) => ({ heading, align: "right" as const })),
+        { heading: "groups" },
+      ],
+      [
+        ...layers.map((l) => [
+          l.name,
+          l.op,
+          l.shape.join("×"),
+          ...cells(l),
+          l.groups === null ? "" : l.sharedWith === null ? l.groups : `${l.groups}, with ${l.sharedWith}`,
+        ]),
+        ["total", "", "", ...cells(total), ""],
+      ],
+    ),
+  ].join("\n");
+}
+
+function parseDimension(text: string, before: Record<string, number> = {}): Record<string, number> {
+  const match = /^(.+)=([1-9]\d*)$/.exec(text);
+  if (!match) throw new InvalidArgumentError("expected a name and a length, such as sequence=128");
+  return { ...before, [match[1]]: Number(match[2]) };
+}

@@ -1,0 +1,26 @@
+import { Option } from "commander";
+import { INPUT_SCALES } from "../runs/input-scale.ts";
+import { choice, wholeNumber } from "./command.ts";
+
+/** Options that several commands share, each with one meaning everywhere. */
+
+export const dataDirOption = () =>
+  new Option(
+    "--data-dir <folder>",
+    "folder that holds the data set; otherwise $FILIGREE_DATA, the cache, a download",
+  );
+
+export const threadsOption = () =>
+  new Option("--threads <n>", "threads of ONNX Runtime; all cores if not given").argParser(wholeNumber(1));
+
+export const deviceOption = () =>
+  new Option("--device <name>", "cpu, webgpu, or cuda where its libraries are installed")
+    .argParser(choice(["cpu", "webgpu", "cuda"]))
+    .default("cpu");
+
+export const inputScaleOption = () =>
+  new Option(
+    "--input-scale <kind>",
+    "what the model takes: standard (normalised), unit (0 to 1) or bytes (0 to 255); " +
+      "if not given, what a model of Filigree's says itself, else standard",
+  ).argParser(choice(INPUT_SCALES));

@@ -1,0 +1,107 @@
+import { join } from "node:path";
+import type { Command } from "commander";
+import { formatMany, formatSeconds, formatShare, significant } from "../runs/format.ts";
+import type { Recipe } from "../runs/recipe.ts";
+import type { MetricsLine, RunResult } from "../runs/run-result.ts";
+import type { JsonOption } from "./command.ts";
+import { createCommand, emit } from "./command.ts";
+import { downloadProgress } from "./downloads.ts";
+import { INTERRUPTED, onInterrupt } from "./interrupt.ts";
+import { dataDirOption } from "./options.ts";
+import type { Progress } from "./progress.ts";
+import { note, startProgress } from "./progress.ts";
+import { table } from "./table.ts";
+
+interface RunCommandOptions extends JsonOption {
+  resume?: boolean;
+  runs: string;
+  dataDir?: string;
+}
+
+export function runCommand(): Command {
+  return createCommand("run", {
+    summary: "train what a recipe asks for, in a directory of its own",
+    examples: ["filigree run recipe.yaml", "filigree run runs/recipe --resume"],
+    keys: {
+      name: "name of the run",
+      directory: "its directory, with recipe.yaml, metrics.jsonl, checkpoints/, model.onnx, result.json",
+      finished: "false where Ctrl-C stopped it; go on with --resume",
+      epochs: "epochs that are done",
+      steps: "steps that are done",
+      seconds: "time that training has taken",
+      metrics: "of the last epoch: loss, trainAccuracy, accuracy and testLoss (on the test set), …",
+      sparsity:
+        "null without a sparsifier, else { layers, commit }: groups, keep, natural, forced of each layer",
+    },
+  })
+    .argument("<recipe>", "a YAML file, or the directory of a run")
+    .option("--resume", "go on from the newest checkpoint")
+    .option("--runs <folder>", "folder of the runs' directories", "runs")
+    .addOption(dataDirOption())
+    .action(async (source: string, options: RunCommandOptions) => {
+      const { executeRun, findRun } = await import("../runs/execute-run.node.ts");
+      const { recipe, directory } = await findRun(source, options.runs);
+      note(`${directory}: ${recipe.model} on ${recipe.data}, ${formatMany(recipe.epochs, "epoch")}`);
+      const interrupt = onInterrupt("stopping after this step");
+      const display = trainingDisplay(recipe);
+      try {
+        const result = await executeRun(recipe, directory, {
+          ...downloadProgress(),
+          resume: options.resume,
+          dataDir: options.dataDir,
+          signal: interrupt.signal,
+          warn: (message) => note(`note: ${message}`),
+          onStep: ({ step, steps, loss }) => display.step(step, steps, loss),
+          onEpoch: display.epoch,
+        });
+        display.end();
+        emit(options, { ...result, directory }, summary(result, directory));
+        if (result.finished) return;
+        note(`stopped at step ${result.steps}; go on with: filigree run ${directory} --resume`);
+        process.exitCode = INTERRUPTED;
+      } finally {
+        display.end();
+        interrupt.dispose();
+      }
+    });
+}
+
+/** A progress bar over all steps and a line for each epoch. */
+export function trainingDisplay({ name, epochs }: Pick<Recipe, "name" | "epochs">) {
+  let progress: Progress | undefined;
+  return {
+    step: (step: number, steps: number, loss: number) => {
+      progress ??= startProgress({ label: name, total: steps, unit: "steps", from: step - 1 });
+      progress.update(step, `loss ${significant(loss)}`);
+    },
+    epoch: ({ epoch, loss, learningRate, metrics }: MetricsLine) => {
+      const { accuracy } = metrics;
+      const parts = [`loss ${significant(loss)}`, `learning rate ${significant(learningRate)}`];
+      if (accuracy !== undefined) parts.splice(1, 0, `accuracy ${formatShare(accuracy)}`);
+      note(`epoch ${String(epoch + 1).padStart(String(epochs).length)}/${epochs}  ${parts.join("  ")}`);
+    },
+    end: () => progress?.end(),
+  };
+}
+
+function summary({ finished, epochs, seconds, metrics, sparsity }: RunResult, directory: string): string {
+  const { accuracy } = metrics;
+  const lines = [
+    `${formatMany(epochs, "epoch")} in ${formatSeconds(seconds)}${accuracy === undefined ? "" : `, test accuracy ${formatShare(accuracy)}`}`,
+  ];
+  if (sparsity?.layers.length)
+    lines.push(
+      table(
+        [
+          { heading: "layer" },
+          ...["groups", "natural", "kept", "forced", "epoch"].map((heading) => ({
+            heading,
+            align: "right" as const,
+          })),
+        ],
+        sparsity.layers.map((l) => [l.name, l.groups, l.natural, l.natural - l.forced, l.forced, l.epoch]),
+      ),
+    );
+  if (finished) lines.push(join(directory, "model.onnx"));
+  return lines.join("\n");
+}

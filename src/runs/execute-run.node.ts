@@ -1,0 +1,137 @@
+import { stat } from "node:fs/promises";
+import { basename, extname, join } from "node:path";
+import type { LoadOptions } from "../data/load.node.ts";
+import { loadDataset } from "../data/load.node.ts";
+import type { Graph } from "../engine/graph.ts";
+import { exportModel } from "../engine/onnx/export.ts";
+import { classification, classificationSource, evaluateClassifier } from "../nn/classification.ts";
+import type { StepProgress } from "../nn/trainer.ts";
+import { train } from "../nn/trainer.ts";
+import { Problem } from "../problem.ts";
+import { shrinkZeros } from "../sparsity/shrink-zeros.ts";
+import { defaultThreads, softwareVersions } from "./environment.node.ts";
+import { readBytes } from "./files.node.ts";
+import { SCALE_KEY, scaleFor } from "./input-scale.ts";
+import { loadModel } from "./load-model.node.ts";
+import type { Recipe } from "./recipe.ts";
+import { completeRecipe, parseRecipe } from "./recipe.ts";
+import type { RunDirectory } from "./run-directory.node.ts";
+import { withRunDirectory } from "./run-directory.node.ts";
+import type { MetricsLine, RunResult } from "./run-result.ts";
+import { createRunSparsifier } from "./run-sparsifier.ts";
+
+export interface RunOptions extends LoadOptions {
+  /** Go on from the newest checkpoint in the directory. */
+  resume?: boolean;
+  onStep?: (progress: StepProgress) => void;
+  onEpoch?: (line: MetricsLine) => void;
+  /** Hears what the user should know but what stops nothing. */
+  warn?: (message: string) => void;
+  /** Once aborted, the run saves a checkpoint after the step at hand and stops. */
+  signal?: AbortSignal;
+}
+
+/**
+ * Trains what the recipe asks for in the run directory `path`: recipe.yaml, metrics.jsonl, checkpoints/, and at the end
+ * model.onnx and result.json. With a sparsifier model.onnx is the shrunk network, and trained.onnx the same with its
+ * zeros in place. A process that is killed at any moment loses the steps since its last checkpoint; with
+ * `resume` the run then ends in the same weights, bit by bit, as if nothing had happened.
+ */
+export async function executeRun(given: Recipe, path: string, options: RunOptions = {}): Promise<RunResult> {
+  const recipe = completeRecipe({ ...given, versions: softwareVersions() });
+  const data = await loadDataset(recipe.data, options);
+  const { batch, seed } = recipe;
+  const { graph } = await loadModel(recipe.model, { batch, seed, data });
+  const sparsifier = createRunSparsifier(graph, recipe);
+  const scale = scaleFor(recipe.inputScale, data);
+  const session = { device: recipe.device, threads: recipe.threads };
+  const source = classificationSource(graph, data.train, scale, { seed, augment: recipe.augment });
+  if (source.stepsPerEpoch === 0)
+    throw new Problem(
+      `a batch of ${batch} is larger than the ${data.train.labels.length} training samples of ${data.name}`,
+    );
+
+  return await withRunDirectory(path, recipe, options, async (directory) => {
+    const clock = startClock(directory);
+    let steps = directory.resumed?.snapshot.progress.step ?? 0;
+    const training = train(graph, classification(recipe), source, {
+      ...recipe,
+      ...session,
+      clipNorm: recipe.clipNorm ?? undefined,
+      sparsifier,
+      evaluate: async () => {
+        const { accuracy, loss } = await evaluateClassifier(graph, data.test, scale, session);
+        return { accuracy, testLoss: loss };
+      },
+      save: (snapshot) => directory.save(snapshot()),
+      resume: directory.resumed?.snapshot,
+      signal: options.signal,
+      onStep: (progress) => {
+        steps = progress.step;
+        options.onStep?.(progress);
+      },
+      onEpoch: async (record) => {
+        const line = { ...record, seconds: clock() };
+        await directory.append(line);
+        options.onEpoch?.(line);
+      },
+    });
+    const { history, finished } = await training.catch((error) => {
+      throw withCheckpoint(error, directory);
+    });
+    const last = history.at(-1);
+    const result: RunResult = {
+      name: recipe.name,
+      finished,
+      epochs: history.length,
+      steps,
+      seconds: clock(),
+      metrics: { ...(last && { loss: last.loss }), ...last?.metrics },
+      sparsity: sparsifier ? { layers: sparsifier.outcomes(), commit: sparsifier.commit() ?? null } : null,
+    };
+    if (finished) {
+      if (sparsifier) await directory.write("trained.onnx", modelFile(graph, recipe, scale));
+      const shrunk = sparsifier ? shrinkZeros(graph).graph : graph;
+      await directory.write("model.onnx", modelFile(shrunk, recipe, scale));
+      await directory.write("result.json", `${JSON.stringify(result, undefined, 2)}\n`);
+    }
+    return result;
+  });
+}
+
+function modelFile(graph: Graph, recipe: Recipe, scale: object): Uint8Array {
+  return exportModel(graph, {
+    metadata: {
+      [SCALE_KEY]: JSON.stringify(scale),
+      "filigree.data": recipe.data,
+      "filigree.run": recipe.name,
+    },
+  });
+}
+
+/** Seconds that the run has taken, earlier parts included. */
+function startClock({ lines }: RunDirectory): () => number {
+  const before = lines.at(-1)?.seconds ?? 0;
+  const start = performance.now();
+  return () => Math.round(before * 1000 + performance.now() - start) / 1000;
+}
+
+/** Names the checkpoint that a failed run leaves. */
+function withCheckpoint(error: unknown, directory: RunDirectory): unknown {
+  if (!(error instanceof Problem)) return error;
+  const path = directory.lastCheckpoint();
+  return new Problem(
+    `${error.message}; ${path ? `the last good checkpoint is ${path}` : "there is no checkpoint yet"}`,
+  );
+}
+
+/** The recipe in a file, whose run gets a folder in `runs`; or the recipe of a run's directory, and that directory. */
+export async function findRun(source: string, runs: string): Promise<{ recipe: Recipe; directory: string }> {
+  const isRun = (await stat(source).catch(() => undefined))?.isDirectory() ?? false;
+  const file = isRun ? join(source, "recipe.yaml") : source;
+  if (![".yaml", ".yml", ".json"].includes(extname(file)))
+    throw new Problem(`${file}: a recipe is a .yaml file, or the directory of a run`);
+  const text = new TextDecoder().decode(await readBytes(file));
+  const recipe = parseRecipe(text, file, { name: basename(file, extname(file)), threads: defaultThreads() });
+  return { recipe, directory: isRun ? source : join(runs, recipe.name) };
+}

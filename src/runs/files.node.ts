@@ -1,0 +1,66 @@
+import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { dirname } from "node:path";
+import { Problem } from "../problem.ts";
+
+/** What the usual failures of a file system mean, and what to do. */
+const REASONS: Record<string, string> = {
+  ENOENT: "no such file or folder",
+  ENOTDIR: "a part of this path is a file, not a folder",
+  EEXIST: "a part of this path is a file, not a folder",
+  EISDIR: "this is a folder; expected a file",
+  EACCES: "no permission; choose another place or change its permissions",
+  EPERM: "no permission; choose another place or change its permissions",
+  EROFS: "this file system is read-only; choose another place",
+  ENOSPC: "the disk is full; free some space and try again",
+  EDQUOT: "the disk quota is used up; free some space and try again",
+  EFBIG: "the file would exceed the largest size allowed here",
+  EMFILE: "too many open files",
+  ERR_FS_FILE_TOO_LARGE: "the file is larger than 2 GiB",
+};
+
+/** The file-system error `error` about `path` as a `Problem`; anything else comes back as it is. */
+export function fileProblem(doing: string, path: string, error: unknown): unknown {
+  const { code = "", syscall, message } = error as NodeJS.ErrnoException;
+  const reason = REASONS[code] ?? (syscall && message);
+  return reason && !(error instanceof Problem) ? new Problem(`cannot ${doing} ${path}: ${reason}`) : error;
+}
+
+/** The bytes of a file; a `Problem` where it cannot be read. */
+export async function readBytes(path: string): Promise<Uint8Array> {
+  try {
+    const { buffer, byteOffset, byteLength } = await readFile(path);
+    return new Uint8Array(buffer, byteOffset, byteLength);
+  } catch (error) {
+    throw fileProblem("read", path, error);
+  }
+}
+
+/**
+ * Writes a file whole or not at all: into `<path>.tmp`, to the disk, then renamed. Whoever reads `path` sees the old
+ * contents or the new, even after a power cut. Folders on the way are made.
+ */
+export async function writeWhole(path: string, contents: Uint8Array | string): Promise<void> {
+  const temporary = `${path}.tmp`;
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    const handle = await open(temporary, "w");
+    try {
+      await handle.writeFile(contents);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, path);
+    await syncFolder(dirname(path));
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => {});
+    throw fileProblem("write", path, error);
+  }
+}
+
+/** Makes a rename outlive a power cut; systems that cannot open folders (Windows) need no such thing. */
+async function syncFolder(path: string): Promise<void> {
+  const handle = await open(path, "r").catch(() => undefined);
+  await handle?.sync().catch(() => {});
+  await handle?.close();
+}

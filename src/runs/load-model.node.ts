@@ -1,0 +1,94 @@
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { Dataset } from "../data/dataset.ts";
+import type { Graph } from "../engine/graph.ts";
+import { importModel } from "../engine/onnx/import.ts";
+import { decodeModel } from "../engine/onnx/proto.ts";
+import { MODELS } from "../nn/models/index.ts";
+import { Problem } from "../problem.ts";
+import { readBytes } from "./files.node.ts";
+import { nearest } from "./nearest.ts";
+
+export interface LoadedModel {
+  graph: Graph;
+  /** Entries of the file's metadata; none for built-in models. */
+  metadata: Readonly<Record<string, string>>;
+  /** Bytes of the file; 0 for built-in models. */
+  bytes: number;
+}
+
+export interface LoadModelOptions {
+  /** Samples a run, default 1. */
+  batch?: number;
+  /** Seed of a built-in model's weights. */
+  seed?: number;
+  /** What the model is for: shapes a built-in one, and is checked against a file's. */
+  data?: Pick<Dataset, "name" | "inputShape" | "classes">;
+  /** Lengths of a file's open dimensions, by name. */
+  dimensions?: Readonly<Record<string, number>>;
+}
+
+/** A built-in model by name, or an .onnx file by its path. */
+export async function loadModel(
+  nameOrPath: string,
+  { batch = 1, seed = 0, data, dimensions }: LoadModelOptions = {},
+): Promise<LoadedModel> {
+  const build = MODELS[nameOrPath];
+  if (build) {
+    if (!data) throw new Problem(`"${nameOrPath}" is a built-in model; say what data it is for`);
+    const { inputShape, classes } = data;
+    const graph = build({ inputShape, classes: classes.length, batch, seed });
+    return { graph, metadata: {}, bytes: 0 };
+  }
+  if (!nameOrPath.endsWith(".onnx")) {
+    const near = nearest(nameOrPath, Object.keys(MODELS));
+    throw new Problem(
+      `there is no model "${nameOrPath}"${near ? `; did you mean "${near}"?` : ""}; ` +
+        `built in are ${Object.keys(MODELS).join(", ")}, anything else must be an .onnx file`,
+    );
+  }
+  const bytes = await readBytes(nameOrPath);
+  const options = { external: externalReader(dirname(nameOrPath)) };
+  try {
+    const graph = importModel(bytes, { ...options, batch, dimensions });
+    if (data) checkFits(graph, data);
+    return { graph, metadata: decodeModel(bytes, options).metadata, bytes: bytes.length };
+  } catch (error) {
+    if (error instanceof Problem) throw new Problem(`${nameOrPath}: ${error.message}`);
+    throw error;
+  }
+}
+
+function checkFits(graph: Graph, { name, inputShape, classes }: NonNullable<LoadModelOptions["data"]>): void {
+  if (graph.inputs.length !== 1)
+    throw new Problem(`has ${graph.inputs.length} inputs (${graph.inputs.join(", ")}); a classifier has one`);
+  const input = graph.types.get(graph.inputs[0])!.shape;
+  if (`${input.slice(1)}` !== `${inputShape}`)
+    throw new Problem(
+      `takes inputs of shape [batch, ${input.slice(1)}], but the samples of ${name} have shape [${inputShape}]`,
+    );
+  const output = graph.types.get(graph.outputs[0])!.shape;
+  if (output.length !== 2 || output[0] !== input[0] || output[1] < classes.length)
+    throw new Problem(
+      `gives an output of shape [${output}], but ${name} has ${classes.length} classes: expected [${input[0]}, ${classes.length}]`,
+    );
+}
+
+/** Reads the parts of tensors that lie in files beside the model. */
+function externalReader(folder: string): (location: string, offset: number, length: number) => Uint8Array {
+  return (location, offset, length) => {
+    let file: number;
+    try {
+      file = openSync(join(folder, location), "r");
+    } catch {
+      throw new Problem(`its weights are in ${location}, which is not in ${folder}; put it there`);
+    }
+    try {
+      const available = Math.max(0, fstatSync(file).size - offset);
+      const bytes = new Uint8Array(Math.min(length, available));
+      return bytes.subarray(0, readSync(file, bytes, 0, bytes.length, offset));
+    } finally {
+      closeSync(file);
+    }
+  };
+}

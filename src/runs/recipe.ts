@@ -1,0 +1,217 @@
+import { LineCounter, parseDocument, stringify } from "yaml";
+import type { Device } from "../engine/session.ts";
+import type { OptimizerSpec } from "../nn/optimizers.ts";
+import type { ScheduleSpec } from "../nn/schedules.ts";
+import { Problem } from "../problem.ts";
+import type { InputScale } from "./input-scale.ts";
+import { INPUT_SCALES } from "./input-scale.ts";
+import type { Fields, Path, Reader, Refuse } from "./schema.ts";
+import * as s from "./schema.ts";
+
+/** Everything that decides what a training run computes. As YAML it is the file `recipe.yaml`. */
+export interface Recipe {
+  /** Name of the run and of its directory. */
+  name: string;
+  /** A built-in model by name, or the path of an .onnx file whose weights are the start; from where the command runs. */
+  model: string;
+  /** A data set by name, or the path of an .npz file or of a folder of images. */
+  data: string;
+  inputScale: InputScale;
+  epochs: number;
+  /** Samples a step. */
+  batch: number;
+  optimizer: OptimizerSpec;
+  learningRate: number;
+  schedule: ScheduleSpec;
+  /** Steps of linear warm-up of the learning rate. */
+  warmup: number;
+  weightDecay: number;
+  /** Largest Euclidean norm of the gradient; null: no limit. */
+  clipNorm: number | null;
+  labelSmoothing: number;
+  /** What logits are divided by in the loss. */
+  temperature: number;
+  /** Pixels by which training images are shifted at random, and whether they are mirrored. */
+  augment: { crop: number; flip: boolean };
+  /** Decides initial weights, order of samples and augmentation. */
+  seed: number;
+  /** Threads of ONNX Runtime. Another number may round differently. */
+  threads: number;
+  device: Device;
+  /** Steps between checkpoints; there is one after every epoch in any case. */
+  saveEvery: number;
+  sparsifier: SparsifierRecipe | null;
+  /** Versions of the software that the run was started with. */
+  versions: Record<string, string>;
+}
+
+export const SPARSIFIER_METHODS = ["wgsef", "wgsef-plain", "group-lasso", "magnitude"] as const;
+
+/** Exactly so many groups a layer are to survive; see `KAnnealOptions`. */
+export interface SparsifierRecipe {
+  method: (typeof SPARSIFIER_METHODS)[number];
+  /** Groups to keep by layer, or the share of every layer's groups. */
+  keep: number | Record<string, number>;
+  warmup: number;
+  select: number;
+  lambdaStart: number;
+  lambdaEnd: number;
+  weightDecay: number;
+}
+
+/** What a recipe leaves to where it is run. */
+export interface RecipeDefaults {
+  name: string;
+  threads: number;
+}
+
+const share = s.number({ min: 0, max: 1 });
+const notNegative = s.number({ min: 0 });
+const positive = s.number({ min: 0, above: true });
+const atLeast = (min: number) => s.number({ min, whole: true });
+
+const adam = {
+  betas: s.withDefault(s.pair(share), [0.9, 0.999]),
+  epsilon: s.withDefault(positive, 1e-8),
+};
+
+const optimizer = s.variant<"kind", OptimizerSpec>("kind", {
+  sgd: { momentum: s.withDefault(share, 0.9), nesterov: s.withDefault(s.boolean(), false) },
+  adam,
+  adamw: adam,
+  rmsprop: {
+    alpha: s.withDefault(share, 0.99),
+    epsilon: s.withDefault(positive, 1e-8),
+    momentum: s.withDefault(share, 0),
+  },
+});
+
+const schedule = s.variant<"kind", ScheduleSpec>("kind", {
+  constant: {},
+  step: { milestones: s.list(share), gamma: s.withDefault(positive, 0.1) },
+  cosine: { flat: s.withDefault(share, 0), floor: s.withDefault(share, 0) },
+  "one-cycle": {
+    peak: s.withDefault(share, 0.3),
+    start: s.withDefault(share, 0.04),
+    end: s.withDefault(share, 1e-4),
+  },
+});
+
+const keep: Reader<SparsifierRecipe["keep"]> = (value, path, refuse) =>
+  typeof value === "number"
+    ? s.number({ min: 0, above: true, max: 1 })(value, path, refuse)
+    : s.record(atLeast(1))(value, path, refuse);
+
+const sparsifier = s.object<SparsifierRecipe>({
+  method: s.oneOf(SPARSIFIER_METHODS),
+  keep,
+  warmup: s.withDefault(share, 0.15),
+  select: s.withDefault(share, 0.5),
+  lambdaStart: s.withDefault(positive, 0.01),
+  lambdaEnd: s.withDefault(positive, 3),
+  weightDecay: s.withDefault(notNegative, 5e-4),
+});
+
+/** A name that is a single folder on every system. */
+const name: Reader<string> = (value, path, refuse) => {
+  const found = s.text()(value, path, refuse);
+  return /^[\w][\w.+-]*$/.test(found)
+    ? found
+    : refuse(path, `"${found}" cannot name a folder; use letters, digits, ".", "+", "-" and "_"`);
+};
+
+function fieldsOf(defaults: RecipeDefaults): Fields<Omit<Recipe, "learningRate">> & {
+  learningRate: Reader<number | null>;
+} {
+  return {
+    name: s.withDefault(name, defaults.name),
+    model: s.text(),
+    data: s.text(),
+    inputScale: s.withDefault(s.oneOf(INPUT_SCALES), "standard"),
+    epochs: s.withDefault(atLeast(1), 10),
+    batch: s.withDefault(atLeast(1), 128),
+    optimizer: s.withDefault(optimizer, { kind: "sgd", momentum: 0.9, nesterov: false }),
+    learningRate: s.orNull(positive),
+    schedule: s.withDefault(schedule, { kind: "cosine", flat: 0, floor: 0 }),
+    warmup: s.withDefault(atLeast(0), 0),
+    weightDecay: s.withDefault(notNegative, 5e-4),
+    clipNorm: s.orNull(positive),
+    labelSmoothing: s.withDefault(share, 0),
+    temperature: s.withDefault(positive, 1),
+    augment: s.withDefault(
+      s.object({ crop: s.withDefault(atLeast(0), 0), flip: s.withDefault(s.boolean(), false) }),
+      { crop: 0, flip: false },
+    ),
+    seed: s.withDefault(s.number({ min: 0, max: 2 ** 32 - 1, whole: true }), 0),
+    threads: s.withDefault(atLeast(1), defaults.threads),
+    device: s.withDefault(s.oneOf(["cpu", "webgpu", "cuda", "wasm"]), "cpu"),
+    saveEvery: s.withDefault(atLeast(1), 200),
+    sparsifier: s.orNull(sparsifier),
+    versions: s.withDefault(s.record(s.text()), {}),
+  };
+}
+
+/** A recipe from plain data, with every default filled in. `refuse` throws for the value at a path. */
+export function readRecipe(data: unknown, defaults: RecipeDefaults, refuse: Refuse): Recipe {
+  const read = s.object(fieldsOf(defaults))(data ?? {}, [], refuse);
+  const adaptive = read.optimizer.kind !== "sgd";
+  return { ...read, learningRate: read.learningRate ?? (adaptive ? 0.001 : 0.05) };
+}
+
+/** A recipe that was put together in a program, checked and with every default filled in, inner ones too. */
+export function completeRecipe(recipe: Recipe): Recipe {
+  return readRecipe(recipe, recipe, (path, reason) => {
+    throw new Problem(`recipe: ${path.join(".")}: ${reason}`);
+  });
+}
+
+/** A recipe from YAML. Throws a `Problem` that names file, line and key for whatever is wrong with it. */
+export function parseRecipe(yaml: string, file: string, defaults: RecipeDefaults): Recipe {
+  const lines = new LineCounter();
+  const document = parseDocument(yaml, { lineCounter: lines });
+  const lineAt = (offset: number | undefined) =>
+    offset === undefined ? "" : `:${lines.linePos(offset).line}`;
+  const [error] = document.errors;
+  if (error)
+    throw new Problem(`${file}${lineAt(error.pos[0])}: not YAML: ${error.message.split("\n")[0].trim()}`);
+  let data: unknown;
+  try {
+    data = document.toJS();
+  } catch (cause) {
+    throw new Problem(`${file}: ${(cause as Error).message}`);
+  }
+  const lineOf = (path: Path) => {
+    for (let depth = path.length; depth > 0; depth--) {
+      const node = document.getIn(path.slice(0, depth), true) as { range?: [number] } | undefined;
+      if (node?.range) return lineAt(node.range[0]);
+    }
+    return "";
+  };
+  return readRecipe(data, defaults, (path, reason) => {
+    const where = path.length ? `${path.join(".")}: ` : "";
+    throw new Problem(`${file}${lineOf(path)}: ${where}${reason}`);
+  });
+}
+
+export function formatRecipe(recipe: Recipe): string {
+  return stringify(recipe);
+}
+
+/** The first setting in which two recipes differ, e.g. `epochs: 10 against 20`; versions do not count. */
+export function recipeDifference(a: Recipe, b: Recipe): string | undefined {
+  const flatA = flatten(a);
+  const flatB = flatten(b);
+  for (const key of new Set([...flatA.keys(), ...flatB.keys()])) {
+    if (key.startsWith("versions")) continue;
+    const [x, y] = [flatA.get(key), flatB.get(key)];
+    if (x !== y) return `${key}: ${x ?? "absent"} against ${y ?? "absent"}`;
+  }
+  return undefined;
+}
+
+function flatten(value: unknown, path = "", into = new Map<string, string>()): Map<string, string> {
+  if (typeof value === "object" && value !== null)
+    for (const [key, v] of Object.entries(value)) flatten(v, path ? `${path}.${key}` : key, into);
+  else into.set(path, JSON.stringify(value));
+  return into;
+}

@@ -1,0 +1,137 @@
+import { formatMany, formatSeconds, formatShare, significant } from "../format.ts";
+import { formatRecipe } from "../recipe.ts";
+import type { MetricsLine, RunRecord, RunResult } from "../run-result.ts";
+import type { Html } from "./html.ts";
+import { html } from "./html.ts";
+import type { Section } from "./page.ts";
+import { figures, highlights, htmlTable, page } from "./page.ts";
+import { linePlot } from "./plot-svg.ts";
+
+/** The page of a run: its outcome, its curves, its layers, its epochs and its recipe. */
+export function runReport({ recipe, lines, result }: RunRecord): string {
+  const subtitle = `${recipe.model} on ${recipe.data}, ${
+    result
+      ? `${formatMany(result.epochs, "epoch")} in ${formatSeconds(result.seconds)}`
+      : `${lines.length} of ${recipe.epochs} epochs so far`
+  }`;
+  const sections: Section[] = [];
+  const last = lines.at(-1);
+  if (last) {
+    sections.push(
+      { heading: "Outcome", content: outcome(last) },
+      { heading: "Curves", content: figures(curves(lines)) },
+    );
+    if (result?.sparsity?.layers.length) sections.push(layers(result.sparsity));
+    sections.push({ heading: "Epochs", content: epochs(lines) });
+  }
+  sections.push({
+    heading: "Recipe",
+    note: "Complete: with this file and the same versions the run can be repeated number by number.",
+    content: html`<pre>${formatRecipe(recipe)}</pre>`,
+  });
+  return page({ title: recipe.name, subtitle, sections });
+}
+
+const isShare = (metric: string) => /accuracy/i.test(metric);
+const show = (metric: string, value: number) => (isShare(metric) ? formatShare(value) : significant(value));
+
+/** Names as people read them: testLoss → test loss. */
+const words = (metric: string) =>
+  metric === "accuracy" ? "test accuracy" : metric.replace(/[A-Z]/g, (c) => ` ${c.toLowerCase()}`);
+
+/** The metrics that stand for the whole network; the others, such as `groups/conv1`, are of one layer. */
+const overall = (line: MetricsLine) => Object.keys(line.metrics).filter((m) => !m.includes("/"));
+
+function outcome(last: MetricsLine): Html {
+  const metrics = overall(last).map((m) => ({ label: words(m), value: show(m, last.metrics[m]) }));
+  return highlights([
+    ...metrics.filter(({ label }) => label === "test accuracy"),
+    { label: "train loss", value: significant(last.loss) },
+    ...metrics.filter(({ label }) => label !== "test accuracy"),
+  ]);
+}
+
+function curves(lines: readonly MetricsLine[]): { title: string; svg: Html }[] {
+  const line = (label: string, value: (l: MetricsLine) => number) => ({
+    label,
+    points: lines.map((l) => ({ x: l.epoch + 1, y: value(l) })),
+  });
+  const metric = (name: string) => line(words(name), (l) => l.metrics[name] ?? Number.NaN);
+  const names = overall(lines[0]);
+  const losses = [line("train loss", (l) => l.loss), ...names.filter((n) => /loss/i.test(n)).map(metric)];
+  const shares = names.filter(isShare).map(metric);
+  const x = "epoch";
+  const plots = [
+    { title: "Loss", svg: linePlot({ lines: losses, x, logarithmic: losses.every(positive) }) },
+    ...(shares.length ? [{ title: "Accuracy", svg: linePlot({ lines: shares, x, percent: true }) }] : []),
+  ];
+  const perLayer = new Map<string, string[]>();
+  for (const name of Object.keys(lines[0].metrics)) {
+    const [kind, layer] = [name.slice(0, name.indexOf("/")), name.slice(name.indexOf("/") + 1)];
+    if (name.includes("/")) perLayer.set(kind, [...(perLayer.get(kind) ?? []), layer]);
+  }
+  for (const [kind, names] of perLayer) {
+    const all = names.map((layer) => ({ ...metric(`${kind}/${layer}`), label: layer }));
+    plots.push({
+      title: `${PER_LAYER[kind] ?? words(kind)} by layer`,
+      svg: linePlot({ lines: all, x, logarithmic: true }),
+    });
+  }
+  plots.push({ title: "Learning rate", svg: linePlot({ lines: [line("", (l) => l.learningRate)], x }) });
+  return plots;
+}
+
+const PER_LAYER: Record<string, string> = { groups: "Groups left", lambda: "Regularisation λ" };
+
+const positive = ({ points }: { points: readonly { y: number }[] }) => points.every(({ y }) => y > 0);
+
+function layers({ layers: outcomes, commit }: NonNullable<RunResult["sparsity"]>): Section {
+  const forced = outcomes.some((l) => l.forced > 0);
+  const cut = commit
+    ? Object.entries(commit.before)
+        .map(([m, before]) => `${words(m)} ${show(m, before)} → ${show(m, commit.after[m])}`)
+        .join(", ")
+    : "";
+  return {
+    heading: "Layers",
+    note: forced
+      ? `Where training left more than was asked for, the smallest groups were cut by hand at the end of selection: ${cut}.`
+      : "Every layer reached its number by training alone; nothing was cut by hand.",
+    content: htmlTable({
+      columns: [
+        { heading: "layer" },
+        ...["groups", "asked for", "left by training", "cut by hand", "frozen after epoch", "λ"].map(
+          (heading) => ({
+            heading,
+            align: "right" as const,
+          }),
+        ),
+      ],
+      rows: outcomes.map((l) => [
+        l.name,
+        l.groups,
+        l.keep,
+        l.natural,
+        l.forced,
+        l.epoch,
+        significant(l.lambda),
+      ]),
+    }),
+  };
+}
+
+function epochs(lines: readonly MetricsLine[]): Html {
+  const names = overall(lines[0]);
+  const number = (heading: string) => ({ heading, align: "right" as const });
+  return htmlTable({
+    columns: ["epoch", "step", "loss", ...names.map(words), "learning rate", "seconds"].map(number),
+    rows: lines.map((l) => [
+      l.epoch + 1,
+      l.step,
+      significant(l.loss),
+      ...names.map((n) => show(n, l.metrics[n])),
+      significant(l.learningRate),
+      l.seconds.toFixed(1),
+    ]),
+  });
+}

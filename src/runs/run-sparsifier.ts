@@ -1,0 +1,71 @@
+import type { Graph } from "../engine/graph.ts";
+import { Problem } from "../problem.ts";
+import { analyzeChannels, streamPartition } from "../sparsity/channels.ts";
+import type { GroupPenalty } from "../sparsity/group-prox.ts";
+import type { GroupPartition } from "../sparsity/groups.ts";
+import type { GroupedLayer, KAnneal } from "../sparsity/k-anneal.ts";
+import { createKAnneal } from "../sparsity/k-anneal.ts";
+import { nearest } from "./nearest.ts";
+import type { Recipe, SparsifierRecipe } from "./recipe.ts";
+
+const PENALTIES: Record<SparsifierRecipe["method"], GroupPenalty> = {
+  wgsef: "wgsef",
+  "wgsef-plain": "wgsef-plain",
+  "group-lasso": "group-lasso",
+  magnitude: "none",
+};
+
+/** The sparsifier of a recipe for its model; undefined where the recipe has none. */
+export function createRunSparsifier(graph: Graph, recipe: Recipe): KAnneal | undefined {
+  if (!recipe.sparsifier) return undefined;
+  const { method, keep, ...options } = recipe.sparsifier;
+  const { optimizer } = recipe;
+  if (optimizer.kind === "rmsprop" || optimizer.kind === "adamw")
+    throw new Problem(
+      `sparsifier: ${method} has an exact proximal step for sgd and adam, not for ${optimizer.kind}; choose one of the two`,
+    );
+  return createKAnneal({
+    ...options,
+    layers: layersToKeep(prunableLayers(graph), keep),
+    penalty: PENALTIES[method],
+    adam: optimizer.kind === "adam" ? optimizer : undefined,
+  });
+}
+
+/** A stream of channels that can shrink, as groups of weights. */
+export interface PrunableLayer {
+  /** The first layer that writes the channels; with a residual sum there are several. */
+  name: string;
+  layers: readonly string[];
+  partition: GroupPartition;
+}
+
+/** What of a graph can shrink, in graph order: no layer twice, and never the outputs. */
+export function prunableLayers(graph: Graph): PrunableLayer[] {
+  const chosen = new Set<string>();
+  return analyzeChannels(graph).streams.flatMap((stream) => {
+    const partition = stream.blocked === undefined ? streamPartition(graph, stream) : undefined;
+    if (!partition?.parts.length || stream.crosses.some((name) => chosen.has(name))) return [];
+    chosen.add(stream.name);
+    return [{ name: stream.name, layers: stream.layers, partition }];
+  });
+}
+
+function layersToKeep(prunable: readonly PrunableLayer[], keep: SparsifierRecipe["keep"]): GroupedLayer[] {
+  if (typeof keep === "number")
+    return prunable.map(({ name, partition }) => ({
+      name,
+      partition,
+      keep: Math.max(1, Math.round(keep * partition.groups)),
+    }));
+  return Object.entries(keep).map(([name, count]) => {
+    const found = prunable.find((l) => l.name === name) ?? prunable.find((l) => l.layers.includes(name));
+    if (found) return { name, partition: found.partition, keep: count };
+    const names = prunable.map((l) => l.name);
+    const near = nearest(name, names);
+    throw new Problem(
+      `sparsifier.keep: there is no layer "${name}" that can shrink${near ? `; did you mean "${near}"?` : ""}; ` +
+        `there are ${names.join(", ")}`,
+    );
+  });
+}

@@ -1,0 +1,261 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, describe, expect, test } from "vitest";
+import { loadDataset } from "../../src/data/load.node.ts";
+import { importModel } from "../../src/engine/onnx/import.ts";
+import { evaluateClassifier } from "../../src/nn/classification.ts";
+import { temporaryFolder, writeTask } from "../runs/support.ts";
+import type { Outcome } from "./support.ts";
+import { build, filigree, start } from "./support.ts";
+
+beforeAll(build);
+
+const VERSION = (
+  JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string }
+).version;
+
+/** The one object on stdout. */
+function json({ stdout }: Outcome): Record<string, unknown> {
+  expect(stdout.endsWith("}\n")).toBe(true);
+  expect(stdout.trim().split("\n")).toHaveLength(1);
+  return JSON.parse(stdout) as Record<string, unknown>;
+}
+
+function expectFailure(outcome: Outcome, code: number, message: RegExp): void {
+  expect(outcome.stderr).toMatch(message);
+  expect(outcome.stderr).toMatch(/^filigree: .*\n$/);
+  expect(outcome.stdout).toBe("");
+  expect(outcome.code).toBe(code);
+}
+
+function taskFolder(options?: { epochs: number }): string {
+  const folder = temporaryFolder();
+  writeFileSync(join(folder, "task.yaml"), writeTask(folder, options));
+  return folder;
+}
+
+describe("help", () => {
+  test("lists all commands", async () => {
+    const { code, stdout } = await filigree(["--help"], ".");
+    expect(code).toBe(0);
+    for (const name of ["demo", "compress", "run", "eval", "inspect", "report", "data"])
+      expect(stdout).toMatch(new RegExp(`^  ${name} `, "m"));
+    expect((await filigree(["--version"], ".")).stdout).toBe(`${VERSION}\n`);
+  });
+
+  test.each([
+    "demo",
+    "compress",
+    "run",
+    "eval",
+    "inspect",
+    "report",
+    "data",
+    "data list",
+    "data get",
+    "data info",
+  ])("of %s has an example", async (name) => {
+    const { code, stdout, stderr } = await filigree([...name.split(" "), "--help"], ".");
+    expect(code).toBe(0);
+    expect(stderr).toBe("");
+    expect(stdout).toMatch(new RegExp(`^Examples?:\n  filigree ${name}`, "m"));
+    if (name !== "data") expect(stdout).toContain("--json");
+  });
+});
+
+describe("wrong usage", () => {
+  test.each<[string, string[], RegExp]>([
+    ["an unknown command", ["evla"], /unknown command 'evla'.*Did you mean eval/],
+    ["an unknown option", ["run", "x.yaml", "--resum"], /unknown option '--resum'.*Did you mean --resume/],
+    ["a missing argument", ["inspect"], /missing required argument 'model'/],
+    ["a missing option", ["eval", "x.onnx"], /required option '--data <name>' not specified/],
+    ["a bad number", ["eval", "x.onnx", "--data", "glyphs", "--batch", "0"], /a whole number of at least 1/],
+    ["a bad word", ["eval", "x.onnx", "--data", "glyphs", "--input-scale", "byte"], /did you mean "bytes"/],
+    ["a bad pair", ["inspect", "x.onnx", "--dimension", "a"], /such as sequence=128/],
+  ])("%s ends with code 2 and one line", async (_, args, message) => {
+    expectFailure(await filigree(args, "."), 2, message);
+  });
+
+  test("no command at all shows the help", async () => {
+    const { code, stderr } = await filigree([], ".");
+    expect(code).toBe(2);
+    expect(stderr).toContain("Commands:");
+  });
+});
+
+describe("bad input ends with code 1 and one line", () => {
+  test.each<[string, string[], RegExp]>([
+    [
+      "an unknown data set",
+      ["data", "info", "mnits"],
+      /mnits: no such data set, folder or file; known names are mnist/,
+    ],
+    ["a missing model", ["inspect", "no.onnx"], /cannot read no\.onnx: no such file/],
+    ["a built-in name where a file must be", ["inspect", "lenet"], /"lenet" is a built-in model/],
+    ["a truncated model", ["inspect", "cut.onnx"], /^filigree: cut\.onnx: /],
+    ["a model that is none", ["inspect", "text.onnx"], /^filigree: text\.onnx: /],
+    ["a folder for a model", ["inspect", "folder.onnx"], /folder\.onnx.*this is a folder/],
+    [
+      "data of another shape",
+      ["eval", "net.onnx", "--data", "glyphs"],
+      /takes inputs of shape \[batch, 1,8,8\]/,
+    ],
+    ["a directory that holds no run", ["report", "."], /is not the directory of a run/],
+    ["a missing recipe", ["run", "no.yaml"], /cannot read no\.yaml: no such file/],
+    ["a model as a recipe", ["run", "net.onnx"], /a recipe is a \.yaml file/],
+    ["a wrong recipe", ["run", "wrong.yaml"], /wrong\.yaml:2: epohcs: unknown key; did you mean "epochs"/],
+  ])("%s", async (_, args, message) => {
+    const folder = taskFolder();
+    const bytes = readFileSync(join(folder, "net.onnx"));
+    writeFileSync(join(folder, "cut.onnx"), bytes.subarray(0, bytes.length - 100));
+    writeFileSync(join(folder, "text.onnx"), "this is not a model");
+    writeFileSync(join(folder, "wrong.yaml"), "model: lenet\nepohcs: 3\n");
+    mkdirSync(join(folder, "folder.onnx"));
+    const before = readdirSync(folder);
+    expectFailure(await filigree(args, folder), 1, message);
+    expect(readdirSync(folder)).toEqual(before);
+  });
+
+  test("and one JSON object with --json", async () => {
+    const outcome = await filigree(["inspect", "no.onnx", "--json"], ".");
+    expect(outcome.code).toBe(1);
+    expect(json(outcome)).toEqual({ error: "cannot read no.onnx: no such file or folder" });
+  });
+
+  test("an unexpected error says how to see its stack", async () => {
+    const folder = taskFolder();
+    const line = { epoch: 0, step: 1, loss: 1, learningRate: 1, metrics: {}, seconds: 1 };
+    writeFileSync(join(folder, "recipe.yaml"), "model: lenet\ndata: mnist\n");
+    writeFileSync(join(folder, "metrics.jsonl"), `${JSON.stringify(line)}\n`);
+    writeFileSync(join(folder, "result.json"), '{"sparsity":{"layers":[null]}}');
+    expectFailure(await filigree(["report", "."], folder), 1, /set FILIGREE_DEBUG=1 for the stack trace/);
+    const { stderr } = await filigree(["report", "."], folder, { FILIGREE_DEBUG: "1" });
+    expect(stderr).toMatch(/\n {4}at /);
+  });
+});
+
+describe("a run from end to end", () => {
+  test("run, eval, inspect and report agree", async () => {
+    const folder = taskFolder();
+    const run = await filigree(["run", "task.yaml", "--json"], folder);
+    expect(run.code, run.stderr).toBe(0);
+    const result = json(run) as { metrics: { accuracy: number }; directory: string; finished: boolean };
+    expect(result).toMatchObject({
+      name: "task",
+      finished: true,
+      epochs: 4,
+      steps: 60,
+      directory: "runs/task",
+    });
+    // Not a terminal: plain lines, no control characters.
+    expect(run.stderr.match(/^epoch \d\/4 {2}loss \S+ {2}accuracy \S+ %/gm)).toHaveLength(4);
+    expect(run.stderr).not.toContain("\r");
+
+    const model = join("runs", "task", "model.onnx");
+    const evaluated = json(await filigree(["eval", model, "--data", "data.npz", "--json"], folder));
+    expect(Object.keys(evaluated)).toEqual([
+      "model",
+      "data",
+      "accuracy",
+      "loss",
+      "samples",
+      "msPerSample",
+      "batch",
+    ]);
+    const data = await loadDataset(join(folder, "data.npz"));
+    const graph = importModel(readFileSync(join(folder, model)));
+    const { accuracy, loss } = await evaluateClassifier(graph, data.test, data.scale);
+    expect(evaluated.accuracy).toBe(accuracy);
+    expect(evaluated.accuracy).toBe(result.metrics.accuracy);
+    expect(evaluated.loss).toBeCloseTo(loss, 5);
+
+    const { layers, total, fileBytes } = json(await filigree(["inspect", model, "--json"], folder)) as {
+      layers: Record<string, unknown>[];
+      total: Record<string, number>;
+      fileBytes: number;
+    };
+    // 5 and 3 filters are left of 8 and 8: 3×3 kernels on 8×8 positions, then a linear layer to 2 classes.
+    const named = Object.fromEntries(layers.map((l) => [`${l.name} ${l.op}`, l]));
+    expect(named["conv1 Conv"]).toMatchObject({ parameters: 5 * 9, macs: 5 * 9 * 64, groups: 5 });
+    expect(named["conv2 Conv"]).toMatchObject({ parameters: 3 * 5 * 9, macs: 3 * 5 * 9 * 64, groups: 3 });
+    expect(named["fc Gemm"]).toMatchObject({ parameters: 8, macs: 6, groups: null });
+    expect(total).toMatchObject({ parameters: 45 + 10 + 135 + 6 + 8, macs: 2880 + 8640 + 6, sparsity: 0 });
+    expect(fileBytes).toBe(readFileSync(join(folder, model)).length);
+
+    const zeros = json(
+      await filigree(["inspect", "runs/task/trained.onnx", "--json"], folder),
+    ) as typeof named & {
+      layers: Record<string, unknown>[];
+    };
+    expect(zeros.layers[0]).toMatchObject({ name: "conv1", sparsity: 3 / 8 });
+
+    expect(json(await filigree(["report", "runs/task", "--json"], folder))).toEqual({
+      report: "runs/task/report.html",
+      epochs: 4,
+    });
+    const page = readFileSync(join(folder, "runs", "task", "report.html"), "utf8");
+    expect(page).toContain("</html>");
+    expect(page).not.toMatch(/(src|href)=|@import|url\(|<script/);
+  });
+
+  test("Ctrl-C saves, says how to go on, and going on gives the same bytes", async () => {
+    const folder = taskFolder({ epochs: 30 });
+    const child = start(["run", "task.yaml", "--json"], folder);
+    while (!child.stderr().includes("epoch  3/30")) await new Promise((r) => setTimeout(r, 5));
+    child.kill("SIGINT");
+    const stopped = await child.done;
+    expect(stopped.code).toBe(130);
+    expect(stopped.stderr).toMatch(/stopping after this step/);
+    expect(stopped.stderr).toMatch(/stopped at step (\d+); go on with: filigree run runs\/task --resume\n$/);
+    const { finished, steps } = json(stopped);
+    expect(finished).toBe(false);
+    const checkpoints = readdirSync(join(folder, "runs", "task", "checkpoints"));
+    expect(checkpoints).toContain(`step-${String(steps).padStart(8, "0")}.safetensors`);
+    expect(existsSync(join(folder, "runs", "task", "model.onnx"))).toBe(false);
+
+    const resumed = await filigree(["run", "runs/task", "--resume", "--json"], folder);
+    expect(json(resumed)).toMatchObject({ finished: true, epochs: 30, directory: "runs/task" });
+    await filigree(["run", "task.yaml", "--runs", "whole"], folder);
+    const bytes = (runs: string) => readFileSync(join(folder, runs, "task", "model.onnx"));
+    expect(bytes("runs").equals(bytes("whole"))).toBe(true);
+  });
+
+  test("a full disk or a forbidden place leaves no file", async () => {
+    const folder = taskFolder();
+    await filigree(["run", "task.yaml"], folder);
+    expectFailure(
+      await filigree(["report", "runs/task", "-o", "task.yaml/report.html"], folder),
+      1,
+      /cannot write task\.yaml\/report\.html: a part of this path is a file/,
+    );
+    if (!existsSync("/dev/full")) return;
+    symlinkSync("/dev/full", join(folder, "out.html.tmp"));
+    expectFailure(
+      await filigree(["report", "runs/task", "-o", "out.html"], folder),
+      1,
+      /out\.html: the disk is full/,
+    );
+    expect(readdirSync(folder).filter((name) => name.startsWith("out"))).toEqual([]);
+  });
+});
+
+describe("data", () => {
+  test("list and info give one object each", async () => {
+    const { datasets } = json(await filigree(["data", "list", "--json"], ".")) as {
+      datasets: { name: string }[];
+    };
+    expect(datasets.map((d) => d.name)).toEqual(["mnist", "fashion-mnist", "cifar10", "glyphs"]);
+    const info = json(await filigree(["data", "info", "glyphs", "--json"], "."));
+    expect(info).toMatchObject({ inputShape: [1, 16, 16], samples: { train: 3000, test: 2000 } });
+    expect((info.perClass as { test: number[] }).test).toEqual(new Array(10).fill(200));
+  });
+
+  test("info of a named set looks where --data-dir says", async () => {
+    const folder = temporaryFolder();
+    expectFailure(
+      await filigree(["data", "info", "mnist", "--data-dir", "."], folder),
+      1,
+      /mnist: not in the data directory \./,
+    );
+  });
+});
