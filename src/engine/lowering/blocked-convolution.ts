@@ -6,6 +6,7 @@ import { reduceSum } from "../operators/reduction.ts";
 import { concat, pad, reshape, slice, transpose } from "../operators/shape.ts";
 import type { Windows } from "../operators/windows.ts";
 import { unreached } from "../operators/windows.ts";
+import { sizeOf } from "../tensor.ts";
 import { weightGradient } from "./blocked-weight-gradient.ts";
 import type { Layout } from "./layout.ts";
 import { padVector, padWeights } from "./layout.ts";
@@ -91,6 +92,9 @@ export function convInputGradientRule(
     const start = before.map((p, i) => (kernel[i] - 1) * dilations[i] - p);
     const end = start.map((p, i) => input[i] + (kernel[i] - 1) * dilations[i] - output[i] - p);
     if ([...start, ...end].some((p) => p < 0)) return undefined;
+    // Most products would be with padding, as for a 5×5 kernel over 12×12 cells without padding: the plain transposed
+    // convolution makes none of those.
+    if (sizeOf(input) > 2 * sizeOf(output)) return undefined;
     const options = { dilations, pads: [...start, ...end] };
     const dx = depthwise
       ? blockedConv(

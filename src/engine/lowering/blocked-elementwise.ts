@@ -1,9 +1,11 @@
 import type { Node, Value } from "../graph.ts";
-import { valueNamed } from "../graph.ts";
+import { mul } from "../operators/elementwise.ts";
 import { apply, findOperator } from "../operators/operator.ts";
+import { sameShape } from "../shapes.ts";
 import { sizeOf, toNumbers } from "../tensor.ts";
+import { maskBeforePooling } from "./blocked-pooling.ts";
 import type { Layout } from "./layout.ts";
-import { reluMaskRule } from "./step-mask.ts";
+import { positive, positiveOperand } from "./step-mask.ts";
 
 /** Operators that map each element by itself, whatever the order of the elements in memory. */
 const POINTWISE = new Set(
@@ -50,13 +52,9 @@ function maskedGradient(
   dy: Value,
   otherwise: Value | undefined,
 ): Value | undefined {
-  const comparison = layout.producer(condition);
-  return reluMaskRule(
-    comparison,
-    comparison && valueNamed(condition.graph, comparison.inputs[0]),
-    dy,
-    otherwise,
-  );
+  const y = positiveOperand(layout.producer(condition), condition.graph, otherwise);
+  if (!y || !sameShape(y.shape, dy.shape)) return undefined;
+  return maskBeforePooling(y, dy) ?? mul(dy, positive(y));
 }
 
 /** Whether zeros in all arrays give zero, so that padding channels stay zero: tried for both truths and two scalars. */

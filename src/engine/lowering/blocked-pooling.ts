@@ -1,4 +1,4 @@
-import type { Node, Value } from "../graph.ts";
+import type { Graph, Node, Value } from "../graph.ts";
 import { maximum, mul, sub } from "../operators/elementwise.ts";
 import { numberAttribute } from "../operators/operator.ts";
 import { poolWindows } from "../operators/pooling.ts";
@@ -17,10 +17,7 @@ export function maxPoolRule(layout: Layout, node: Node, [plain]: (Value | undefi
   return [layout.plain(blockedMaxPool(x, node.attributes), plain!.shape[1])];
 }
 
-/**
- * `MaxPoolGradient` of 2×2 windows side by side: the winner of each row of a window, then that of its two rows. A later
- * element wins only where it is larger, so that the first of equals takes the gradient.
- */
+/** `MaxPoolGradient` of 2×2 windows side by side. */
 export function maxPoolGradientRule(
   layout: Layout,
   node: Node,
@@ -30,25 +27,59 @@ export function maxPoolGradientRule(
   const { kernel, strides, dilations, before, input, output } = poolWindows(node.attributes, plain.shape);
   const tiles =
     [...kernel, ...strides].every((k) => k === 2) &&
-    [...dilations].every((d) => d === 1) &&
+    dilations.every((d) => d === 1) &&
     before.every((p) => p === 0) &&
     input.every((d, i) => d === 2 * output[i]);
   if (!tiles) return undefined;
-  const [x, given] = [layout.blocked(plain), layout.blocked(dy)];
-  const { block } = layout;
-  const [n, channels] = x.shape;
+  const x = layout.blocked(plain);
+  const gradient = (share: Value) => toWinners(layout.block, x, share);
+  const share = layout.blocked(dy);
+  const dx = gradient(share);
+  const masked = () => gradient(mul(share, positive(blockedMaxPool(x, node.attributes))));
+  remember(dx, { pooled: x.name, masked });
+  return [layout.plain(dx, plain.shape[1])];
+}
+
+interface Remembered {
+  /** Name of the array that was pooled. */
+  pooled: string;
+  /** The same gradient, but zero where the winner is not positive. */
+  masked: () => Value;
+}
+
+const remembered = new WeakMap<Graph, Map<string, Remembered>>();
+
+function remember(dx: Value, how: Remembered): void {
+  let known = remembered.get(dx.graph);
+  if (!known) remembered.set(dx.graph, (known = new Map()));
+  known.set(dx.name, how);
+}
+
+/**
+ * The gradient of a ReLU under a max pool: `dx`, all of it blocked, where its `y` is positive. The winners alone carry
+ * gradient, so the mask is applied to what was pooled, a quarter of the elements.
+ */
+export function maskBeforePooling(y: Value, dx: Value): Value | undefined {
+  const how = remembered.get(dx.graph)?.get(dx.name);
+  return how?.pooled === y.name ? how.masked() : undefined;
+}
+
+/**
+ * Sends each element of blocked `share` to the largest of its 2×2 window of blocked x: first the winner of each row of a
+ * window, then that of its two rows. A later element wins only where it is larger, so that of equals the first takes it.
+ */
+function toWinners(block: number, x: Value, share: Value): Value {
+  const [n, channels, height, width] = share.shape;
   const planes = (n * channels) / block;
-  const [height, width] = output;
   const pairs = reshape(x, [planes * 2 * height * width, 2 * block]);
   const left = slice(pairs, { 1: { end: block } });
   const right = slice(pairs, { 1: { start: block } });
   const rows = reshape(maximum(left, right), [planes * height, 2, width * block]);
   const upper = slice(rows, { 1: { end: 1 } });
   const lower = slice(rows, { 1: { start: 1 } });
-  const share = reshape(given, [planes * height, 1, width * block]);
-  const toLower = mul(share, positive(sub(lower, upper)));
-  const byRow = reshape(concat([sub(share, toLower), toLower], 1), [planes * 2 * height * width, block]);
+  const both = reshape(share, [planes * height, 1, width * block]);
+  const toLower = mul(both, positive(sub(lower, upper)));
+  const byRow = reshape(concat([sub(both, toLower), toLower], 1), [planes * 2 * height * width, block]);
   const toRight = mul(byRow, positive(sub(right, left)));
-  const dx = reshape(concat([sub(byRow, toRight), toRight], 1), x.shape);
-  return [layout.plain(dx, plain.shape[1])];
+  return reshape(concat([sub(byRow, toRight), toRight], 1), x.shape);
 }

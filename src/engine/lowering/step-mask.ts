@@ -1,5 +1,6 @@
-import type { Node, Value } from "../graph.ts";
-import { hardSigmoid, mul } from "../operators/elementwise.ts";
+import type { Graph, Node, Value } from "../graph.ts";
+import { valueNamed } from "../graph.ts";
+import { hardSigmoid } from "../operators/elementwise.ts";
 
 /**
  * 1 where x > 0, else 0, as a float. Times 3e38 every normal number is above 1 or below 0, and the session sets the
@@ -9,20 +10,16 @@ export function positive(x: Value): Value {
   return hardSigmoid(x, { alpha: 3e38, beta: 0 });
 }
 
-/** The backward pass of ReLU: `Where(Greater(y, 0), dy, 0)`; undefined for any other choice. */
-export function reluMaskRule(
+/** The y of a ReLU's backward pass, `Where(Greater(y, 0), dy, 0)`; undefined for any other choice. */
+export function positiveOperand(
   comparison: Node | undefined,
-  y: Value | undefined,
-  dy: Value | undefined,
+  graph: Graph,
   otherwise: Value | undefined,
 ): Value | undefined {
-  if (comparison?.op !== "Greater" || !y || !dy || !otherwise) return undefined;
-  const { graph } = y;
-  const zero = (name: string) => {
-    const known = graph.constants.get(name);
+  const zero = (name: string | undefined) => {
+    const known = name === undefined ? undefined : graph.constants.get(name);
     return known?.data.length === 1 && Number(known.data[0]) === 0;
   };
-  if (!zero(comparison.inputs[1]) || !zero(otherwise.name) || y.shape.join() !== dy.shape.join())
-    return undefined;
-  return mul(dy, positive(y));
+  if (comparison?.op !== "Greater" || !zero(comparison.inputs[1]) || !zero(otherwise?.name)) return undefined;
+  return valueNamed(graph, comparison.inputs[0]);
 }
