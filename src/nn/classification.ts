@@ -1,8 +1,8 @@
 import type { Augment } from "../data/batches.ts";
 import { allocateBatch, batchesInOrder, batchesOfEpoch, stepsPerEpoch } from "../data/batches.ts";
 import type { Scale, Split } from "../data/dataset.ts";
-import type { Graph } from "../engine/graph.ts";
-import { input } from "../engine/graph.ts";
+import type { Graph, Value } from "../engine/graph.ts";
+import { input, producers, valueNamed } from "../engine/graph.ts";
 import { correctCount, crossEntropy, div } from "../engine/operators/index.ts";
 import { rebatch } from "../engine/replay.ts";
 import type { Session, SessionOptions } from "../engine/session.ts";
@@ -12,16 +12,38 @@ import type { TrainingSource } from "./trainer.ts";
 import type { Objective } from "./training-step.ts";
 import { batchOf } from "./training-step.ts";
 
-/** Cross-entropy of the first output (logits [batch, classes]) against int32 labels fed as `labels`; metric `accuracy`. */
-export function classification({ labelSmoothing = 0 }: { labelSmoothing?: number } = {}): Objective {
-  return ([logits], graph) => {
+export interface ClassificationOptions {
+  /** Share of every label that is spread over all classes. Default 0. */
+  labelSmoothing?: number;
+  /**
+   * What the logits are divided by in the loss. A network whose logits run into the thousands has gradients for its
+   * mistakes alone; at the temperature that fits its certainty it can be trained on. Default 1.
+   */
+  temperature?: number;
+}
+
+/**
+ * Cross-entropy of the first output (logits [batch, classes]) against int32 labels fed as `labels`; metric
+ * `trainAccuracy`. Where the network ends in a softmax, its input are the logits.
+ */
+export function classification({
+  labelSmoothing = 0,
+  temperature = 1,
+}: ClassificationOptions = {}): Objective {
+  return ([scores], graph) => {
+    const logits = beforeSoftmax(scores);
     const [batch] = logits.shape;
     const labels = input(graph, "labels", [batch], { dtype: "int32" });
     return {
-      loss: crossEntropy(logits, labels, { labelSmoothing }),
+      loss: crossEntropy(temperature === 1 ? logits : div(logits, temperature), labels, { labelSmoothing }),
       metrics: { trainAccuracy: div(correctCount(logits, labels), batch) },
     };
   };
+}
+
+function beforeSoftmax(scores: Value): Value {
+  const last = producers(scores.graph).get(scores.name);
+  return last?.op === "Softmax" ? valueNamed(scores.graph, last.inputs[0]) : scores;
 }
 
 /** Shuffled batches of labelled samples for a model's first input. */
@@ -87,12 +109,52 @@ export async function evaluateSession(
       let best = 0;
       for (let c = 1; c < classes; c++) if (scores[c] > scores[best]) best = c;
       if (best === label) hits++;
-      const top = scores[best];
-      let sum = 0;
-      for (let c = 0; c < classes; c++) sum += Math.exp(scores[c] - top);
-      total += top + Math.log(sum) - scores[label];
+      total += negativeLogLikelihood(scores, label);
     }
   }
   const samples = split.labels.length;
   return { accuracy: hits / samples, loss: total / samples, samples };
+}
+
+/** Temperatures that `fittingTemperature` tries: powers of √10 from 1 to 10⁵. */
+const TEMPERATURES = Array.from({ length: 11 }, (_, i) => 10 ** (i / 2));
+
+/** The temperature at which the network's certainty fits its accuracy best on the first samples of a split (Guo et al. 2017). */
+export async function fittingTemperature(
+  model: Graph,
+  split: Split,
+  scale: Scale,
+  options: SessionOptions = {},
+): Promise<number> {
+  const size = Math.min(2000, split.labels.length);
+  const graph = rebatch(model, size);
+  const [output] = graph.outputs.map((name) => beforeSoftmax(valueNamed(graph, name)).name);
+  graph.outputs = [output];
+  const session = await createSession(graph, options);
+  const batch = allocateBatch(size, split.inputs.shape.slice(1), "int32");
+  batchesInOrder(split, batch, scale).next();
+  const logits = (await session.run({ [graph.inputs[0]]: batch.inputs }))[output];
+  await session.release();
+  const classes = logits.data.length / size;
+  const lossAt = (temperature: number) => {
+    let total = 0;
+    for (let row = 0; row < size; row++) {
+      const scores = Array.from(
+        (logits.data as Float32Array).subarray(row * classes, (row + 1) * classes),
+        (v) => v / temperature,
+      );
+      total += negativeLogLikelihood(scores, batch.labels.data[row] as number);
+    }
+    return total;
+  };
+  return TEMPERATURES.map((t) => ({ t, loss: lossAt(t) })).reduce((a, b) => (b.loss < a.loss ? b : a)).t;
+}
+
+/** −log softmax(scores)[label], stable for large scores. */
+function negativeLogLikelihood(scores: ArrayLike<number>, label: number): number {
+  let top = scores[0];
+  for (let c = 1; c < scores.length; c++) if (scores[c] > top) top = scores[c];
+  let sum = 0;
+  for (let c = 0; c < scores.length; c++) sum += Math.exp(scores[c] - top);
+  return top + Math.log(sum) - scores[label];
 }

@@ -15,7 +15,7 @@ import type { Shape } from "../engine/tensor.ts";
 import { sizeOf, tensor, zeros } from "../engine/tensor.ts";
 import { deriveSeed, random } from "../random.ts";
 import type { Initializer } from "./initializers.ts";
-import { constantFill, kaimingNormal, normal, uniformFanIn } from "./initializers.ts";
+import { constantFill, normal, uniformFanIn } from "./initializers.ts";
 
 export interface LinearOptions {
   bias?: boolean;
@@ -52,7 +52,7 @@ export interface Layers {
  * so adding a layer does not change the others.
  */
 export function layers(graph: Graph, seed: number): Layers {
-  const weight: Layers["weight"] = (name, shape, fanIn, initializer = kaimingNormal) =>
+  const weight: Layers["weight"] = (name, shape, fanIn, initializer = uniformFanIn) =>
     parameter(graph, name, initializer(shape, fanIn, random(deriveSeed(seed, "parameter", name))));
   const biasOf = (name: string, size: number, fanIn: number, wanted = true) =>
     wanted ? weight(`${name}.bias`, [size], fanIn, uniformFanIn) : undefined;

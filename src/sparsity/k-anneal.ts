@@ -167,12 +167,13 @@ export function createKAnneal(options: KAnnealOptions): KAnneal {
     atBoundary: async (moment, evaluate) => {
       const { warm, end } = phases(moment.epochs);
       const growth = (lambdaEnd / lambdaStart) ** (1 / (end - warm));
+      const counts = layers.map((_, i) => live(i, moment.parameters.arrays));
       if (moment.epoch < warm || moment.epoch >= end) return;
       const last = moment.epoch === end - 1;
       const before = last ? await evaluate() : undefined;
       layers.forEach(({ keep }, i) => {
         if (states[i].frozen) return;
-        const natural = live(i, moment.parameters.arrays);
+        const natural = counts[i];
         if (natural <= keep || last) freeze(i, moment, natural);
         else states[i].lambda *= growth;
       });

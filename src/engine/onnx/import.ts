@@ -62,7 +62,10 @@ export function importModel(bytes: Uint8Array, options: ImportOptions = {}): Gra
   for (const info of model.graph.inputs)
     if (!stored.has(info.name)) values.set(info.name, addInput(graph, info, options));
 
-  const read = new Set([...model.graph.nodes.flatMap((n) => n.inputs), ...model.graph.outputs.map((o) => o.name)]);
+  const read = new Set([
+    ...model.graph.nodes.flatMap((n) => n.inputs),
+    ...model.graph.outputs.map((o) => o.name),
+  ]);
   model.graph.nodes.forEach((node, position) => {
     const where = `node ${position + 1} of ${model.graph.nodes.length} ("${node.name || node.outputs[0]}", ${node.opType})`;
     const attributes = readAttributes(node, where);

@@ -4,7 +4,7 @@ import type { AttributeProto, NodeProto, TensorProto } from "../../../src/engine
 import { encodeModel } from "../../../src/engine/onnx/proto.ts";
 import { createSession, openSession, toRuntime } from "../../../src/engine/session.ts";
 import type { Tensor } from "../../../src/engine/tensor.ts";
-import { sizeOf, tensor } from "../../../src/engine/tensor.ts";
+import { sizeOf, tensor, toNumbers } from "../../../src/engine/tensor.ts";
 import { random } from "../../../src/random.ts";
 
 /** One operator as some opset spells it, run on an input x [2, 3, 4, 4]. */
@@ -153,9 +153,8 @@ test.each(
   graph.outputs.forEach((name, i) => {
     const want = expected[`y${i}`];
     expect(found[name].shape).toEqual(want.dims);
-    const difference = Array.from(found[name].data, (v, j) =>
-      Math.abs(Number(v) - Number((want.data as Float32Array)[j])),
-    );
+    const numbers = toNumbers(found[name]);
+    const difference = Array.from(numbers, (v, j) => Math.abs(v - Number((want.data as Float32Array)[j])));
     expect(Math.max(...difference)).toBeLessThan(1e-5);
     expect(difference).toHaveLength(sizeOf(want.dims));
   });

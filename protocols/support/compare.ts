@@ -1,0 +1,144 @@
+import type { Dataset } from "../../src/data/dataset.ts";
+import type { Graph } from "../../src/engine/graph.ts";
+import { exportModel } from "../../src/engine/onnx/export.ts";
+import { classification, classificationSource, evaluateClassifier } from "../../src/nn/classification.ts";
+import type { TrainOptions } from "../../src/nn/trainer.ts";
+import { train } from "../../src/nn/trainer.ts";
+import { measureLatency } from "../../src/runs/latency.ts";
+import { prunableLayers } from "../../src/runs/run-sparsifier.ts";
+import { accountModel } from "../../src/sparsity/accounting.ts";
+import type { GroupPenalty } from "../../src/sparsity/group-prox.ts";
+import { createKAnneal } from "../../src/sparsity/k-anneal.ts";
+import { shrinkZeros } from "../../src/sparsity/shrink-zeros.ts";
+import type { Summary } from "./results.ts";
+import { summarize } from "./results.ts";
+
+export type Method = "dense" | "scratch" | GroupPenalty | "wgsef, λ = 0";
+
+export interface Comparison {
+  data: Dataset;
+  /** Builds the network, or the smaller one that has just the kept widths. */
+  build: (options: { seed: number; batch: number; small: boolean }) => Graph;
+  keep: Record<string, number>;
+  methods: readonly Method[];
+  seeds: readonly number[];
+  epochs: number;
+  batch: number;
+  learningRate: number;
+  weightDecay: number;
+  lambda: { start: number; end: number };
+  /** Shares of the epochs. */
+  phases: { warmup: number; select: number };
+  threads: number;
+}
+
+export interface MethodResult {
+  method: string;
+  accuracy: Summary;
+  /** Of every seed, by layer: groups that training left before anything was cut. */
+  natural: Record<string, number>[];
+  kept: Record<string, number>[];
+  /** Change of test accuracy at the cut, of every seed; 0 where nothing was cut. */
+  commitChange: number[];
+  parameters: number;
+  macs: number;
+  bytes: number;
+}
+
+export interface ComparisonResult {
+  methods: MethodResult[];
+  /** Of the first seed: dense, `wgsef` with its zeros left in place, and shrunk; medians of one interleaved measurement on one thread. */
+  latencyMs: { b1: Record<string, number>; b64: Record<string, number> };
+}
+
+/** Trains the same network by every method from the same seeds with the same number of epochs, and tabulates. */
+export async function compareMethods(c: Comparison): Promise<ComparisonResult> {
+  const methods: MethodResult[] = [];
+  const networks: Record<string, Graph> = {};
+  for (const method of c.methods) {
+    const accuracies: number[] = [];
+    const natural: Record<string, number>[] = [];
+    const kept: Record<string, number>[] = [];
+    const commitChange: number[] = [];
+    let shrunk: Graph | undefined;
+    for (const seed of c.seeds) {
+      const run = await trainOnce(c, method, seed);
+      accuracies.push(run.accuracy);
+      natural.push(run.natural);
+      kept.push(run.kept);
+      commitChange.push(run.commitChange);
+      console.log(`${method.padEnd(12)} seed ${seed}: accuracy ${(100 * run.accuracy).toFixed(2)} %, natural ${JSON.stringify(run.natural)}, change at the cut ${(100 * run.commitChange).toFixed(2)} points`);
+      if (!shrunk) {
+        shrunk = run.shrunk;
+        networks[method] = run.shrunk;
+        if (method === "wgsef") networks.masked = run.model;
+      }
+    }
+    const cost = accountModel(shrunk!).total;
+    methods.push({ method, accuracy: summarize(accuracies), natural, kept, commitChange, parameters: cost.parameters, macs: cost.macs, bytes: exportModel(shrunk!).length });
+  }
+  const timed = ["dense", "masked", "wgsef"].filter((name) => networks[name]);
+  const measure = async (batch: number) => {
+    const times = await measureLatency(timed.map((name) => networks[name]), { batch, threads: 1, runs: 200 });
+    return Object.fromEntries(timed.map((name, i) => [name, times[i]]));
+  };
+  return { methods, latencyMs: { b1: await measure(1), b64: await measure(64) } };
+}
+
+async function trainOnce(c: Comparison, method: Method, seed: number) {
+  const { data, batch, epochs } = c;
+  const model = c.build({ seed, batch, small: method === "scratch" });
+  const sparse = method !== "dense" && method !== "scratch";
+  const prunable = sparse ? prunableLayers(model) : [];
+  const layers = sparse ? Object.entries(c.keep).map(([name, keep]) => ({ name, keep, partition: prunable.find((l) => l.name === name)!.partition })) : [];
+  const sparsifier = sparse
+    ? createKAnneal({
+        layers,
+        penalty: method === "wgsef, λ = 0" ? "none" : method,
+        ...c.phases,
+        lambdaStart: c.lambda.start,
+        lambdaEnd: c.lambda.end,
+        weightDecay: c.weightDecay,
+      })
+    : undefined;
+  const session = { threads: c.threads };
+  const options: TrainOptions = {
+    ...session,
+    epochs,
+    optimizer: { kind: "sgd", momentum: 0.9 },
+    learningRate: c.learningRate,
+    weightDecay: c.weightDecay,
+    schedule: { kind: "cosine", flat: c.phases.warmup + c.phases.select, floor: 0 },
+    sparsifier,
+    evaluate: sparsifier && (async () => ({ accuracy: (await evaluateClassifier(model, data.test, data.scale, session)).accuracy })),
+  };
+  await train(model, classification(), classificationSource(model, data.train, data.scale, { seed }), options);
+  const { accuracy } = await evaluateClassifier(model, data.test, data.scale, session);
+  const outcomes = sparsifier?.outcomes() ?? [];
+  const commit = sparsifier?.commit();
+  return {
+    model,
+    shrunk: sparse ? shrinkZeros(model).graph : model,
+    accuracy,
+    natural: Object.fromEntries(outcomes.map((o) => [o.name, o.natural])),
+    kept: Object.fromEntries(outcomes.map((o) => [o.name, o.natural - o.forced])),
+    commitChange: commit ? commit.after.accuracy - commit.before.accuracy : 0,
+  };
+}
+
+/** The comparison as lines of text. */
+export function comparisonTable({ methods, latencyMs }: ComparisonResult): string {
+  const lines = methods.map((m) => {
+    const sd = m.accuracy.values.length > 1 ? ` ± ${(100 * m.accuracy.sd).toFixed(2)}` : "";
+    return `| ${m.method} | ${(100 * m.accuracy.mean).toFixed(2)}${sd} | ${m.kept.map((k) => Object.values(k).join("-")).join(", ") || "–"} | ${m.commitChange.map((v) => (100 * v).toFixed(2)).join(", ")} | ${m.parameters} | ${m.macs} | ${m.bytes} |`;
+  });
+  return [
+    "| method | test accuracy, % | kept (each seed) | change at the cut, points | parameters | MACs | bytes |",
+    "|---|---|---|---|---|---|---|",
+    ...lines,
+    "",
+    ...Object.entries(latencyMs).map(([batch, times]) => `latency ${batch}, one thread, ms: ${Object.entries(times)
+        .map(([name, t]) => `${name} ${t.toFixed(3)}`)
+        .join(", ")}`),
+  ].join("\n");
+}

@@ -1,0 +1,271 @@
+import { basename, join } from "node:path";
+import type { Command } from "commander";
+import { InvalidArgumentError } from "commander";
+import { loadDataset } from "../data/load.node.ts";
+import { exportModel } from "../engine/onnx/export.ts";
+import { MODELS } from "../nn/models/index.ts";
+import type { Compression, CompressRequest, CompressResult } from "../runs/compress.node.ts";
+import { compress } from "../runs/compress.node.ts";
+import { defaultThreads } from "../runs/environment.node.ts";
+import { writeWhole } from "../runs/files.node.ts";
+import { formatBytes, formatCount, formatSeconds, formatShare, significant } from "../runs/format.ts";
+import type { InputScale } from "../runs/input-scale.ts";
+import { SCALE_KEY, scaleFor } from "../runs/input-scale.ts";
+import { SPARSIFIER_METHODS } from "../runs/recipe.ts";
+import { compressionReport } from "../runs/report/compression-report.node.ts";
+import type { JsonOption } from "./command.ts";
+import { choice, createCommand, emit, wholeNumber } from "./command.ts";
+import { downloadProgress } from "./downloads.ts";
+import { INTERRUPTED, onInterrupt } from "./interrupt.ts";
+import { dataDirOption, inputScaleOption, threadsOption } from "./options.ts";
+import { note } from "./progress.ts";
+import { trainingDisplay } from "./run.ts";
+import { table } from "./table.ts";
+
+interface CompressOptions extends JsonOption {
+  data: string;
+  dataDir?: string;
+  inputScale?: InputScale;
+  method: CompressRequest["method"];
+  keep?: number | Record<string, number>;
+  budget?: number;
+  groups: "filter";
+  epochs: number;
+  optimizer?: CompressRequest["optimizer"];
+  learningRate?: number;
+  batch: number;
+  seed: number;
+  threads?: number;
+  output?: string;
+  runs: string;
+  resume?: boolean;
+}
+
+const OPTIMIZERS = ["sgd", "adam"] as const;
+
+export function compressCommand(): Command {
+  return createCommand("compress", {
+    summary: "make a network smaller and faster, to exactly the size asked for",
+    examples: [
+      "filigree compress lenet --data mnist --keep conv1=5,conv2=14,fc1=100",
+      "filigree compress model.onnx --data mnist --budget macs=0.5 -o small.onnx",
+    ],
+    keys: {
+      "method, groups": "what drove groups of weights to zero, and what a group is",
+      requested: "groups asked for, by layer",
+      kept: "groups that are left; equal to requested",
+      natural: "groups that training itself had left, before any were cut by force",
+      commit: "accuracy before and after groups were cut by force; null where none were",
+      "accuracy, parameters": "{ before, after }; accuracy on the test set, 0 to 1",
+      "bytes, macs": "{ before, after }; size of the .onnx file, multiply-accumulates a sample",
+      latencyMs:
+        "{ before, after, masked: { b1, b64 } }; medians on one thread, zeros left in place with masked",
+      alignedTo:
+        "multiple to which widths of convolutions are rounded up on loading, if that is faster; else 1",
+      outputError: "largest difference of an output between shrunk and masked network, relative",
+      "seconds, output": "time it took, and the path of the new model; its report.html lies beside the runs",
+    },
+  })
+    .argument(
+      "<model>",
+      `an .onnx file, or a built-in model, which is trained first: ${Object.keys(MODELS).join(", ")}`,
+    )
+    .requiredOption("--data <name>", "a data set by name, an .npz file, or a folder of images")
+    .addOption(dataDirOption())
+    .addOption(inputScaleOption())
+    .option("--method <name>", `one of ${SPARSIFIER_METHODS.join(", ")}`, choice(SPARSIFIER_METHODS), "wgsef")
+    .option("--keep <groups>", "share of every layer's groups (0.3), or counts (conv1=6,fc1=100)", parseKeep)
+    .option(
+      "--budget <macs=share>",
+      "share of the multiply-accumulates that may be left (macs=0.2)",
+      parseBudget,
+    )
+    .option(
+      "--groups <kind>",
+      "kind of group: filter (output channels and neurons)",
+      choice(["filter"] as const),
+      "filter",
+    )
+    .option("--epochs <n>", "epochs of training", wholeNumber(2), 12)
+    .option(
+      "--optimizer <name>",
+      "sgd or adam; default sgd from scratch, adam for an .onnx file",
+      choice(OPTIMIZERS),
+    )
+    .option("--learning-rate <rate>", "default 0.05 with sgd, 0.001 with adam", parsePositive)
+    .option("--batch <n>", "samples a step", wholeNumber(1), 128)
+    .option("--seed <n>", "seed of weights, order and augmentation", wholeNumber(0), 0)
+    .addOption(threadsOption())
+    .option("-o, --output <file>", "the new model; default <model>-small.onnx")
+    .option("--runs <folder>", "folder of the runs' directories", "runs")
+    .option("--resume", "go on where a run of the same name was stopped")
+    .action(async (model: string, options: CompressOptions) => {
+      const { keep, budget } = options;
+      if ((keep === undefined) === (budget === undefined))
+        throw new InvalidArgumentError("say how small: either --keep or --budget, e.g. --keep 0.3");
+      const optimizer = options.optimizer ?? (model in MODELS ? "sgd" : "adam");
+      const name = `compress-${basename(model, ".onnx")}-${basename(options.data)}`;
+      const request: CompressRequest = {
+        model,
+        data: options.data,
+        inputScale: options.inputScale ?? "standard",
+        method: options.method,
+        budget: keep !== undefined ? { keep } : { macs: budget! },
+        epochs: options.epochs,
+        seed: options.seed,
+        batch: options.batch,
+        threads: options.threads ?? defaultThreads(),
+        optimizer,
+        learningRate: options.learningRate ?? (optimizer === "sgd" ? 0.05 : 0.001),
+        directory: join(options.runs, name),
+      };
+      const output = options.output ?? `${basename(model, ".onnx")}-small.onnx`;
+      await runCompression(request, {
+        ...options,
+        output,
+        resumeCommand: `${resumable(process.argv)} --resume`,
+      });
+    });
+}
+
+export interface CompressionRun extends JsonOption {
+  output: string;
+  dataDir?: string;
+  resume?: boolean;
+  /** What to type to go on after Ctrl-C. */
+  resumeCommand: string;
+}
+
+/** Compresses with progress on stderr, writes model and report, and prints the table. */
+export async function runCompression(
+  request: CompressRequest,
+  { output, dataDir, resume, json, resumeCommand }: CompressionRun,
+): Promise<void> {
+  const interrupt = onInterrupt("stopping after this step");
+  let display = trainingDisplay({ name: "training", epochs: request.epochs });
+  try {
+    const compression = await compress(request, {
+      ...downloadProgress(),
+      dataDir,
+      resume,
+      output,
+      signal: interrupt.signal,
+      warn: (message) => note(`note: ${message}`),
+      onStage: (stage) => {
+        display.end();
+        display = trainingDisplay({ name: "training", epochs: request.epochs });
+        note(stage);
+      },
+      onStep: ({ step, steps, loss }) => display.step(step, steps, loss),
+      onEpoch: (line) => display.epoch(line),
+    });
+    display.end();
+    if (!compression) {
+      note(`stopped; go on with: ${resumeCommand}`);
+      process.exitCode = INTERRUPTED;
+      return;
+    }
+    const report = await save(compression, request, dataDir);
+    emit(
+      { json },
+      compression.result,
+      `${resultTable(compression.result)}\n\nmodel  ${output}\nreport ${report}`,
+    );
+  } finally {
+    display.end();
+    interrupt.dispose();
+  }
+}
+
+async function save(
+  { model, result, runs }: Compression,
+  request: CompressRequest,
+  dataDir: string | undefined,
+): Promise<string> {
+  const data = await loadDataset(request.data, { dataDir });
+  const metadata = {
+    [SCALE_KEY]: JSON.stringify(scaleFor(request.inputScale, data)),
+    "filigree.data": result.data,
+    "filigree.method": result.method,
+  };
+  await writeWhole(result.output, exportModel(model, { metadata }));
+  const report = join(request.directory, "report.html");
+  await writeWhole(report, await compressionReport(result, runs));
+  await writeWhole(join(request.directory, "result.json"), `${JSON.stringify(result, undefined, 2)}\n`);
+  return report;
+}
+
+/** Before and after, side by side, with the factor between them. */
+export function resultTable(result: CompressResult): string {
+  const { accuracy, parameters, bytes, macs, latencyMs, kept, natural, requested } = result;
+  const times = ({ before, after }: { before: number; after: number }) => `${significant(before / after)}×`;
+  const ms = (v: number) => `${significant(v)} ms`;
+  const latency = (b: "b1" | "b64") => ({ before: latencyMs.before[b], after: latencyMs.after[b] });
+  const row = (name: string, figures: { before: number; after: number }, format: (v: number) => string) => [
+    name,
+    format(figures.before),
+    format(figures.after),
+    times(figures),
+  ];
+  const rows = [
+    [
+      "test accuracy",
+      formatShare(accuracy.before),
+      formatShare(accuracy.after),
+      `${((accuracy.after - accuracy.before) * 100).toFixed(2)} points`,
+    ],
+    row("parameters", parameters, formatCount),
+    row("bytes on disk", bytes, formatBytes),
+    row("multiply-accumulates", macs, formatCount),
+    row("latency, batch 1", latency("b1"), ms),
+    row("latency, batch 64", latency("b64"), ms),
+    [
+      "  zeros left in place, 64",
+      ms(latencyMs.before.b64),
+      ms(latencyMs.masked.b64),
+      times({ before: latencyMs.before.b64, after: latencyMs.masked.b64 }),
+    ],
+  ];
+  const right = (heading: string) => ({ heading, align: "right" as const });
+  const layers = table(
+    [{ heading: "layer" }, right("asked for"), right("reached in training"), right("kept")],
+    Object.keys(requested).map((name) => [name, requested[name], natural[name], kept[name]]),
+  );
+  return `${table([{ heading: `${result.model} on ${result.data}` }, right("before"), right("after"), right("smaller by")], rows)}\n\n${layers}\n\ntook ${formatSeconds(result.seconds)}`;
+}
+
+function parseKeep(text: string): number | Record<string, number> {
+  const share = Number(text);
+  if (text !== "" && Number.isFinite(share)) {
+    if (share > 0 && share <= 1) return share;
+    throw new InvalidArgumentError(
+      "expected a share above 0 and at most 1, such as 0.3, or counts such as conv1=6",
+    );
+  }
+  const counts: Record<string, number> = {};
+  for (const part of text.split(",")) {
+    const match = /^(.+)=(\d+)$/.exec(part.trim());
+    if (!match || Number(match[2]) < 1)
+      throw new InvalidArgumentError(`"${part}" is not layer=count, such as conv1=6`);
+    counts[match[1]] = Number(match[2]);
+  }
+  return counts;
+}
+
+function parseBudget(text: string): number {
+  const match = /^macs=(0?\.\d+|1(\.0*)?)$/.exec(text);
+  if (!match)
+    throw new InvalidArgumentError("expected macs= and a share above 0 and at most 1, such as macs=0.2");
+  return Number(match[1]);
+}
+
+function parsePositive(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && Number.isFinite(value))) throw new InvalidArgumentError("expected a number above 0");
+  return value;
+}
+
+/** The command line as it was typed, so that it can be typed again. */
+function resumable(argv: readonly string[]): string {
+  return ["filigree", ...argv.slice(2).filter((a) => a !== "--resume")].join(" ");
+}

@@ -1,0 +1,7 @@
+/** Filigree's library in Node.js: all of `index.ts`, and what needs files. */
+export { loadImageFolder } from "./data/image-folder.node.ts";
+export { type LoadOptions, loadDataset } from "./data/load.node.ts";
+export * from "./index.ts";
+export { type CompressRequest, type CompressResult, compress } from "./runs/compress.node.ts";
+export { executeRun } from "./runs/execute-run.node.ts";
+export { parseRecipe, type Recipe } from "./runs/recipe.ts";

@@ -1,0 +1,281 @@
+import { join } from "node:path";
+import { allocateBatch, batchesInOrder } from "../data/batches.ts";
+import type { Scale, Split } from "../data/dataset.ts";
+import type { LoadOptions } from "../data/load.node.ts";
+import { loadDataset } from "../data/load.node.ts";
+import type { Graph } from "../engine/graph.ts";
+import { exportModel } from "../engine/onnx/export.ts";
+import { rebatch } from "../engine/replay.ts";
+import { createSession } from "../engine/session.ts";
+import { evaluateClassifier, fittingTemperature } from "../nn/classification.ts";
+import { MODELS } from "../nn/models/index.ts";
+import type { StepProgress } from "../nn/trainer.ts";
+import { Problem } from "../problem.ts";
+import { accountModel } from "../sparsity/accounting.ts";
+import { alignChannels } from "../sparsity/align.ts";
+import type { KeepCounts } from "./budget.ts";
+import { keepForMacs, keepShare } from "./budget.ts";
+import { executeRun } from "./execute-run.node.ts";
+import type { InputScale } from "./input-scale.ts";
+import { scaleFor } from "./input-scale.ts";
+import { measureLatency } from "./latency.ts";
+import { loadModel } from "./load-model.node.ts";
+import type { Recipe, SparsifierRecipe } from "./recipe.ts";
+import { readRecipe } from "./recipe.ts";
+import type { MetricsLine } from "./run-result.ts";
+import { prunableLayers } from "./run-sparsifier.ts";
+
+export interface CompressRequest {
+  /** A built-in model, which is trained first, or the path of an .onnx file. */
+  model: string;
+  data: string;
+  inputScale: InputScale;
+  method: SparsifierRecipe["method"];
+  /** Groups to keep: a share of every layer's, counts by layer, or as many as a share of the MACs allows. */
+  budget: { keep: number | KeepCounts } | { macs: number };
+  epochs: number;
+  seed: number;
+  batch: number;
+  threads: number;
+  optimizer: "sgd" | "adam";
+  learningRate: number;
+  /** Folder of the two training runs. */
+  directory: string;
+}
+
+export interface BeforeAfter<T = number> {
+  before: T;
+  after: T;
+}
+
+export interface LayerResult {
+  name: string;
+  groups: number;
+  requested: number;
+  kept: number;
+  /** Groups that training itself had left when the layer was frozen. */
+  natural: number;
+}
+
+/** What a compression did; as JSON it is what `filigree compress --json` prints. */
+export interface CompressResult {
+  model: string;
+  data: string;
+  method: string;
+  /** Kind of group. */
+  groups: "filter";
+  requested: KeepCounts;
+  kept: KeepCounts;
+  natural: KeepCounts;
+  /** Accuracy on the test set right before and right after groups were cut by force; null where none had to be. */
+  commit: BeforeAfter | null;
+  accuracy: BeforeAfter;
+  parameters: BeforeAfter;
+  /** Sizes of the .onnx files. */
+  bytes: BeforeAfter;
+  /** Multiply–accumulates a sample. */
+  macs: BeforeAfter;
+  /** Medians of interleaved runs on one thread, at batch 1 and 64. `masked` is the network with its zeros left in place. */
+  latencyMs: BeforeAfter<Latency> & { masked: Latency };
+  /** Widths of convolutions are rounded up to this when the file is loaded, because that was measured to be faster; 1: they are not. */
+  alignedTo: number;
+  /** Largest difference of an output between the shrunk and the masked network, relative to the largest output. */
+  outputError: number;
+  seconds: number;
+  output: string;
+}
+
+export interface Latency {
+  b1: number;
+  b64: number;
+}
+
+export interface CompressOptions extends LoadOptions {
+  resume?: boolean;
+  /** Where the result is written. */
+  output: string;
+  /** Hears of each stage in words, and of every step. */
+  onStage?: (stage: string) => void;
+  onStep?: (progress: StepProgress) => void;
+  onEpoch?: (line: MetricsLine) => void;
+  warn?: (message: string) => void;
+  signal?: AbortSignal;
+}
+
+/** Both training runs, the models they made and the figures: what report and files are written from. */
+export interface Compression {
+  result: CompressResult;
+  model: Graph;
+  runs: { dense?: string; sparse: string };
+}
+
+const LATENCY_BATCHES = { b1: 1, b64: 64 } as const;
+
+/** Channels in a block of ONNX Runtime's fast convolution kernels (AVX2). */
+const ALIGNMENT = 8;
+
+/** Larger than any rounding of a float32 sum in another order; anything above is a wrong network. */
+const OUTPUT_TOLERANCE = 1e-4;
+
+/**
+ * A network in, a smaller network out: trains it down to exactly the groups asked for, removes what is zero, checks the
+ * outputs against the unshrunk network on real inputs, and measures both. Undefined where the signal stopped it; the
+ * same call with `resume` goes on.
+ *
+ * Throws a `Problem`, and writes no model, where the outputs differ.
+ */
+export async function compress(
+  request: CompressRequest,
+  options: CompressOptions,
+): Promise<Compression | undefined> {
+  const start = performance.now();
+  const data = await loadDataset(request.data, options);
+  const scale = scaleFor(request.inputScale, data);
+  const load = async (path: string) => (await loadModel(path, { data, seed: request.seed })).graph;
+  const original = await load(request.model);
+  const layers = prunableLayers(original);
+  const { budget } = request;
+  const requested =
+    "macs" in budget
+      ? keepForMacs(original, layers, budget.macs)
+      : typeof budget.keep === "number"
+        ? keepShare(layers, budget.keep)
+        : budget.keep;
+
+  const builtIn = request.model in MODELS;
+  const temperature = builtIn
+    ? 1
+    : await fittingTemperature(original, data.train, scale, { threads: request.threads });
+  const train = async (kind: "dense" | "sparse") => {
+    const path = join(request.directory, kind);
+    const { finished, ...result } = await executeRun(
+      recipeOf(request, kind, requested, temperature),
+      path,
+      options,
+    );
+    return finished ? { path, result } : undefined;
+  };
+  if (builtIn) options.onStage?.("training the dense network");
+  const dense = builtIn ? await train("dense") : undefined;
+  if (builtIn && !dense) return undefined;
+  const before = dense ? await load(join(dense.path, "model.onnx")) : original;
+  options.onStage?.(
+    `training it down to ${Object.entries(requested)
+      .map(([name, k]) => `${name}=${k}`)
+      .join(", ")}`,
+  );
+  const sparse = await train("sparse");
+  if (!sparse) return undefined;
+  const masked = await load(join(sparse.path, "trained.onnx"));
+  const shrunk = await load(join(sparse.path, "model.onnx"));
+
+  options.onStage?.("measuring");
+  const outputError = await largestDifference(masked, alignChannels(shrunk, ALIGNMENT), data.test, scale);
+  if (!(outputError <= OUTPUT_TOLERANCE))
+    throw new Problem(
+      `the shrunk network's outputs differ from the unshrunk one's by ${outputError.toExponential(1)} (allowed: ${OUTPUT_TOLERANCE}); no model was written; please report this with the model`,
+    );
+  const accuracy = async (graph: Graph) =>
+    (await evaluateClassifier(graph, data.test, scale, { threads: request.threads })).accuracy;
+  const models = [before, masked, shrunk, alignChannels(shrunk, ALIGNMENT)];
+  const latencies: Record<keyof Latency, number[]> = { b1: [], b64: [] };
+  for (const [name, batch] of Object.entries(LATENCY_BATCHES) as [keyof Latency, number][])
+    latencies[name] = await measureLatency(models, { batch, threads: 1 });
+  const best = latencies.b64[3] < latencies.b64[2] ? 3 : 2;
+  const final = models[best];
+  const latencyOf = (i: number): Latency => ({ b1: latencies.b1[i], b64: latencies.b64[i] });
+  const [costBefore, costAfter] = [accountModel(before).total, accountModel(shrunk).total];
+  const outcomes = sparse.result.sparsity!.layers;
+  const counts = (pick: (o: (typeof outcomes)[number]) => number): KeepCounts =>
+    Object.fromEntries(outcomes.map((o) => [o.name, pick(o)]));
+  const { commit } = sparse.result.sparsity!;
+  const forced = outcomes.some((o) => o.forced > 0);
+  return {
+    model: final,
+    runs: { ...(dense && { dense: dense.path }), sparse: sparse.path },
+    result: {
+      model: request.model,
+      data: data.name,
+      method: request.method,
+      groups: "filter",
+      requested,
+      kept: counts((o) => o.natural - o.forced),
+      natural: counts((o) => o.natural),
+      commit: forced && commit ? { before: commit.before.accuracy, after: commit.after.accuracy } : null,
+      accuracy: { before: await accuracy(before), after: await accuracy(final) },
+      parameters: { before: costBefore.parameters, after: costAfter.parameters },
+      bytes: { before: exportModel(before).length, after: exportModel(final).length },
+      macs: { before: costBefore.macs, after: costAfter.macs },
+      latencyMs: { before: latencyOf(0), masked: latencyOf(1), after: latencyOf(best) },
+      alignedTo: best === 3 ? ALIGNMENT : 1,
+      outputError,
+      seconds: (performance.now() - start) / 1000,
+      output: options.output,
+    },
+  };
+}
+
+/**
+ * Selection ramps λ from nearly nothing to where the proximal step is about to become hard thresholding. With SGD that
+ * is at αλ = 1; with Adam at αλ = h, the root mean square of a group's gradients, which is seldom above .01.
+ */
+function ramp({ optimizer, learningRate }: CompressRequest): { lambdaStart: number; lambdaEnd: number } {
+  return optimizer === "sgd"
+    ? { lambdaStart: 0.004 / learningRate, lambdaEnd: 0.5 / learningRate }
+    : { lambdaStart: 1e-5 / learningRate, lambdaEnd: 0.01 / learningRate };
+}
+
+function recipeOf(
+  request: CompressRequest,
+  kind: "dense" | "sparse",
+  keep: KeepCounts,
+  temperature: number,
+): Recipe {
+  const { model, data, inputScale, epochs, seed, batch, threads, learningRate } = request;
+  const [warmup, select] = [0.17, 0.5];
+  const sparsifier = { method: request.method, keep, warmup, select, ...ramp(request) };
+  return readRecipe(
+    {
+      name: kind,
+      model,
+      data,
+      inputScale,
+      epochs,
+      seed,
+      batch,
+      threads,
+      optimizer: { kind: request.optimizer },
+      learningRate,
+      temperature,
+      schedule: { kind: "cosine", flat: warmup + select },
+      ...(kind === "sparse" && { sparsifier }),
+    },
+    { name: kind, threads },
+    (path, reason) => {
+      throw new Problem(`${path.join(".")}: ${reason}`);
+    },
+  );
+}
+
+/** Compares two networks on the first test samples. */
+async function largestDifference(a: Graph, b: Graph, split: Split, scale: Scale): Promise<number> {
+  const [ya, yb] = [await firstOutputs(a, split, scale), await firstOutputs(b, split, scale)];
+  let difference = 0;
+  let size = 0;
+  for (let i = 0; i < ya.length; i++) {
+    difference = Math.max(difference, Math.abs(ya[i] - yb[i]));
+    size = Math.max(size, Math.abs(ya[i]));
+  }
+  return difference / Math.max(size, Number.MIN_VALUE);
+}
+
+async function firstOutputs(model: Graph, split: Split, scale: Scale): Promise<Float32Array> {
+  const size = Math.min(64, split.labels.length);
+  const graph = rebatch(model, size);
+  const batch = allocateBatch(size, split.inputs.shape.slice(1), "int32");
+  const session = await createSession(graph, { threads: 1 });
+  batchesInOrder(split, batch, scale).next();
+  const results = await session.run({ [graph.inputs[0]]: batch.inputs });
+  await session.release();
+  return results[graph.outputs[0]].data as Float32Array;
+}
