@@ -1,0 +1,103 @@
+import { describe, expect, test } from "vitest";
+import { flatArrays } from "../../src/engine/parameters.ts";
+import type { OptimizerSpec } from "../../src/nn/optimizers.ts";
+import { clipNorm, createOptimizer } from "../../src/nn/optimizers.ts";
+import type { ScheduleSpec } from "../../src/nn/schedules.ts";
+import { createSchedule } from "../../src/nn/schedules.ts";
+import vectors from "../vectors/torch-optimizers.json" with { type: "json" };
+
+interface Case {
+  spec: OptimizerSpec;
+  learningRate: number;
+  weightDecay: number;
+  weights: number[][];
+}
+
+const cases = Object.entries(vectors.cases as unknown as Record<string, Case>);
+
+/** Largest distance to PyTorch's path. Ours is stored in float32, PyTorch's vectors in float64. */
+function distance({ spec, learningRate, weightDecay, weights }: Case): number {
+  const layout = [
+    ["a", [2]],
+    ["b", [4]],
+  ] as const;
+  const parameters = flatArrays(layout);
+  const gradients = flatArrays(layout);
+  parameters.values.set(vectors.start);
+  const optimizer = createOptimizer(spec, { parameters, gradients, weightDecay: () => weightDecay });
+  let worst = 0;
+  vectors.gradients.forEach((g, step) => {
+    gradients.values.set(g);
+    optimizer.step(learningRate);
+    parameters.values.forEach((w, i) => {
+      worst = Math.max(worst, Math.abs(w - weights[step][i]));
+    });
+  });
+  return worst;
+}
+
+test.each(cases)("%s follows PyTorch's path", (_, c) => {
+  expect(distance(c)).toBeLessThan(1e-6);
+});
+
+test.each(cases)("control: %s at a rate 1 % off leaves the path", (_, c) => {
+  expect(distance({ ...c, learningRate: c.learningRate * 1.01 })).toBeGreaterThan(1e-5);
+});
+
+test("weight decay can differ between parameters", () => {
+  const layout = [
+    ["a", [1]],
+    ["b", [1]],
+  ] as const;
+  const parameters = flatArrays(layout);
+  parameters.values.fill(1);
+  const optimizer = createOptimizer(
+    { kind: "sgd" },
+    { parameters, gradients: flatArrays(layout), weightDecay: (name) => (name === "a" ? 0.5 : 0) },
+  );
+  optimizer.step(0.1);
+  expect(Array.from(parameters.values)).toEqual([Math.fround(0.95), 1]);
+});
+
+test("an unknown optimiser is refused with the known ones", () => {
+  const target = { parameters: flatArrays([]), gradients: flatArrays([]) };
+  expect(() => createOptimizer({ kind: "lion" } as unknown as OptimizerSpec, target)).toThrow(
+    /unknown optimiser "lion"; known: sgd/,
+  );
+});
+
+test("clipping by norm keeps the direction and caps the length", () => {
+  const gradients = flatArrays([["a", [2]]]);
+  gradients.values.set([3, 4]);
+  expect(clipNorm(gradients, 10)).toBeCloseTo(5, 6);
+  expect(Array.from(gradients.values)).toEqual([3, 4]);
+  expect(clipNorm(gradients, 1)).toBeCloseTo(5, 6);
+  expect(Math.hypot(...gradients.values)).toBeCloseTo(1, 6);
+  expect(gradients.values[0] / gradients.values[1]).toBeCloseTo(0.75, 6);
+});
+
+describe("schedules", () => {
+  const at = (spec: ScheduleSpec, step: number, warmup = 0) => createSchedule(spec, warmup)(step, 100);
+  test("constant, and linear warm-up before it", () => {
+    expect([0, 4, 9, 50].map((s) => at({ kind: "constant" }, s, 10))).toEqual([0.1, 0.5, 1, 1]);
+  });
+  test("step falls by gamma at each milestone", () => {
+    const spec = { kind: "step", milestones: [0.5, 0.75], gamma: 0.1 } as const;
+    expect([49, 50, 74, 75].map((s) => Number(at(spec, s).toPrecision(12)))).toEqual([1, 0.1, 0.1, 0.01]);
+  });
+  test("cosine: half way at half time, flat before its start, `floor` at the end", () => {
+    expect(at({ kind: "cosine" }, 50)).toBeCloseTo(0.5, 12);
+    expect(at({ kind: "cosine", flat: 0.6 }, 60)).toBe(1);
+    expect(at({ kind: "cosine", flat: 0.6 }, 80)).toBeCloseTo(0.5, 12);
+    expect(at({ kind: "cosine", floor: 0.1 }, 100)).toBeCloseTo(0.1, 12);
+  });
+  test("one-cycle rises to 1 at its peak and falls to almost nothing", () => {
+    const spec = { kind: "one-cycle" } as const;
+    expect([0, 30, 100].map((s) => Number(at(spec, s).toFixed(6)))).toEqual([0.04, 1, 0.0001]);
+  });
+  test("an unknown schedule is refused with the known ones", () => {
+    expect(() => createSchedule({ kind: "sawtooth" } as unknown as ScheduleSpec)).toThrow(
+      /unknown learning-rate schedule "sawtooth"/,
+    );
+  });
+});
