@@ -18,9 +18,12 @@ const comparison = {
   weightDecay: 5e-4,
   lambda: { start: 0.05, end: 3 },
   phases: { warmup: 4 / 24, select: 12 / 24 },
-  threads: 2,
+  threads: 1,
+  parallel: 2,
 };
 const result = await compareMethods(comparison);
-console.log(`\n${comparisonTable(result)}`);
-const { data: _, build: __, ...settings } = comparison;
-await writeResults("glyphs", "npm run protocol -- glyphs", { settings, ...result });
+if (result) {
+  console.log(`\n${comparisonTable(result)}`);
+  const { data: _, build: __, ...settings } = comparison;
+  await writeResults("glyphs", "npm run protocol -- glyphs", { settings, ...result });
+}

@@ -5,7 +5,7 @@ import { lenet } from "../src/nn/models/lenet.ts";
 import { compareMethods, comparisonTable } from "./support/compare.ts";
 import { DATA_DIR, writeResults } from "./support/results.ts";
 
-const { values } = parseArgs({ options: { epochs: { type: "string", default: "12" }, seeds: { type: "string", default: "0,1,2" } } });
+const { values } = parseArgs({ options: { epochs: { type: "string", default: "10" }, seeds: { type: "string", default: "0,1,2" }, job: { type: "string" } } });
 const data = await loadDataset("mnist", { dataDir: DATA_DIR });
 const comparison = {
   data,
@@ -20,9 +20,12 @@ const comparison = {
   weightDecay: 5e-4,
   lambda: { start: 0.08, end: 10 },
   phases: { warmup: 0.17, select: 0.5 },
-  threads: 2,
+  threads: 1,
+  parallel: 2,
 };
 const result = await compareMethods(comparison);
-console.log(`\n${comparisonTable(result)}`);
-const { data: _, build: __, ...settings } = comparison;
-await writeResults("mnist-lenet", `npm run protocol -- mnist-lenet --epochs ${values.epochs}`, { settings, ...result });
+if (result) {
+  console.log(`\n${comparisonTable(result)}`);
+  const { data: _, build: __, ...settings } = comparison;
+  await writeResults("mnist-lenet", `npm run protocol -- mnist-lenet --epochs ${values.epochs}`, { settings, ...result });
+}

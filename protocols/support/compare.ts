@@ -1,15 +1,18 @@
 import type { Dataset } from "../../src/data/dataset.ts";
 import type { Graph } from "../../src/engine/graph.ts";
 import { exportModel } from "../../src/engine/onnx/export.ts";
+import { importModel } from "../../src/engine/onnx/import.ts";
 import { classification, classificationSource, evaluateClassifier } from "../../src/nn/classification.ts";
 import type { TrainOptions } from "../../src/nn/trainer.ts";
 import { train } from "../../src/nn/trainer.ts";
 import { measureLatency } from "../../src/runs/latency.ts";
 import { prunableLayers } from "../../src/runs/run-sparsifier.ts";
+import { alignChannels } from "../../src/sparsity/align.ts";
 import { accountModel } from "../../src/sparsity/accounting.ts";
 import type { GroupPenalty } from "../../src/sparsity/group-prox.ts";
 import { createKAnneal } from "../../src/sparsity/k-anneal.ts";
 import { shrinkZeros } from "../../src/sparsity/shrink-zeros.ts";
+import { finishJob, ownJob, runJobs } from "./jobs.ts";
 import type { Summary } from "./results.ts";
 import { summarize } from "./results.ts";
 
@@ -30,6 +33,8 @@ export interface Comparison {
   /** Shares of the epochs. */
   phases: { warmup: number; select: number };
   threads: number;
+  /** Processes at a time. */
+  parallel: number;
 }
 
 export interface MethodResult {
@@ -47,45 +52,66 @@ export interface MethodResult {
 
 export interface ComparisonResult {
   methods: MethodResult[];
-  /** Of the first seed: dense, `wgsef` with its zeros left in place, and shrunk; medians of one interleaved measurement on one thread. */
+  /** Of the first seed: dense, `wgsef` with its zeros left in place, shrunk, and with widths rounded up on loading; medians of one interleaved measurement on one thread. */
   latencyMs: { b1: Record<string, number>; b64: Record<string, number> };
 }
 
-/** Trains the same network by every method from the same seeds with the same number of epochs, and tabulates. */
-export async function compareMethods(c: Comparison): Promise<ComparisonResult> {
-  const methods: MethodResult[] = [];
-  const networks: Record<string, Graph> = {};
-  for (const method of c.methods) {
-    const accuracies: number[] = [];
-    const natural: Record<string, number>[] = [];
-    const kept: Record<string, number>[] = [];
-    const commitChange: number[] = [];
-    let shrunk: Graph | undefined;
-    for (const seed of c.seeds) {
-      const run = await trainOnce(c, method, seed);
-      accuracies.push(run.accuracy);
-      natural.push(run.natural);
-      kept.push(run.kept);
-      commitChange.push(run.commitChange);
-      console.log(`${method.padEnd(12)} seed ${seed}: accuracy ${(100 * run.accuracy).toFixed(2)} %, natural ${JSON.stringify(run.natural)}, change at the cut ${(100 * run.commitChange).toFixed(2)} points`);
-      if (!shrunk) {
-        shrunk = run.shrunk;
-        networks[method] = run.shrunk;
-        if (method === "wgsef") networks.masked = run.model;
-      }
-    }
-    const cost = accountModel(shrunk!).total;
-    methods.push({ method, accuracy: summarize(accuracies), natural, kept, commitChange, parameters: cost.parameters, macs: cost.macs, bytes: exportModel(shrunk!).length });
+interface Job {
+  method: Method;
+  seed: number;
+}
+
+interface JobResult {
+  accuracy: number;
+  natural: Record<string, number>;
+  kept: Record<string, number>;
+  commitChange: number;
+  /** The .onnx files with zeros in place and shrunk. */
+  trained: Uint8Array;
+  shrunk: Uint8Array;
+}
+
+/**
+ * Trains the same network by every method from the same seeds with the same number of epochs, each in a process of its
+ * own, and tabulates. Undefined in those processes.
+ */
+export async function compareMethods(c: Comparison): Promise<ComparisonResult | undefined> {
+  const own = ownJob<Job>();
+  if (own) {
+    finishJob(await trainOnce(c, own.method, own.seed));
+    return undefined;
   }
-  const timed = ["dense", "masked", "wgsef"].filter((name) => networks[name]);
+  const jobs = c.seeds.flatMap((seed) => c.methods.map((method): Job => ({ method, seed })));
+  const results = await runJobs<Job, JobResult>(jobs, c.parallel, ({ method, seed }, r) =>
+    console.log(
+      `${method.padEnd(12)} seed ${seed}: accuracy ${(100 * r.accuracy).toFixed(2)} %, reached in training ${JSON.stringify(r.natural)}, change at the cut ${(100 * r.commitChange).toFixed(2)} points`,
+    ),
+  );
+  const of = (method: Method) => results.filter((_, i) => jobs[i].method === method);
+  const methods = c.methods.map((method): MethodResult => {
+    const runs = of(method);
+    const cost = accountModel(importModel(runs[0].shrunk)).total;
+    return {
+      method,
+      accuracy: summarize(runs.map((r) => r.accuracy)),
+      natural: runs.map((r) => r.natural),
+      kept: runs.map((r) => r.kept),
+      commitChange: runs.map((r) => r.commitChange),
+      parameters: cost.parameters,
+      macs: cost.macs,
+      bytes: runs[0].shrunk.length,
+    };
+  });
+  const shrunk = importModel(of("wgsef")[0].shrunk);
+  const networks = { dense: importModel(of("dense")[0].shrunk), masked: importModel(of("wgsef")[0].trained), shrunk, aligned: alignChannels(shrunk) };
   const measure = async (batch: number) => {
-    const times = await measureLatency(timed.map((name) => networks[name]), { batch, threads: 1, runs: 200 });
-    return Object.fromEntries(timed.map((name, i) => [name, times[i]]));
+    const times = await measureLatency(Object.values(networks), { batch, threads: 1, runs: 200 });
+    return Object.fromEntries(Object.keys(networks).map((name, i) => [name, times[i]]));
   };
   return { methods, latencyMs: { b1: await measure(1), b64: await measure(64) } };
 }
 
-async function trainOnce(c: Comparison, method: Method, seed: number) {
+async function trainOnce(c: Comparison, method: Method, seed: number): Promise<JobResult> {
   const { data, batch, epochs } = c;
   const model = c.build({ seed, batch, small: method === "scratch" });
   const sparse = method !== "dense" && method !== "scratch";
@@ -117,8 +143,8 @@ async function trainOnce(c: Comparison, method: Method, seed: number) {
   const outcomes = sparsifier?.outcomes() ?? [];
   const commit = sparsifier?.commit();
   return {
-    model,
-    shrunk: sparse ? shrinkZeros(model).graph : model,
+    trained: exportModel(model),
+    shrunk: exportModel(sparse ? shrinkZeros(model).graph : model),
     accuracy,
     natural: Object.fromEntries(outcomes.map((o) => [o.name, o.natural])),
     kept: Object.fromEntries(outcomes.map((o) => [o.name, o.natural - o.forced])),

@@ -1,12 +1,8 @@
 import { join } from "node:path";
-import { allocateBatch, batchesInOrder } from "../data/batches.ts";
-import type { Scale, Split } from "../data/dataset.ts";
 import type { LoadOptions } from "../data/load.node.ts";
 import { loadDataset } from "../data/load.node.ts";
 import type { Graph } from "../engine/graph.ts";
 import { exportModel } from "../engine/onnx/export.ts";
-import { rebatch } from "../engine/replay.ts";
-import { createSession } from "../engine/session.ts";
 import { evaluateClassifier, fittingTemperature } from "../nn/classification.ts";
 import { MODELS } from "../nn/models/index.ts";
 import type { StepProgress } from "../nn/trainer.ts";
@@ -24,6 +20,7 @@ import type { Recipe, SparsifierRecipe } from "./recipe.ts";
 import { readRecipe } from "./recipe.ts";
 import type { MetricsLine } from "./run-result.ts";
 import { prunableLayers } from "./run-sparsifier.ts";
+import { requireSameOutputs } from "./same-outputs.ts";
 
 export interface CompressRequest {
   /** A built-in model, which is trained first, or the path of an .onnx file. */
@@ -114,9 +111,6 @@ const LATENCY_BATCHES = { b1: 1, b64: 64 } as const;
 /** Channels in a block of ONNX Runtime's fast convolution kernels (AVX2). */
 const ALIGNMENT = 8;
 
-/** Larger than any rounding of a float32 sum in another order; anything above is a wrong network. */
-const OUTPUT_TOLERANCE = 1e-4;
-
 /**
  * A network in, a smaller network out: trains it down to exactly the groups asked for, removes what is zero, checks the
  * outputs against the unshrunk network on real inputs, and measures both. Undefined where the signal stopped it; the
@@ -170,11 +164,7 @@ export async function compress(
   const shrunk = await load(join(sparse.path, "model.onnx"));
 
   options.onStage?.("measuring");
-  const outputError = await largestDifference(masked, alignChannels(shrunk, ALIGNMENT), data.test, scale);
-  if (!(outputError <= OUTPUT_TOLERANCE))
-    throw new Problem(
-      `the shrunk network's outputs differ from the unshrunk one's by ${outputError.toExponential(1)} (allowed: ${OUTPUT_TOLERANCE}); no model was written; please report this with the model`,
-    );
+  const outputError = await requireSameOutputs(masked, alignChannels(shrunk, ALIGNMENT), data.test, scale);
   const accuracy = async (graph: Graph) =>
     (await evaluateClassifier(graph, data.test, scale, { threads: request.threads })).accuracy;
   const models = [before, masked, shrunk, alignChannels(shrunk, ALIGNMENT)];
@@ -255,27 +245,4 @@ function recipeOf(
       throw new Problem(`${path.join(".")}: ${reason}`);
     },
   );
-}
-
-/** Compares two networks on the first test samples. */
-async function largestDifference(a: Graph, b: Graph, split: Split, scale: Scale): Promise<number> {
-  const [ya, yb] = [await firstOutputs(a, split, scale), await firstOutputs(b, split, scale)];
-  let difference = 0;
-  let size = 0;
-  for (let i = 0; i < ya.length; i++) {
-    difference = Math.max(difference, Math.abs(ya[i] - yb[i]));
-    size = Math.max(size, Math.abs(ya[i]));
-  }
-  return difference / Math.max(size, Number.MIN_VALUE);
-}
-
-async function firstOutputs(model: Graph, split: Split, scale: Scale): Promise<Float32Array> {
-  const size = Math.min(64, split.labels.length);
-  const graph = rebatch(model, size);
-  const batch = allocateBatch(size, split.inputs.shape.slice(1), "int32");
-  const session = await createSession(graph, { threads: 1 });
-  batchesInOrder(split, batch, scale).next();
-  const results = await session.run({ [graph.inputs[0]]: batch.inputs });
-  await session.release();
-  return results[graph.outputs[0]].data as Float32Array;
 }

@@ -1,0 +1,111 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { glyphs } from "../../src/data/synthetic/glyphs.ts";
+import { exportModel } from "../../src/engine/onnx/export.ts";
+import { replay } from "../../src/engine/replay.ts";
+import type { Tensor } from "../../src/engine/tensor.ts";
+import { smallCnn } from "../../src/nn/models/small-cnn.ts";
+import { keepForMacs, withCounts } from "../../src/runs/budget.ts";
+import type { CompressOptions, CompressRequest } from "../../src/runs/compress.node.ts";
+import { compress } from "../../src/runs/compress.node.ts";
+import { prunableLayers } from "../../src/runs/run-sparsifier.ts";
+import { requireSameOutputs } from "../../src/runs/same-outputs.ts";
+import { accountModel } from "../../src/sparsity/accounting.ts";
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "filigree-compress-"));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const request = (name: string, changes: Partial<CompressRequest> = {}): CompressRequest => ({
+  model: "small-cnn",
+  data: "glyphs",
+  inputScale: "standard",
+  method: "wgsef",
+  budget: { keep: { conv1: 6, conv2: 10, fc1: 20 } },
+  epochs: 4,
+  seed: 0,
+  batch: 100,
+  threads: 1,
+  optimizer: "sgd",
+  learningRate: 0.08,
+  directory: join(folder, name),
+  ...changes,
+});
+const options: CompressOptions = { output: "small.onnx" };
+const network = () => smallCnn({ inputShape: [1, 16, 16], classes: 10, seed: 3 });
+
+test("a built-in network comes out with exactly the groups asked for, smaller by the book", async () => {
+  const { result, model } = (await compress(request("built-in"), options))!;
+  expect(result.kept).toEqual({ conv1: 6, conv2: 10, fc1: 20 });
+  // wgsef.md section 6, P3.
+  expect(result.parameters).toEqual({ before: 38282, after: 4040 });
+  expect(result.macs).toEqual({ before: 365184, after: 51784 });
+  expect(result.bytes.after).toBe(exportModel(model).length);
+  expect(result.bytes.after).toBeLessThan(result.bytes.before / 8);
+  expect(result.outputError).toBeLessThan(1e-5);
+  expect(result.accuracy.after).toBeGreaterThan(0.3);
+});
+
+test("stopped half-way and resumed, it ends in the same bytes", { timeout: 120_000 }, async () => {
+  const whole = (await compress(request("whole"), options))!;
+  const controller = new AbortController();
+  let steps = 0;
+  const stopped = await compress(request("stopped"), {
+    ...options,
+    signal: controller.signal,
+    onStep: () => ++steps === 170 && controller.abort(),
+  });
+  expect(stopped).toBeUndefined();
+  const resumed = (await compress(request("stopped"), { ...options, resume: true }))!;
+  const weights = async (runs: { sparse: string }) => readFile(join(runs.sparse, "trained.onnx"));
+  expect((await weights(resumed.runs)).equals(await weights(whole.runs))).toBe(true);
+});
+
+test("a file meets a budget of MACs", async () => {
+  const path = join(folder, "file.onnx");
+  await writeFile(path, exportModel(network()));
+  const { result } = (await compress(
+    request("file", { model: path, budget: { macs: 0.3 }, optimizer: "adam", learningRate: 0.002 }),
+    options,
+  ))!;
+  expect(result.macs.after).toBeLessThanOrEqual(0.3 * result.macs.before);
+  expect(result.macs.after).toBeGreaterThan(0.2 * result.macs.before);
+  expect(result.kept).toEqual(result.requested);
+});
+
+test("a budget that nothing meets is refused with what is possible", () => {
+  const graph = network();
+  const layers = prunableLayers(graph);
+  expect(() => keepForMacs(graph, layers, 1e-4)).toThrow(
+    /no network of this kind has 0\.0 % of the MACs: with one group a layer it still has \d/,
+  );
+  const kept = keepForMacs(graph, layers, 0.5);
+  const share = (keep: typeof kept) =>
+    accountModel(withCounts(graph, layers, keep)).total.macs / accountModel(graph).total.macs;
+  expect(share(kept)).toBeLessThanOrEqual(0.5);
+  // One more filter in every layer would be too much.
+  expect(share(Object.fromEntries(Object.entries(kept).map(([name, k]) => [name, k + 1])))).toBeGreaterThan(
+    0.5,
+  );
+});
+
+test("control: a network with one wrong weight does not pass the comparison of outputs", async () => {
+  const { test: split, scale } = glyphs({ train: 10, test: 100 });
+  const graph = network();
+  const spoiled = replay(graph, {
+    tensor: (name, t): Tensor => {
+      if (name !== "conv2.weight") return t;
+      const data = (t.data as Float32Array).slice();
+      data[7] += 0.05;
+      return { ...t, data } as Tensor;
+    },
+  });
+  expect(await requireSameOutputs(graph, replay(graph), split, scale)).toBe(0);
+  await expect(requireSameOutputs(graph, spoiled, split, scale)).rejects.toThrow(
+    /outputs differ .* no model was written/,
+  );
+});
