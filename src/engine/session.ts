@@ -3,6 +3,7 @@ import { Problem } from "../problem.ts";
 import type { Graph } from "./graph.ts";
 import { blockSize } from "./lowering/block-size.ts";
 import { lowerBlocked, trainsConvolutions } from "./lowering/blocked.ts";
+import { lowerWithoutPoolIndices } from "./lowering/pooling-without-indices.ts";
 import { exportModel } from "./onnx/export.ts";
 import type { DType, Tensor } from "./tensor.ts";
 
@@ -61,6 +62,7 @@ export async function createSession(graph: Graph, options: SessionOptions = {}):
 
 /** The graph in the operators that serve the device best. */
 async function lowerFor(device: Device | undefined, graph: Graph): Promise<Graph> {
+  if (device === "webgpu" || device === "cuda") return lowerWithoutPoolIndices(graph);
   const processor = device === undefined || device === "cpu";
   const block = processor && trainsConvolutions(graph) ? await blockSize() : 0;
   return block > 0 ? lowerBlocked(graph, block) : graph;

@@ -215,10 +215,9 @@ defineOperator({
 defineOperator({
   name: "GlobalMaxPool",
   infer: ({ inputs: [x] }) => [{ dtype: x!.dtype, shape: x!.shape.map((d, axis) => (axis < 2 ? d : 1)) }],
-  gradient: ({ inputs: [x], gradients: [dy] }) => {
-    const whole = { kernel_shape: x.shape.slice(2) };
-    const indices = apply(x.graph, "MaxPool", [x], whole, { outputCount: 2 })[1];
-    return [scatterTo(dy!, indices, x.shape, true)];
+  gradient: ({ graph, inputs: [x], gradients: [dy] }) => {
+    const whole = x.shape.slice(2);
+    return apply(graph, "MaxPoolGradient", [x, dy!], { kernel_shape: whole, strides: whole });
   },
   evaluate: ({ inputs: [x], outputTypes: [{ shape }] }) => [
     maxPoolNumeric(x, shape, poolWindows({ kernel_shape: x.shape.slice(2) }, x.shape)).values,
