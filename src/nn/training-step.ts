@@ -1,7 +1,7 @@
 import { gradients as differentiate } from "../engine/gradients.ts";
 import type { Graph, Value } from "../engine/graph.ts";
 import { output, valueNamed } from "../engine/graph.ts";
-import { add, batchNormTraining } from "../engine/operators/index.ts";
+import { add, batchNormTraining, identity } from "../engine/operators/index.ts";
 import { numberAttribute } from "../engine/operators/operator.ts";
 import type { FlatArrays } from "../engine/parameters.ts";
 import { flatArrays, flattenParameters } from "../engine/parameters.ts";
@@ -70,11 +70,21 @@ export function trainingGraph(model: Graph, objective: Objective, sparsifier?: S
   const penalty = sparsifier?.penalty?.(graph);
   const loss = penalty ? add(own, penalty) : own;
   const parameters = [...graph.parameters.keys()].map((name) => valueNamed(graph, name));
-  const gradients = differentiate(loss, parameters);
+  const gradients = distinct(differentiate(loss, parameters));
   output(loss, { batched: false });
   for (const v of [...Object.values(metrics), ...gradients]) output(v, { batched: false });
   for (const s of statistics) for (const v of [s.mean, s.variance]) output(v, { batched: false });
   return { graph, loss, metrics, gradients, statistics };
+}
+
+/** Two parameters can have one gradient, such as two biases of a sum; each needs an output of its own. */
+function distinct(values: readonly Value[]): Value[] {
+  const seen = new Set<string>();
+  return values.map((v) => {
+    const own = seen.has(v.name) ? identity(v) : v;
+    seen.add(own.name);
+    return own;
+  });
 }
 
 /** A compiled training step. */
