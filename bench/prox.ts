@@ -1,10 +1,11 @@
 /**
- * How fast is the proximal step of WGSEF? Prints JSON: nanoseconds per group of the root search alone and of the whole
+ * How fast is the proximal step of WGSEF? Prints JSON and writes docs/results/prox.json: nanoseconds per group of the root search alone and of the whole
  * prox (norms, root, scaling), its ratio to one copy of the same weights, the slope of log time over log m, and how often
  * a breakpoint is looked at.
  *
  * usage: prox.js [largest m, default 10000000] [repetitions, default 9]
  */
+import { writeResults } from "../protocols/support/results.ts";
 import { random } from "../src/random.ts";
 import { type Arrays, type GroupPartition, groupNorms, scaleGroups } from "../src/sparsity/groups.ts";
 import { proxFactors, proxWorkspace } from "../src/sparsity/wgsef/prox.ts";
@@ -95,3 +96,4 @@ const slopes = Object.fromEntries(
   }),
 );
 console.log(JSON.stringify({ rows, slopes }, null, 1));
+await writeResults("prox", "npm run bench -- prox", { slopes, rows });
