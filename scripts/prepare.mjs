@@ -21,7 +21,7 @@ const lock = createHash("sha256").update(readFileSync(join(root, "package-lock.j
 const stamp = join(root, "node_modules", ".filigree-lock");
 if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== lock) {
   console.error("Installing dependencies …");
-  run("npm", ["ci", "--no-progress", "--loglevel=error"]);
+  run("npm", ["ci", "--loglevel=error"]);
   writeFileSync(stamp, lock);
 }
 const stale = !existsSync(join(root, "dist", ".tsbuildinfo"));

@@ -7,6 +7,7 @@ import { loadModel } from "../runs/load-model.node.ts";
 import { accountModel } from "../sparsity/accounting.ts";
 import type { JsonOption } from "./command.ts";
 import { createCommand, emit, wholeNumber } from "./command.ts";
+import { MAX_THREADS } from "./options.ts";
 import { note } from "./progress.ts";
 import { table } from "./table.ts";
 
@@ -28,10 +29,14 @@ export function benchCommand(): Command {
   })
     .argument("<models...>", ".onnx files; the first is the reference")
     .option("--batch <list>", "batch sizes", parseBatches, [1, 64])
-    .option("--threads <n>", "threads of one model", wholeNumber(1), 1)
+    .option("--threads <n>", "threads of one model", wholeNumber(1, MAX_THREADS), 1)
     .option("--runs <n>", "least number of runs", wholeNumber(1), 50)
     .action(async (paths: string[], options: BenchOptions) => {
       const graphs = await Promise.all(paths.map(async (path) => (await loadModel(path)).graph));
+      graphs.forEach((g, i) => {
+        if (g.inputs.length === 0)
+          throw new Problem(`${paths[i]} has no inputs; there is nothing to run it on`);
+      });
       const shape = String(graphs[0].types.get(graphs[0].inputs[0])!.shape.slice(1));
       graphs.forEach((g, i) => {
         const own = String(g.types.get(g.inputs[0])!.shape.slice(1));

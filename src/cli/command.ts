@@ -53,12 +53,14 @@ export function usageError(error: unknown): string | undefined {
     .trim();
 }
 
-/** For `.option`: a whole number of at least `min`. */
-export function wholeNumber(min: number): (text: string) => number {
+/** For `.option`: a whole number of at least `min` and at most `max`. */
+export function wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (!/^\d+$/.test(text) || value < min)
-      throw new InvalidArgumentError(`expected a whole number of at least ${min}`);
+    if (!/^\d+$/.test(text) || value < min || value > max)
+      throw new InvalidArgumentError(
+        `expected a whole number ${value > max ? `of at most ${max}` : `of at least ${min}`}`,
+      );
     return value;
   };
 }

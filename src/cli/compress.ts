@@ -7,12 +7,13 @@ import { MODELS } from "../nn/models/index.ts";
 import type { Compression, CompressRequest, CompressResult } from "../runs/compress.node.ts";
 import { compress } from "../runs/compress.node.ts";
 import { defaultThreads } from "../runs/environment.node.ts";
-import { writeWhole } from "../runs/files.node.ts";
+import { checkWritable, writeWhole } from "../runs/files.node.ts";
 import { formatBytes, formatCount, formatSeconds, formatShare, significant } from "../runs/format.ts";
 import type { InputScale } from "../runs/input-scale.ts";
 import { SCALE_KEY, scaleFor } from "../runs/input-scale.ts";
 import { SPARSIFIER_METHODS } from "../runs/recipe.ts";
 import { compressionReport } from "../runs/report/compression-report.node.ts";
+import { numberedDirectory } from "../runs/run-directory.node.ts";
 import type { JsonOption } from "./command.ts";
 import { choice, createCommand, emit, wholeNumber } from "./command.ts";
 import { downloadProgress } from "./downloads.ts";
@@ -98,12 +99,12 @@ export function compressCommand(): Command {
     .addOption(threadsOption())
     .option("-o, --output <file>", "the new model; default <model>-small.onnx")
     .option("--runs <folder>", "folder of the runs' directories", "runs")
-    .option("--resume", "go on where a run of the same name was stopped")
+    .option("--resume", "go on where the last compression of this model with this data was stopped")
     .action(async (model: string, options: CompressOptions) => {
       const { keep, budget } = options;
       if ((keep === undefined) === (budget === undefined))
         throw new InvalidArgumentError("say how small: either --keep or --budget, e.g. --keep 0.3");
-      const optimizer = options.optimizer ?? (model in MODELS ? "sgd" : "adam");
+      const optimizer = options.optimizer ?? (Object.hasOwn(MODELS, model) ? "sgd" : "adam");
       const name = `compress-${basename(model, ".onnx")}-${basename(options.data)}`;
       const request: CompressRequest = {
         model,
@@ -117,13 +118,13 @@ export function compressCommand(): Command {
         threads: options.threads ?? defaultThreads(),
         optimizer,
         learningRate: options.learningRate ?? (optimizer === "sgd" ? 0.05 : 0.001),
-        directory: join(options.runs, name),
+        directory: await numberedDirectory(join(options.runs, name), options),
       };
       const output = options.output ?? `${basename(model, ".onnx")}-small.onnx`;
       await runCompression(request, {
         ...options,
         output,
-        resumeCommand: `${resumable(process.argv)} --resume`,
+        afterInterrupt: `go on with: ${resumable(process.argv)} --resume`,
       });
     });
 }
@@ -132,15 +133,16 @@ export interface CompressionRun extends JsonOption {
   output: string;
   dataDir?: string;
   resume?: boolean;
-  /** What to type to go on after Ctrl-C. */
-  resumeCommand: string;
+  /** What to do after Ctrl-C. */
+  afterInterrupt: string;
 }
 
 /** Compresses with progress on stderr, writes model and report, and prints the table. */
 export async function runCompression(
   request: CompressRequest,
-  { output, dataDir, resume, json, resumeCommand }: CompressionRun,
+  { output, dataDir, resume, json, afterInterrupt }: CompressionRun,
 ): Promise<void> {
+  await checkWritable(output);
   const interrupt = onInterrupt("stopping after this step");
   let display = trainingDisplay({ name: "training", epochs: request.epochs });
   try {
@@ -161,7 +163,7 @@ export async function runCompression(
     });
     display.end();
     if (!compression) {
-      note(`stopped; go on with: ${resumeCommand}`);
+      note(`stopped; ${afterInterrupt}`);
       process.exitCode = INTERRUPTED;
       return;
     }
@@ -242,11 +244,12 @@ function parseKeep(text: string): number | Record<string, number> {
       "expected a share above 0 and at most 1, such as 0.3, or counts such as conv1=6",
     );
   }
-  const counts: Record<string, number> = {};
+  const counts: Record<string, number> = Object.create(null);
   for (const part of text.split(",")) {
     const match = /^(.+)=(\d+)$/.exec(part.trim());
     if (!match || Number(match[2]) < 1)
       throw new InvalidArgumentError(`"${part}" is not layer=count, such as conv1=6`);
+    if (Object.hasOwn(counts, match[1])) throw new InvalidArgumentError(`"${match[1]}" is there twice`);
     counts[match[1]] = Number(match[2]);
   }
   return counts;

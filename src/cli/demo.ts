@@ -1,9 +1,11 @@
 import { join } from "node:path";
 import type { Command } from "commander";
 import { defaultThreads } from "../runs/environment.node.ts";
+import { removeRun } from "../runs/run-directory.node.ts";
 import type { JsonOption } from "./command.ts";
 import { createCommand, wholeNumber } from "./command.ts";
 import { runCompression } from "./compress.ts";
+import { note } from "./progress.ts";
 
 interface DemoOptions extends JsonOption {
   runs: string;
@@ -20,6 +22,10 @@ export function demoCommand(): Command {
     .option("--seed <n>", "seed of weights and order", wholeNumber(0), 0)
     .action(async ({ runs, seed, json }: DemoOptions) => {
       const directory = join(runs, "demo");
+      for (const run of ["dense", "sparse"]) await removeRun(join(directory, run));
+      note(
+        "a small network learns synthetic digits, is driven to a few filters a layer, and is shrunk to those",
+      );
       await runCompression(
         {
           model: "small-cnn",
@@ -35,7 +41,7 @@ export function demoCommand(): Command {
           learningRate: 0.08,
           directory,
         },
-        { output: join(directory, "model.onnx"), json, resumeCommand: "npm run demo" },
+        { output: join(directory, "model.onnx"), json, afterInterrupt: "the demo starts anew each time" },
       );
     });
 }

@@ -10,8 +10,13 @@ export const dataDirOption = () =>
     "folder that holds the data set; otherwise $FILIGREE_DATA, the cache, a download",
   );
 
+/** Far more than any machine has cores; ONNX Runtime starts every one it is asked for. */
+export const MAX_THREADS = 1024;
+
 export const threadsOption = () =>
-  new Option("--threads <n>", "threads of ONNX Runtime; all cores if not given").argParser(wholeNumber(1));
+  new Option("--threads <n>", "threads of ONNX Runtime; all cores if not given").argParser(
+    wholeNumber(1, MAX_THREADS),
+  );
 
 export const deviceOption = () =>
   new Option("--device <name>", "cpu, webgpu, or cuda where its libraries are installed")

@@ -2,6 +2,7 @@ import type { Graph } from "../engine/graph.ts";
 import { Problem } from "../problem.ts";
 import { accountModel } from "../sparsity/accounting.ts";
 import { shrink } from "../sparsity/shrink.ts";
+import { significant } from "./format.ts";
 import type { PrunableLayer } from "./run-sparsifier.ts";
 
 /** Groups to keep in each layer, by its name. */
@@ -36,7 +37,7 @@ export function keepForMacs(graph: Graph, layers: readonly PrunableLayer[], shar
   const floor = macsWith(least);
   if (floor > limit)
     throw new Problem(
-      `no network of this kind has ${(100 * share).toFixed(1)} % of the MACs: with one group a layer it still has ${((100 * floor * share) / limit).toFixed(1)} %; ask for more`,
+      `no network of this kind has ${significant(100 * share)} % of the MACs: with one group a layer it still has ${significant((100 * floor * share) / limit)} %; ask for more`,
     );
   let [low, high] = [0, 1];
   for (let i = 0; i < 12; i++) {

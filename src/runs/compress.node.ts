@@ -19,7 +19,7 @@ import { loadModel } from "./load-model.node.ts";
 import type { Recipe, SparsifierRecipe } from "./recipe.ts";
 import { readRecipe } from "./recipe.ts";
 import type { MetricsLine } from "./run-result.ts";
-import { prunableLayers } from "./run-sparsifier.ts";
+import { createRunSparsifier, prunableLayers } from "./run-sparsifier.ts";
 import { requireSameOutputs } from "./same-outputs.ts";
 
 export interface CompressRequest {
@@ -135,8 +135,10 @@ export async function compress(
       : typeof budget.keep === "number"
         ? keepShare(layers, budget.keep)
         : budget.keep;
+  // What training will refuse, it refuses here, before the dense network is trained.
+  createRunSparsifier(original, recipeOf(request, "sparse", requested, 1));
 
-  const builtIn = request.model in MODELS;
+  const builtIn = Object.hasOwn(MODELS, request.model);
   const temperature = builtIn
     ? 1
     : await fittingTemperature(original, data.train, scale, { threads: request.threads });

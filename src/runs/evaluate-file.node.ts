@@ -13,7 +13,7 @@ import { loadModel } from "./load-model.node.ts";
 export interface EvaluateFileOptions extends LoadOptions, Pick<SessionOptions, "device" | "threads"> {
   /** What the model takes. Default: what its metadata say, else `standard`. */
   inputScale?: InputScale;
-  /** Samples a run. */
+  /** Samples a run; all of them where there are fewer. */
   batch: number;
 }
 
@@ -29,9 +29,10 @@ export interface FileEvaluation extends Evaluation {
 export async function evaluateFile(
   path: string,
   dataset: string,
-  { batch, inputScale, threads, device, ...load }: EvaluateFileOptions,
+  { batch: largest, inputScale, threads, device, ...load }: EvaluateFileOptions,
 ): Promise<FileEvaluation> {
   const data = await loadDataset(dataset, load);
+  const batch = Math.min(largest, data.test.labels.length);
   const { graph, metadata } = await loadModel(path, { batch, data });
   const recorded = inputScale ? undefined : recordedScale(metadata, channelsOf(data.inputShape));
   const scale = recorded ?? scaleFor(inputScale ?? "standard", data);

@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Problem } from "../problem.ts";
 
@@ -55,6 +55,21 @@ export async function writeWhole(path: string, contents: Uint8Array | string): P
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => {});
     throw fileProblem("write", path, error);
+  }
+}
+
+/** Throws the `Problem` that `writeWhole(path)` would meet, before hours of work for the file. */
+export async function checkWritable(path: string): Promise<void> {
+  const temporary = `${path}.tmp`;
+  try {
+    if ((await stat(path).catch(() => undefined))?.isDirectory())
+      throw Object.assign(new Error(), { code: "EISDIR" });
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(temporary, "");
+  } catch (error) {
+    throw fileProblem("write", path, error);
+  } finally {
+    await rm(temporary, { force: true }).catch(() => {});
   }
 }
 

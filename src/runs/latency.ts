@@ -3,8 +3,12 @@ import { rebatch } from "../engine/replay.ts";
 import type { SessionOptions } from "../engine/session.ts";
 import { createSession } from "../engine/session.ts";
 import type { Tensor } from "../engine/tensor.ts";
-import { zeros } from "../engine/tensor.ts";
+import { sizeOf, zeros } from "../engine/tensor.ts";
+import { Problem } from "../problem.ts";
 import { random } from "../random.ts";
+
+/** 1 GiB of float32. */
+const MAX_ELEMENTS = 2 ** 28;
 
 export interface LatencyOptions extends SessionOptions {
   /** Samples in one run of the model. */
@@ -30,6 +34,10 @@ export async function measureLatency(
       const feeds = Object.fromEntries(
         graph.inputs.map((name): [string, Tensor] => {
           const { dtype, shape } = graph.types.get(name)!;
+          if (sizeOf(shape) > MAX_ELEMENTS)
+            throw new Problem(
+              `an input of shape [${shape}] does not fit into memory; choose a smaller batch`,
+            );
           const t = zeros(shape, dtype);
           if (t.dtype === "float32") for (let i = 0; i < t.data.length; i++) t.data[i] = rng.normal();
           return [name, t];

@@ -33,7 +33,7 @@ export async function loadModel(
   nameOrPath: string,
   { batch = 1, seed = 0, data, dimensions }: LoadModelOptions = {},
 ): Promise<LoadedModel> {
-  const build = MODELS[nameOrPath];
+  const build = Object.hasOwn(MODELS, nameOrPath) ? MODELS[nameOrPath] : undefined;
   if (build) {
     if (!data) throw new Problem(`"${nameOrPath}" is a built-in model; say what data it is for`);
     const { inputShape, classes } = data;

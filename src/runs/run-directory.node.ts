@@ -1,4 +1,4 @@
-import { appendFile, mkdir, readFile } from "node:fs/promises";
+import { appendFile, mkdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { withLock } from "../data/lock.node.ts";
 import type { TrainingSnapshot } from "../nn/trainer.ts";
@@ -42,18 +42,20 @@ export async function withRunDirectory<T>(
   options: OpenOptions,
   work: (directory: RunDirectory) => Promise<T>,
 ): Promise<T> {
-  const busy = (pid: string) =>
-    new Problem(`${path} is in use by process ${pid}; wait until it is done, or stop it`);
   try {
     await mkdir(path, { recursive: true });
     return await withLock(
       join(path, ".lock"),
       async () => await work(openDirectory(path, await prepare(path, recipe, options))),
-      { busy },
+      { busy: inUse(path) },
     );
   } catch (error) {
     throw fileProblem("write to", path, error);
   }
+}
+
+function inUse(path: string): (pid: string) => Problem {
+  return (pid) => new Problem(`${path} is in use by process ${pid}; wait until it is done, or stop it`);
 }
 
 /** Writes the recipe of a new run, or checks that of an old one and brings its files to the state of its checkpoint. */
@@ -113,6 +115,34 @@ function openDirectory(path: string, start: Pick<RunDirectory, "resumed" | "line
     write: (name, contents) => writeWhole(join(path, name), contents),
     lastCheckpoint: () => last,
   };
+}
+
+/**
+ * `path`, or where something is there already `path-2`, `path-3`, …: a directory of its own for what is about to start.
+ * With `resume` the last of them that is there.
+ */
+export async function numberedDirectory(path: string, { resume = false } = {}): Promise<string> {
+  const nth = (n: number) => (n === 1 ? path : `${path}-${n}`);
+  let n = 1;
+  while (await exists(nth(n))) n++;
+  return nth(resume && n > 1 ? n - 1 : n);
+}
+
+/** Removes a run, so that another can start in its place. Whatever is not a run, or is going on, stays. */
+export async function removeRun(path: string): Promise<void> {
+  if (!(await readRecipeIn(path))) return;
+  try {
+    await withLock(join(path, ".lock"), () => rm(path, { recursive: true }), { busy: inUse(path) });
+  } catch (error) {
+    throw fileProblem("remove", path, error);
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await stat(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** What the directory of a run says, whether or not the run is finished or going on. */

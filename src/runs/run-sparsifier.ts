@@ -24,9 +24,14 @@ export function createRunSparsifier(graph: Graph, recipe: Recipe): KAnneal | und
     throw new Problem(
       `sparsifier: ${method} has an exact proximal step for sgd and adam, not for ${optimizer.kind}; choose one of the two`,
     );
+  const prunable = prunableLayers(graph);
+  if (prunable.length === 0)
+    throw new Problem(
+      `nothing in ${recipe.model} can shrink: what its layers write is all part of its output, or used in a way that ties every channel to the rest`,
+    );
   return createKAnneal({
     ...options,
-    layers: layersToKeep(prunableLayers(graph), keep),
+    layers: layersToKeep(prunable, keep),
     penalty: PENALTIES[method],
     adam: optimizer.kind === "adam" ? optimizer : undefined,
   });
@@ -58,13 +63,17 @@ function layersToKeep(prunable: readonly PrunableLayer[], keep: SparsifierRecipe
       partition,
       keep: Math.max(1, Math.round(keep * partition.groups)),
     }));
+  const taken = new Map<PrunableLayer, string>();
   return Object.entries(keep).map(([name, count]) => {
     const found = prunable.find((l) => l.name === name) ?? prunable.find((l) => l.layers.includes(name));
+    const other = found && taken.get(found);
+    if (other) throw new Problem(`keep: "${other}" and "${name}" write the same channels; name one of them`);
+    if (found) taken.set(found, name);
     if (found) return { name, partition: found.partition, keep: count };
     const names = prunable.map((l) => l.name);
     const near = nearest(name, names);
     throw new Problem(
-      `sparsifier.keep: there is no layer "${name}" that can shrink${near ? `; did you mean "${near}"?` : ""}; ` +
+      `keep: there is no layer "${name}" that can shrink${near ? `; did you mean "${near}"?` : ""}; ` +
         `there are ${names.join(", ")}`,
     );
   });

@@ -71,6 +71,18 @@ describe("wrong usage", () => {
     ["a missing option", ["eval", "x.onnx"], /required option '--data <name>' not specified/],
     ["a bad number", ["eval", "x.onnx", "--data", "glyphs", "--batch", "0"], /a whole number of at least 1/],
     ["a bad word", ["eval", "x.onnx", "--data", "glyphs", "--input-scale", "byte"], /did you mean "bytes"/],
+    [
+      "a layer twice",
+      ["compress", "lenet", "--data", "glyphs", "--keep", "conv1=3,conv1=4"],
+      /"conv1" is there twice/,
+    ],
+    ["more than all", ["compress", "lenet", "--data", "glyphs", "--keep", "1.5"], /above 0 and at most 1/],
+    ["no size", ["compress", "lenet", "--data", "glyphs"], /either --keep or --budget/],
+    [
+      "more threads than any machine has",
+      ["eval", "x.onnx", "--data", "glyphs", "--threads", "9999"],
+      /at most 1024/,
+    ],
     ["a bad pair", ["inspect", "x.onnx", "--dimension", "a"], /such as sequence=128/],
   ])("%s ends with code 2 and one line", async (_, args, message) => {
     expectFailure(await filigree(args, "."), 2, message);
@@ -100,6 +112,31 @@ describe("bad input ends with code 1 and one line", () => {
       ["eval", "net.onnx", "--data", "glyphs"],
       /takes inputs of shape \[batch, 1,8,8\]/,
     ],
+    [
+      "a layer that is not there",
+      ["compress", "small-cnn", "--data", "glyphs", "--keep", "fc9=3"],
+      /no layer "fc9" that can shrink; did you mean "fc1"/,
+    ],
+    [
+      "more groups than a layer has",
+      ["compress", "small-cnn", "--data", "glyphs", "--keep", "conv1=17"],
+      /"conv1" has 16 groups; cannot keep 17/,
+    ],
+    [
+      "a budget below one group a layer",
+      ["compress", "small-cnn", "--data", "glyphs", "--budget", "macs=0.0001"],
+      /0\.0100 % of the MACs: with one group a layer/,
+    ],
+    [
+      "an output that is a folder",
+      ["compress", "small-cnn", "--data", "glyphs", "--keep", "0.3", "-o", "folder.onnx"],
+      /folder\.onnx: this is a folder/,
+    ],
+    [
+      "an output below a file",
+      ["compress", "small-cnn", "--data", "glyphs", "--keep", "0.3", "-o", "net.onnx/x.onnx"],
+      /net\.onnx\/x\.onnx: a part of this path is a file/,
+    ],
     ["a directory that holds no run", ["report", "."], /is not the directory of a run/],
     ["a missing recipe", ["run", "no.yaml"], /cannot read no\.yaml: no such file/],
     ["a model as a recipe", ["run", "net.onnx"], /a recipe is a \.yaml file/],
@@ -114,6 +151,12 @@ describe("bad input ends with code 1 and one line", () => {
     const before = readdirSync(folder);
     expectFailure(await filigree(args, folder), 1, message);
     expect(readdirSync(folder)).toEqual(before);
+  });
+
+  test("a batch beyond memory", async () => {
+    const { code, stderr } = await filigree(["bench", "net.onnx", "--batch", "100000000"], taskFolder());
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^filigree: an input of shape .* choose a smaller batch\n$/m);
   });
 
   test("and one JSON object with --json", async () => {

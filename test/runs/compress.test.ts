@@ -81,7 +81,7 @@ test("a budget that nothing meets is refused with what is possible", () => {
   const graph = network();
   const layers = prunableLayers(graph);
   expect(() => keepForMacs(graph, layers, 1e-4)).toThrow(
-    /no network of this kind has 0\.0 % of the MACs: with one group a layer it still has \d/,
+    /no network of this kind has 0\.0100 % of the MACs: with one group a layer it still has \d/,
   );
   const kept = keepForMacs(graph, layers, 0.5);
   const share = (keep: typeof kept) =>

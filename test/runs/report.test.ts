@@ -71,6 +71,14 @@ describe("a line plot", () => {
     for (const step of steps) expect(step).toBeCloseTo(steps[0], 2);
   });
 
+  test("writes whole numbers at its ticks", () => {
+    const line = { label: "a", points: [10, 40, 64].map((y, x) => ({ x, y })) };
+    const svg = linePlot({ lines: [line], x: "x" }).html;
+    const { document } = parseHTML(`<html><body>${svg}</body></html>`);
+    const ticks = [...document.querySelectorAll('[aria-label="y-axis tick label"] text')];
+    expect(ticks.map((t) => t.textContent)).toEqual(["10", "20", "30", "40", "50", "60"]);
+  });
+
   test("leaves a gap where a value is not finite", () => {
     const holes = [...points.slice(0, 2), { x: 2, y: Number.NaN }, ...[3, 4].map((x) => ({ x, y: x }))];
     const { html: svg } = linePlot({ lines: [{ label: "a", points: holes }], x: "x" });

@@ -42,7 +42,8 @@ export function linePlot({ lines, x, y, logarithmic = false, percent = false }: 
       grid: true,
       ticks: 5,
       type: logarithmic ? "log" : "linear",
-      tickFormat: percent ? "~%" : "~g",
+      // Plot would take the digits of "~g" from the step between ticks: 6e+1 for 60.
+      tickFormat: percent ? "~%" : (v: number) => String(Number(v.toPrecision(6))),
     },
     marks: lines.flatMap(({ points }, i) => {
       const drawn = points.map((p) =>

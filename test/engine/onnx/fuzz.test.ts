@@ -130,7 +130,7 @@ describe("the judge (controls)", () => {
     const keep: unknown[] = [];
     expect(judge(wait, small).verdict).toBe("slow");
     expect(judge(() => keep.push(new Float32Array(2 ** 20)), small).verdict).toBe("greedy");
-    expect(judge(() => keep.push(new Array(2 ** 24).fill(0)), small).verdict).toBe("greedy");
+    expect(judge(() => keep.push(new Array(2 ** 22).fill(0)), small).verdict).toBe("greedy");
     expect(judge(() => (null as unknown as string).length, small).verdict).toBe("crashed");
     expect(judge(decodeModel, small).verdict).toBe("decoded");
   });
