@@ -17,6 +17,7 @@ const comparison = {
   learningRate: 0.08,
   weightDecay: 5e-4,
   lambda: { start: 0.05, end: 3 },
+  groupLassoLambda: { start: 0.002, end: 0.1 },
   phases: { warmup: 4 / 24, select: 12 / 24 },
   threads: 1,
   parallel: 2,

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { cpus, totalmem } from "node:os";
 import { join } from "node:path";
 import { softwareVersions } from "../../src/runs/environment.node.ts";
@@ -30,3 +30,9 @@ export function summarize(values: number[]): Summary {
 
 /** Where the data sets of these machines lie; the public ones are downloaded where it is absent. */
 export const DATA_DIR = process.env.FILIGREE_DATA;
+
+/** What an earlier run of the protocol wrote; undefined where there is nothing. */
+export async function earlierResults<T>(name: string): Promise<T | undefined> {
+  const text = await readFile(join(ROOT, "docs", "results", `${name}.json`), "utf8").catch(() => undefined);
+  return text === undefined ? undefined : (JSON.parse(text) as T);
+}
