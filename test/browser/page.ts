@@ -7,7 +7,12 @@ env.wasm.wasmPaths = "/ort/";
 declare global {
   interface Window {
     tenSteps: (device: Device) => Promise<number[]>;
+    hasAdapter: () => Promise<boolean>;
   }
 }
 
 window.tenSteps = tenSteps;
+window.hasAdapter = async () => {
+  const { gpu } = navigator as { gpu?: { requestAdapter(): Promise<object | null> } };
+  return Boolean(await gpu?.requestAdapter());
+};
