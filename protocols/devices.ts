@@ -94,8 +94,8 @@ with the reference evaluation in double precision (tolerance ${TOLERANCE} of the
   computes it on the CPU, with copies there and back.
 - **no**, **wrong**: see below the table.
 
-WebGPU is measured in Node.js; \`onnxruntime-web/webgpu\` has the same kernels. An example is single precision and small; another type
-or rank may fare differently: integers of 64 bits, for one, are always on the CPU. The operators of domain \`filigree\`
+WebGPU is measured in Node.js; \`onnxruntime-web/webgpu\`, which the browser test trains with, has the same kernels. Examples
+are small and mostly in single precision: another type or rank may fare differently. The operators of domain \`filigree\`
 (ConvInputGradient, ConvWeightGradient, MaxPoolGradient) stand for standard ones that depend on the device.
 ${FOLDED.join(", ")} are computed when a model is imported and reach no device.
 
