@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import type { Dataset } from "../../src/data/dataset.ts";
 import type { Graph } from "../../src/engine/graph.ts";
 import { exportModel } from "../../src/engine/onnx/export.ts";
@@ -14,7 +15,7 @@ import { createKAnneal } from "../../src/sparsity/k-anneal.ts";
 import { shrinkZeros } from "../../src/sparsity/shrink-zeros.ts";
 import { finishJob, ownJob, runJobs } from "./jobs.ts";
 import type { Summary } from "./results.ts";
-import { summarize } from "./results.ts";
+import { ROOT, summarize } from "./results.ts";
 
 export type Method = "dense" | "scratch" | GroupPenalty;
 
@@ -61,6 +62,8 @@ export interface ComparisonResult {
 interface Job {
   method: Method;
   seed: number;
+  /** All that the result depends on besides: an earlier result counts only where it is the same. */
+  settings: object;
 }
 
 interface JobResult {
@@ -83,8 +86,8 @@ export async function compareMethods(c: Comparison): Promise<ComparisonResult | 
     finishJob(await trainOnce(c, own.method, own.seed));
     return undefined;
   }
-  const jobs = c.seeds.flatMap((seed) => c.methods.map((method): Job => ({ method, seed })));
-  const results = await runJobs<Job, JobResult>(jobs, c.parallel, ({ method, seed }, r) =>
+  const jobs = c.seeds.flatMap((seed) => c.methods.map((method): Job => ({ method, seed, settings: settingsOf(c, method) })));
+  const results = await runJobs<Job, JobResult>(jobs, c.parallel, join(ROOT, "runs", "protocols"), ({ method, seed }, r) =>
     console.log(
       `${method.padEnd(12)} seed ${seed}: accuracy ${(100 * r.accuracy).toFixed(2)} %, reached in training ${JSON.stringify(r.natural)}, change at the cut ${(100 * r.commitChange).toFixed(2)} points`,
     ),
@@ -117,6 +120,10 @@ async function compareLatencies(dense: JobResult | undefined, sparse: JobResult 
     latencies[`batch ${batch}`] = Object.fromEntries(Object.keys(networks).map((name, i) => [name, times[i]]));
   }
   return latencies;
+}
+
+function settingsOf({ data, build, methods, seeds, parallel, lambda, groupLassoLambda, ...settings }: Comparison, method: Method): object {
+  return { data: data.name, lambda: method === "group-lasso" ? groupLassoLambda : lambda, ...settings };
 }
 
 async function trainOnce(c: Comparison, method: Method, seed: number): Promise<JobResult> {

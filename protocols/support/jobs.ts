@@ -1,4 +1,8 @@
 import { fork } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { deserialize, serialize } from "node:v8";
 
 /** The job this process was started for by `runJobs`; undefined in the process that was started by hand. */
 export function ownJob<J>(): J | undefined {
@@ -8,17 +12,25 @@ export function ownJob<J>(): J | undefined {
 
 /** Hands the result of this process's job to the process that started it. */
 export function finishJob(result: unknown): void {
-  process.send!(result, () => process.disconnect());
+  process.send!(result, () => process.connected && process.disconnect());
 }
 
-/** Runs each job in a process of its own (the same script with `--job`), so many at a time; results in the jobs' order. */
-export async function runJobs<J, R>(jobs: readonly J[], parallel: number, done: (job: J, result: R) => void): Promise<R[]> {
+/**
+ * Runs each job in a process of its own (the same script with `--job`), so many at a time; results in the jobs' order.
+ * Results are kept in `folder` under a name made of everything in the job, so that an interrupted protocol goes on where
+ * it was.
+ */
+export async function runJobs<J, R>(jobs: readonly J[], parallel: number, folder: string, done: (job: J, result: R) => void): Promise<R[]> {
+  await mkdir(folder, { recursive: true });
   const results = new Array<R>(jobs.length);
   let next = 0;
   const work = async () => {
     while (next < jobs.length) {
       const i = next++;
-      results[i] = await runJob<R>(jobs[i]);
+      const file = join(folder, createHash("sha256").update(JSON.stringify(jobs[i])).digest("hex").slice(0, 16));
+      const kept = await readFile(file).catch(() => undefined);
+      results[i] = kept ? (deserialize(kept) as R) : await runJob<R>(jobs[i]);
+      if (!kept) await writeFile(file, serialize(results[i]));
       done(jobs[i], results[i]);
     }
   };
