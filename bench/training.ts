@@ -1,6 +1,6 @@
 /**
  * How fast is a training step, forward, backward and optimiser, beside PyTorch in eager mode? Prints a table of medians
- * and ratios (ours / PyTorch's; below 1 is faster) and writes docs/results/training-speed.json.
+ * and ratios (ours / PyTorch's; below 1 is faster); with all cases it writes docs/results/training-speed.json.
  *
  * Both sides are processes of their own with the same initial weights and data; the losses of their first three steps
  * must agree. They take turns, so that a busy machine is busy for both.
@@ -9,7 +9,7 @@
  */
 import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { cpus, release, tmpdir } from "node:os";
+import { cpus, loadavg, release, tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -83,13 +83,21 @@ async function measure(name: string, threads: number, rounds: number, python: st
   try {
     if (python) {
       const script = fileURLToPath(new URL("../../bench/peers/torch-training.py", import.meta.url));
-      // glibc gives large blocks back to the system at once, which costs PyTorch a third of its speed: keep them.
+      // PyTorch at its best: glibc would give large blocks back to the system at once, and OpenMP's threads would spin
+      // for a long time where the cores are shared with others.
       peers.torch = await startPeer(python, [script, name, `${threads}`, weights, JSON.stringify(settings)], {
         MALLOC_MMAP_THRESHOLD_: "4000000000",
         MALLOC_TRIM_THRESHOLD_: "8000000000",
         MALLOC_TOP_PAD_: "268435456",
+        GOMP_SPINCOUNT: "10000",
+        OMP_NUM_THREADS: `${threads}`,
+        OPENBLAS_NUM_THREADS: `${threads}`,
       });
     }
+    if (peers.torch && !/openblas|mkl|blis/i.test(String(peers.torch.hello.blas)))
+      console.error(
+        "PyTorch runs on the reference BLAS, which nobody would use: install libopenblas0-pthread.",
+      );
     const times: Record<string, number[]> = {};
     const fastest: Record<string, number> = {};
     const memory: Record<string, number> = {};
@@ -177,8 +185,11 @@ async function main(): Promise<void> {
     node: process.version,
     onnxruntime: runtime.version,
     date: new Date().toISOString().slice(0, 10),
+    /** Processes that wanted a core, on average over the last 15 minutes: more than these benchmarks' own means noise. */
+    load: Number(loadavg()[2].toFixed(2)),
     seed: SEED,
   };
+  if (rows.length < Object.keys(CASES).length) return;
   const folder = fileURLToPath(new URL("../../docs/results/", import.meta.url));
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, "training-speed.json"), `${JSON.stringify({ machine, rows }, null, 1)}\n`);

@@ -160,7 +160,7 @@ del candidates
 reset()
 chosen = optimizer(foreach)
 with open("/proc/self/maps") as f:
-    blas = sorted({line.split("/")[-1].strip() for line in f if re.search(r"/[^/]*(blas|mkl)[^/]*\.so", line)})
+    blas = sorted({"/".join(line.strip().split("/")[-2:]) for line in f if re.search(r"/[^/]*(blas|mkl)[^/]*\.so", line)})
 print(json.dumps({"ready": True, "version": torch.__version__, "blas": blas, "foreach": foreach}), flush=True)
 for line in sys.stdin:
     times, losses = [], []
