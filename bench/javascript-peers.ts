@@ -1,0 +1,160 @@
+/**
+ * How fast is a training step beside the other libraries that train in JavaScript: TensorFlow.js on its WebAssembly
+ * backend and jax-js on its own? Prints medians, ratios (theirs / ours; above 1 we are faster) and peak memory, and
+ * writes docs/results/javascript-peers.json. One thread each: theirs have no more in Node.js.
+ *
+ * The peers are no dependencies: install them in a folder of your own and name it.
+ *   npm install --prefix /some/folder @tensorflow/tfjs @tensorflow/tfjs-backend-wasm @jax-js/jax
+ *   npm run bench -- javascript-peers --peers /some/folder [--cases lenet] [--rounds 7]
+ *
+ * All are processes of their own with the same initial weights and data; the losses of their first three steps must
+ * agree. They take turns, so that a busy machine is busy for all.
+ */
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { writeResults } from "../protocols/support/results.ts";
+import { writeSafetensors } from "../src/data/safetensors.ts";
+import type { Tensor } from "../src/engine/tensor.ts";
+import type { Peer } from "./peers/peer.ts";
+import { startPeer } from "./peers/peer.ts";
+import { CASES } from "./training/cases.ts";
+import { serve } from "./training/child.ts";
+
+const { values: options } = parseArgs({
+  options: {
+    peers: { type: "string" },
+    cases: { type: "string", default: "lenet-300-100,lenet,modular-mlp" },
+    rounds: { type: "string", default: "7" },
+    serve: { type: "string" },
+  },
+});
+
+const LIBRARIES = {
+  tfjs: { package: "@tensorflow/tfjs-backend-wasm", script: "tfjs-training.mjs" },
+  jax: { package: "@jax-js/jax", script: "jax-js-training.mjs" },
+};
+const INSTALL = "npm install --prefix <folder> @tensorflow/tfjs @tensorflow/tfjs-backend-wasm @jax-js/jax";
+/** The first steps' losses may differ by this much, relatively; a wrong pooling gradient in a peer moved them by 8e-5. */
+const LOSS_TOLERANCE = 1e-5;
+/** Milliseconds of work in a turn. */
+const TURN = 300;
+/** A peer whose step takes longer than this, in milliseconds, is excused after three rounds. */
+const SLOW = 2000;
+
+const median = (list: readonly number[]) => [...list].sort((a, b) => a - b)[list.length >> 1];
+const round = (x: number) => Number(x.toPrecision(3));
+
+async function measure(name: string, libraries: string[], folder: string, rounds: number) {
+  const { name: title, model, feeds, optimizer, learningRate, weightDecay } = CASES[name]();
+  const scratch = mkdtempSync(join(tmpdir(), "filigree-bench-"));
+  const weights = join(scratch, "weights.safetensors");
+  const tensors = new Map<string, Tensor>(model.parameters);
+  for (const [key, t] of Object.entries(feeds)) tensors.set(`feed/${key}`, t);
+  writeFileSync(weights, writeSafetensors(tensors));
+  const settings = JSON.stringify({ ...optimizer, learningRate, weightDecay });
+  const peers: Record<string, Peer> = {};
+  try {
+    peers.filigree = await startPeer(process.execPath, [fileURLToPath(import.meta.url), "--serve", name]);
+    for (const library of libraries as (keyof typeof LIBRARIES)[]) {
+      const script = fileURLToPath(
+        new URL(`../../bench/peers/${LIBRARIES[library].script}`, import.meta.url),
+      );
+      peers[library] = await startPeer(process.execPath, [script, name, weights, settings, folder]);
+    }
+    const sides = Object.entries(peers).map(([who, peer]) => ({
+      who,
+      peer,
+      steps: 0,
+      times: [] as number[],
+      fastest: Number.POSITIVE_INFINITY,
+      losses: [] as number[],
+      peakMiB: 0,
+    }));
+    const [ours, ...others] = sides;
+    for (const side of sides) {
+      const { losses, times } = await side.peer.take(3);
+      side.losses = losses;
+      side.steps = Math.max(1, Math.min(200, Math.round(TURN / Math.min(...times))));
+    }
+    for (const { who, losses } of others)
+      losses.forEach((loss, i) => {
+        if (!(Math.abs(loss - ours.losses[i]) <= LOSS_TOLERANCE * Math.abs(ours.losses[i])))
+          throw new Error(`${title}: loss of step ${i + 1} is ${ours.losses[i]} here and ${loss} in ${who}`);
+      });
+    for (let r = 0; r < rounds; r++)
+      for (const side of sides) {
+        if (r >= 3 && median(side.times) > SLOW) continue;
+        // The other side's threads spin for a while after its turn; the first step warms the caches.
+        await sleep(30);
+        const answer = await side.peer.take(side.steps + 1);
+        side.times.push(median(answer.times.slice(1)));
+        side.fastest = Math.min(side.fastest, ...answer.times);
+        side.peakMiB = Math.round(answer.peakMemory);
+      }
+    const figures = ({ times, fastest, peakMiB, losses }: (typeof sides)[number]) => ({
+      milliseconds: round(median(times)),
+      fastest: round(fastest),
+      peakMiB,
+      losses,
+    });
+    return {
+      case: name,
+      title,
+      filigree: figures(ours),
+      peers: Object.fromEntries(
+        others.map((side) => [
+          side.who,
+          {
+            version: String(side.peer.hello.version),
+            notes: side.peer.hello.notes as string[],
+            ...figures(side),
+            ratio: round(median(side.times.map((t, i) => t / ours.times[i]))),
+            ratioOfFastest: round(side.fastest / ours.fastest),
+          },
+        ]),
+      ),
+    };
+  } finally {
+    for (const peer of Object.values(peers)) peer.end();
+    rmSync(scratch, { recursive: true });
+  }
+}
+
+async function main(): Promise<void> {
+  const folder = options.peers && resolve(options.peers);
+  const libraries = Object.entries(LIBRARIES)
+    .filter(([, { package: name }]) => folder && existsSync(join(folder, "node_modules", name)))
+    .map(([library]) => library);
+  if (!folder || libraries.length === 0) {
+    console.error(
+      `Skipped: ${folder ? `${folder} holds no peers` : "no folder with peers given"}.\nInstall them with  ${INSTALL}\nand say           npm run bench -- javascript-peers --peers <folder>`,
+    );
+    return;
+  }
+  const rows: Awaited<ReturnType<typeof measure>>[] = [];
+  for (const name of options.cases.split(",")) {
+    const row = await measure(name, libraries, folder, Number(options.rounds));
+    rows.push(row);
+    console.log(
+      `\n${row.title}\n  filigree  ${row.filigree.milliseconds} ms a step, ${row.filigree.peakMiB} MiB`,
+    );
+    for (const [who, peer] of Object.entries(row.peers)) {
+      console.log(
+        `  ${who.padEnd(8)}  ${peer.milliseconds} ms a step, ${peer.peakMiB} MiB: ${peer.ratio}× our time, ${peer.ratioOfFastest}× in the fastest step (${peer.version})`,
+      );
+      for (const note of peer.notes) console.log(`            ${note}`);
+    }
+  }
+  await writeResults("javascript-peers", "npm run bench -- javascript-peers --peers <folder>", {
+    threads: 1,
+    rounds: Number(options.rounds),
+    rows,
+  });
+}
+
+if (options.serve) await serve(options.serve, 1);
+else await main();

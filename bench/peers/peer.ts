@@ -1,0 +1,30 @@
+import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import type { Answer } from "../training/child.ts";
+
+/** A process that trains one case and takes turns with others. */
+export interface Peer {
+  /** What it said when it was ready: versions, notes. */
+  hello: Record<string, unknown>;
+  take(steps: number): Promise<Answer>;
+  end(): void;
+}
+
+/** Starts a peer and waits until it is ready. */
+export async function startPeer(command: string, args: readonly string[]): Promise<Peer> {
+  const child = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"] });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const next = async () => {
+    const { value, done } = await lines.next();
+    if (done) throw new Error(`${args[0]} ended early`);
+    return JSON.parse(value);
+  };
+  return {
+    hello: await next(),
+    take: (steps) => {
+      child.stdin.write(`${steps}\n`);
+      return next();
+    },
+    end: () => child.stdin.end(),
+  };
+}

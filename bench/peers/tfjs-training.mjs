@@ -1,0 +1,111 @@
+/** The training steps in TensorFlow.js on its WebAssembly backend, which runs on one thread in Node.js. */
+import { load, options, serve, version } from "./serve.mjs";
+
+const tf = load("@tensorflow/tfjs");
+load("@tensorflow/tfjs-backend-wasm");
+await tf.setBackend("wasm");
+await tf.ready();
+
+const kernels = new Set(tf.getKernelsForBackend("wasm").map((k) => k.kernelName));
+const missing = (names) => names.filter((n) => !kernels.has(n));
+
+/** x·wᵀ. The backend's matrix product is many times slower where it is told to transpose, as its own gradient does. */
+const matmul = tf.customGrad((x, w, save) => {
+  save([x, w]);
+  return {
+    value: tf.matMul(x, w.transpose()),
+    gradFunc: (dy, [x, w]) => [tf.matMul(dy, w), tf.matMul(dy.transpose(), x)],
+  };
+});
+
+const linear = (P, name, x) => matmul(x, P[`${name}.weight`]).add(P[`${name}.bias`]);
+
+/** Valid convolution, stride 1, NHWC; its weight gradient is a convolution with swapped roles. */
+const conv = tf.customGrad((x, w, save) => {
+  save([x, w]);
+  return {
+    value: tf.conv2d(x, w, 1, "valid"),
+    gradFunc: (dy, [x, w]) => {
+      const dw = () =>
+        tf.conv2d(x.transpose([3, 1, 2, 0]), dy.transpose([1, 2, 0, 3]), 1, "valid").transpose([1, 2, 0, 3]);
+      return [tf.conv2dTranspose(dy, w, x.shape, 1, "valid"), dw()];
+    },
+  };
+});
+
+/** The maximum of 2×2 windows. This backend's own gradient of it is off by half of its largest element. */
+const pool = tf.customGrad((x, save) => {
+  const y = tf.maxPool(x, 2, 2, "valid");
+  save([x, y]);
+  return {
+    value: y,
+    gradFunc: (dy, [x, y]) => {
+      const [n, height, width, channels] = y.shape;
+      // Each cell four times by copying rows: broadcasting is slow here.
+      const spread = (t) => {
+        const across = tf.concat([t, t], 3).reshape([n, height, 2 * width * channels]);
+        return tf.concat([across, across], 2).reshape(x.shape);
+      };
+      return x.equal(spread(y)).toFloat().mul(spread(dy));
+    },
+  };
+});
+
+const nets = {
+  "lenet-300-100": (P, x) => {
+    const h = linear(P, "fc1", x.reshape([x.shape[0], -1])).relu();
+    return linear(P, "fc3", linear(P, "fc2", h).relu());
+  },
+  // Channels last, as TensorFlow.js has it: weights are turned on the way in, and the last activations back.
+  lenet: (P, x) => {
+    const layer = (name, x) => pool(conv(x, P[`${name}.weight`]).add(P[`${name}.bias`]));
+    const h = layer("conv2", layer("conv1", x.transpose([0, 2, 3, 1])));
+    const flat = h.transpose([0, 3, 1, 2]).reshape([x.shape[0], -1]);
+    return linear(P, "fc2", linear(P, "fc1", flat).relu());
+  },
+  "modular-mlp": (P, counts) =>
+    matmul(matmul(matmul(matmul(counts, P["embed.weight"].transpose()), P.w_i).relu(), P.w_o), P.w_u),
+};
+
+/** What the plain spelling of a case needs and this backend lacks, and what is done instead. */
+const needs = {
+  lenet: [
+    ["Conv2DBackpropFilter"],
+    "weight gradient as a Conv2D with swapped roles; MaxPoolGrad is wrong: gradient by comparison with the maximum",
+  ],
+  "modular-mlp": [["UnsortedSegmentSum"], "embedding as the product of a two-hot matrix, made once"],
+};
+
+await serve({ version: version("@tensorflow/tfjs"), threads: 1 }, (name, weights, { input, labels }) => {
+  const forward = nets[name];
+  const P = {};
+  for (const [key, { shape, data }] of Object.entries(weights)) {
+    const t = tf.tensor(data, shape);
+    P[key] = tf.variable(shape.length === 4 ? t.transpose([2, 3, 1, 0]) : t, true, key);
+  }
+  const modular = name === "modular-mlp";
+  const classes = modular ? 67 : 10;
+  const oneHot = ({ shape, data }) => tf.oneHot(tf.tensor(data, shape, "int32"), classes).toFloat();
+  const x = modular ? oneHot(input).sum(1) : tf.tensor(input.data, input.shape);
+  const expected = oneHot(labels);
+  const { kind, learningRate, momentum, betas, weightDecay } = options;
+  const optimizer =
+    kind === "sgd" ? tf.train.momentum(learningRate, momentum) : tf.train.adam(learningRate, ...betas, 1e-8);
+  const step = () => {
+    const loss = tf.tidy(() => {
+      const { value, grads } = tf.variableGrads(() => tf.losses.softmaxCrossEntropy(expected, forward(P, x)));
+      for (const key in P) {
+        if (kind === "sgd") grads[key] = grads[key].add(P[key].mul(weightDecay));
+        else P[key].assign(P[key].mul(1 - learningRate * weightDecay));
+      }
+      optimizer.applyGradients(grads);
+      return value;
+    });
+    const [value] = loss.dataSync();
+    loss.dispose();
+    return value;
+  };
+  const [wanted = [], instead] = needs[name] ?? [];
+  const absent = missing(wanted);
+  return { step, notes: absent.length > 0 ? [`no kernel for ${absent.join(", ")}: ${instead}`] : [] };
+});
