@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import type { Answer } from "../training/child.ts";
 
@@ -7,6 +8,8 @@ export interface Peer {
   /** What it said when it was ready: versions, notes. */
   hello: Record<string, unknown>;
   take(steps: number): Promise<Answer>;
+  /** Milliseconds for which its main thread has been on a processor (Linux; NaN elsewhere). */
+  busy(): number;
   end(): void;
 }
 
@@ -24,6 +27,13 @@ export async function startPeer(command: string, args: readonly string[]): Promi
     take: (steps) => {
       child.stdin.write(`${steps}\n`);
       return next();
+    },
+    busy: () => {
+      try {
+        return Number(readFileSync(`/proc/${child.pid}/schedstat`, "utf8").split(" ")[0]) / 1e6;
+      } catch {
+        return Number.NaN;
+      }
     },
     end: () => child.stdin.end(),
   };
