@@ -1,24 +1,12 @@
 import { neededNodes } from "./evaluate.ts";
+import { foldNode, RANDOM } from "./fold.ts";
 import type { Attribute, Graph, Node } from "./graph.ts";
-import type { Numeric } from "./operators/operator.ts";
-import { findOperator } from "./operators/operator.ts";
 import { sameShape } from "./shapes.ts";
 import type { Tensor } from "./tensor.ts";
-import { fromNumbers, sizeOf, tensor, toNumbers } from "./tensor.ts";
+import { sizeOf, tensor } from "./tensor.ts";
 
 /** Results with more elements than this stay computed: a file should not grow by what a node says in a few bytes. */
 const FOLDED_ELEMENTS = 1e6;
-
-/** Their results differ although their inputs are equal. */
-const RANDOM = new Set([
-  "RandomNormal",
-  "RandomNormalLike",
-  "RandomUniform",
-  "RandomUniformLike",
-  "Bernoulli",
-  "Multinomial",
-  "Dropout",
-]);
 
 /**
  * Folds constants, removes nodes that do nothing, merges equal ones and drops what no output needs; in place, in time
@@ -55,38 +43,13 @@ function forget(graph: Graph, name: string): void {
 export function foldConstants(graph: Graph): void {
   const outputs = new Set(graph.outputs);
   const folded = new Set<string>();
+  const budget = { work: Number.POSITIVE_INFINITY, largest: FOLDED_ELEMENTS };
   graph.nodes = graph.nodes.filter((node) => {
     if (node.op === "Reshape" && folded.has(node.inputs[1])) keepBatchFree(graph, node);
-    if (!isFoldable(graph, node, outputs)) return true;
-    const outputTypes = node.outputs.map((o) => graph.types.get(o)!);
-    const results = findOperator(node.op)!.evaluate({
-      inputs: node.inputs.map((i) => numeric(graph, i)!),
-      inputTypes: node.inputs.map((i) => graph.types.get(i)!),
-      outputTypes,
-      attributes: node.attributes,
-    });
-    node.outputs.forEach((o, i) => {
-      const { dtype, shape } = outputTypes[i];
-      graph.constants.set(o, tensor(dtype, shape, fromNumbers(dtype, results[i].data)));
-      folded.add(o);
-    });
+    if (node.outputs.some((o) => outputs.has(o)) || !foldNode(graph, node, budget)) return true;
+    for (const o of node.outputs) folded.add(o);
     return false;
   });
-}
-
-/** A constant in double precision; no elements for a value that is not constant, nothing for an absent input. */
-function numeric(graph: Graph, name: string): Numeric | undefined {
-  if (name === "") return undefined;
-  const known = graph.constants.get(name);
-  return { shape: graph.types.get(name)!.shape, data: known ? toNumbers(known) : new Float64Array(0) };
-}
-
-function isFoldable(graph: Graph, node: Node, outputs: ReadonlySet<string>): boolean {
-  if (node.outputs.some((o) => outputs.has(o) || sizeOf(graph.types.get(o)!.shape) > FOLDED_ELEMENTS))
-    return false;
-  if (RANDOM.has(node.op)) return false;
-  if (node.op === "Shape" || node.op === "Size") return true;
-  return node.inputs.every((i) => i === "" || graph.constants.has(i));
 }
 
 function keepBatchFree(graph: Graph, node: Node): void {

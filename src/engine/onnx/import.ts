@@ -1,10 +1,9 @@
 import { Problem } from "../../problem.ts";
+import { foldNode } from "../fold.ts";
 import type { Attributes, Graph, Value } from "../graph.ts";
 import { createGraph, input, valueNamed } from "../graph.ts";
-import type { Numeric } from "../operators/operator.ts";
 import { findOperator, operatorNames } from "../operators/operator.ts";
-import type { DType, Tensor } from "../tensor.ts";
-import { fromNumbers, sizeOf, tensor, toNumbers } from "../tensor.ts";
+import type { Tensor } from "../tensor.ts";
 import type { AttributeProto, DecodeOptions, GraphProto, NodeProto, ValueInfoProto } from "./proto.ts";
 import { decodeModel } from "./proto.ts";
 import { constantOf, FOREIGN_OPERATORS, importNode } from "./upgrade.ts";
@@ -16,8 +15,15 @@ export interface ImportOptions extends DecodeOptions {
   dimensions?: Readonly<Record<string, number>>;
 }
 
-/** Folded constants larger than this stay operators, so that a small file cannot grow without limit in memory. */
-const FOLD_LIMIT = 1 << 26;
+/**
+ * Work that folding may do (see `FoldingBudget`), and how much more for each byte of the file, so that a small file
+ * cannot take much memory or time: 256 MiB of constants that are filled in, or a 64th of that of others, and 1 KiB or
+ * 16 bytes for each byte of the file. What is left over stays an operator.
+ */
+const FOLDING_WORK = 2 ** 26;
+const FOLDING_WORK_PER_BYTE = 256;
+/** One result at most: 64 MiB. */
+const LARGEST_FOLDED = 2 ** 24;
 
 /** Inputs that hold trained weights, by operator: what becomes a parameter. Statistics and shapes stay constants. */
 const TRAINABLE: Record<string, readonly number[]> = {
@@ -56,6 +62,10 @@ export function importModel(bytes: Uint8Array, options: ImportOptions = {}): Gra
   refuseUnknown(model.graph);
 
   const graph = createGraph(model.graph.name || "imported");
+  const budget = {
+    work: FOLDING_WORK + FOLDING_WORK_PER_BYTE * bytes.length,
+    largest: LARGEST_FOLDED,
+  };
   const values = new Map<string, Value>();
   const stored = new Set(model.graph.initializers.map((t) => t.name));
   for (const { name, tensor: t } of model.graph.initializers) values.set(name, addNamed(graph, name, t));
@@ -67,7 +77,8 @@ export function importModel(bytes: Uint8Array, options: ImportOptions = {}): Gra
     ...model.graph.outputs.map((o) => o.name),
   ]);
   model.graph.nodes.forEach((node, position) => {
-    const where = `node ${position + 1} of ${model.graph.nodes.length} ("${node.name || node.outputs[0]}", ${node.opType})`;
+    const where = `node ${position + 1} of ${model.graph.nodes.length} ("${node.name || node.outputs[0] || ""}", ${node.opType})`;
+    if (node.outputs.length === 0) throw new Problem(`cannot import ${where}: it has no outputs`);
     const attributes = readAttributes(node, where);
     try {
       if (node.opType === "Constant") {
@@ -91,13 +102,14 @@ export function importModel(bytes: Uint8Array, options: ImportOptions = {}): Gra
         attributes,
         outputCount,
       });
-      const results = foldNew(graph, before, made);
+      const added = graph.nodes.splice(before);
+      graph.nodes.push(...added.filter((n) => !foldNode(graph, n, budget)));
       node.outputs.forEach((name, i) => {
-        if (results[i]) values.set(name, results[i]);
+        if (made[i]) values.set(name, made[i]);
       });
     } catch (error) {
       if (error instanceof Problem) throw error;
-      throw new Problem(`cannot import ${where}: ${(error as Error).message}`);
+      throw new Problem(`cannot import ${where}: ${misfit((error as Error).message)}`);
     }
   });
 
@@ -112,13 +124,22 @@ export function importModel(bytes: Uint8Array, options: ImportOptions = {}): Gra
   return graph;
 }
 
+/** Rules take for granted that required inputs are there and that sizes are sane; a file may say otherwise. */
+function misfit(message: string): string {
+  if (/Invalid (typed )?array length|Array buffer allocation/.test(message))
+    return "what it makes is too large";
+  return /Cannot (read|convert|mix)|is not (a function|iterable)/.test(message)
+    ? "an input or attribute that it needs is missing, or of another kind"
+    : message;
+}
+
 function refuseUnknown({ nodes }: GraphProto): void {
   const unknown = nodes.flatMap((node, i) => {
     const standard = node.domain === "" || node.domain === "ai.onnx";
     const known = FOREIGN_OPERATORS.includes(node.opType) || findOperator(node.opType) !== undefined;
     if (known && (standard || findOperator(node.opType)?.domain === node.domain)) return [];
     return [
-      `${standard ? "" : `${node.domain}.`}${node.opType} (node ${i + 1}, "${node.name || node.outputs[0]}")`,
+      `${standard ? "" : `${node.domain}.`}${node.opType} (node ${i + 1}, "${node.name || node.outputs[0] || ""}")`,
     ];
   });
   if (unknown.length === 0) return;
@@ -141,6 +162,7 @@ function addInput(
   { name, type }: ValueInfoProto,
   { batch = 1, dimensions = {} }: ImportOptions,
 ): Value {
+  if (graph.types.has(name)) throw new Problem(`the name "${name}" stands for two values`);
   if (type.kind !== "tensor") throw new Problem(`input "${name}" is a ${type.what}, not a tensor`);
   if (!type.shape) throw new Problem(`input "${name}" has no shape; export the model with one`);
   const shape = type.shape.map((d, axis) => {
@@ -175,40 +197,6 @@ function attributeValue(a: AttributeProto, where: string): Attributes[string] {
       `${where}: attribute "${a.name}" holds a ${a.type === "graph" ? "subgraph" : "kind of value"} that Filigree does not read`,
     );
   return a.value;
-}
-
-/** Replaces the nodes added since `before` by constants where all they read is constant. */
-function foldNew(graph: Graph, before: number, results: Value[]): Value[] {
-  for (let at = before; at < graph.nodes.length; ) {
-    const node = graph.nodes[at];
-    const shapeOnly = node.op === "Shape" || node.op === "Size";
-    const foldable =
-      shapeOnly ||
-      (node.inputs.every((i) => i === "" || graph.constants.has(i)) &&
-        node.outputs.every((o) => sizeOf(graph.types.get(o)!.shape) <= FOLD_LIMIT));
-    if (!foldable) {
-      at++;
-      continue;
-    }
-    const outputTypes = node.outputs.map((o) => graph.types.get(o)!);
-    const inputs = node.inputs.map((i): Numeric => {
-      if (i === "") return undefined as unknown as Numeric;
-      const { shape } = graph.types.get(i)!;
-      return { shape, data: shapeOnly ? new Float64Array(0) : toNumbers(graph.constants.get(i)!) };
-    });
-    const folded = findOperator(node.op)!.evaluate({
-      inputs,
-      inputTypes: node.inputs.map((i) => graph.types.get(i)!),
-      outputTypes,
-      attributes: node.attributes,
-    });
-    node.outputs.forEach((o, i) => {
-      const { dtype, shape } = outputTypes[i];
-      graph.constants.set(o, tensor(dtype as DType, shape, fromNumbers(dtype, folded[i].data)));
-    });
-    graph.nodes.splice(at, 1);
-  }
-  return results;
 }
 
 /** Turns trained float weights into parameters. Elementwise operands count only where the file stored them as weights. */

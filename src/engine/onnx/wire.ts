@@ -68,7 +68,8 @@ export function wireReader(file: Uint8Array, what: string): WireReader {
     throw new Problem(`${where(name)}: ${finding}`);
   };
   const expect = (wanted: number, name: string) => {
-    if (layout !== wanted) damaged(`stored as ${layouts[layout]}, not as ${layouts[wanted]}`, name);
+    if (layout !== wanted)
+      damaged(`stored as ${layouts[layout] ?? `unknown layout ${layout}`}, not as ${layouts[wanted]}`, name);
   };
   const need = (count: number, name?: string) => {
     if (count > end - pbf.pos)
