@@ -51,8 +51,6 @@ beforeAll(async () => {
     root,
     logLevel: "error",
     configFile: false,
-    // The build whose WebGPU kernels are those of onnxruntime-node; the package's main entry has older ones.
-    resolve: { alias: { "#onnxruntime": "onnxruntime-web/webgpu" } },
     build: {
       outDir: folder,
       lib: { entry: join(import.meta.dirname, "page.ts"), formats: ["es"], fileName: () => "page.js" },
