@@ -7,6 +7,7 @@
  */
 import { writeResults } from "../protocols/support/results.ts";
 import { random } from "../src/random.ts";
+import { median } from "../src/runs/latency.ts";
 import { type Arrays, type GroupPartition, groupNorms, scaleGroups } from "../src/sparsity/groups.ts";
 import { proxFactors, proxWorkspace } from "../src/sparsity/wgsef/prox.ts";
 
@@ -15,10 +16,6 @@ const repetitions = Number(process.argv[3] ?? 9);
 
 /** At most so many weights in one array: 1.28 GB with its copy. */
 const MAX_WEIGHTS = 1.6e8;
-
-function median(list: number[]): number {
-  return [...list].sort((a, b) => a - b)[list.length >> 1];
-}
 
 function seconds(work: () => void): number {
   const start = performance.now();

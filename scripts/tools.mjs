@@ -10,14 +10,19 @@ const names = readdirSync(join(root, folder))
   .filter((f) => f.endsWith(".ts"))
   .map((f) => f.slice(0, -3));
 if (!name || !names.includes(name)) {
-  console.error(`Name one of: ${names.join(", ")}. Example: npm run ${folder === "bench" ? "bench" : "protocol"} -- ${names[0]}`);
+  console.error(
+    `Name one of: ${names.join(", ")}. Example: npm run ${folder === "bench" ? "bench" : "protocol"} -- ${names[0]}`,
+  );
   process.exit(2);
 }
-const run = (args, options) => spawnSync(process.execPath, args, { cwd: root, stdio: "inherit", ...options }).status ?? 1;
+const run = (args, options) =>
+  spawnSync(process.execPath, args, { cwd: root, stdio: "inherit", ...options }).status ?? 1;
 if (!existsSync(join(root, "node_modules"))) {
   const status = run([join(root, "scripts", "prepare.mjs")]);
   if (status !== 0) process.exit(status);
 }
-const compiled = run([join(root, "node_modules", "typescript", "bin", "tsc"), "-p", "tsconfig.tools.json"], { stdio: ["ignore", 2, 2] });
+const compiled = run([join(root, "node_modules", "typescript", "bin", "tsc"), "-p", "tsconfig.tools.json"], {
+  stdio: ["ignore", 2, 2],
+});
 if (compiled !== 0) process.exit(compiled);
 process.exit(run([join(root, "build", folder, `${name}.js`), ...rest]));

@@ -163,7 +163,9 @@ export async function runCompression(
     });
     display.end();
     if (!compression) {
-      note(`stopped; ${afterInterrupt}`);
+      const message = `stopped; ${afterInterrupt}`;
+      note(message);
+      if (json) emit({ json }, { error: message }, "");
       process.exitCode = INTERRUPTED;
       return;
     }

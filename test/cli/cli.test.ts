@@ -263,6 +263,19 @@ describe("a run from end to end", () => {
     expect(bytes("runs").equals(bytes("whole"))).toBe(true);
   });
 
+  test("Ctrl-C in a compression says how to go on, to people and programs", async () => {
+    const folder = temporaryFolder();
+    const child = start(["compress", "small-cnn", "--data", "glyphs", "--keep", "0.5", "--json"], folder);
+    while (!child.stderr().includes("epoch  1/12")) await new Promise((r) => setTimeout(r, 5));
+    child.kill("SIGINT");
+    const stopped = await child.done;
+    expect(stopped.code).toBe(130);
+    const { error } = json(stopped);
+    expect(error).toMatch(/^stopped; go on with: filigree compress small-cnn .*--resume$/);
+    expect(stopped.stderr.endsWith(`${error}\n`)).toBe(true);
+    expect(readdirSync(folder)).toEqual(["runs"]);
+  });
+
   test("a full disk or a forbidden place leaves no file", async () => {
     const folder = taskFolder();
     await filigree(["run", "task.yaml"], folder);

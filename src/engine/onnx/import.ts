@@ -204,8 +204,8 @@ function promoteParameters(graph: Graph, stored: ReadonlySet<string>): void {
   for (const node of graph.nodes)
     for (const i of TRAINABLE[node.op] ?? []) {
       const name = node.inputs[i];
-      const t = name && graph.constants.get(name);
-      if (!t || t.dtype !== "float32" || t.shape.length === 0 || t.data.length < 2) continue;
+      const t = graph.constants.get(name ?? "");
+      if (t?.dtype !== "float32" || t.shape.length === 0 || t.data.length < 2) continue;
       const elementwise = ["Add", "Sub", "Mul", "Div"].includes(node.op);
       if (elementwise && !stored.has(name)) continue;
       graph.constants.delete(name);

@@ -19,8 +19,12 @@ describe.each(Object.entries(MODELS))("%s with widths rounded up", (kind, build)
 it("rounds every convolution of a plain network, and the readers with them", () => {
   const graph = MODELS["mini-VGG"](random(1));
   const aligned = alignChannels(graph);
-  const widths = aligned.nodes.filter((n) => n.op === "Conv").map((n) => aligned.types.get(n.outputs[0])!.shape[1]);
-  const before = graph.nodes.filter((n) => n.op === "Conv").map((n) => graph.types.get(n.outputs[0])!.shape[1]);
+  const widths = aligned.nodes
+    .filter((n) => n.op === "Conv")
+    .map((n) => aligned.types.get(n.outputs[0])!.shape[1]);
+  const before = graph.nodes
+    .filter((n) => n.op === "Conv")
+    .map((n) => graph.types.get(n.outputs[0])!.shape[1]);
   expect(before.some((w) => w % 8 !== 0)).toBe(true);
   expect(widths).toEqual(before.map((w) => Math.ceil(w / 8) * 8));
 });
