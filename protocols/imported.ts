@@ -1,6 +1,6 @@
 /**
  * Networks that others trained, compressed to half their MACs: mnist_8/model.onnx of the ONNX model zoo, and the network
- * of mnist_cnn.safetensors. Options: --models <folder that holds onnx/ and safetensors/>, --epochs n, --seeds 0,1,2.
+ * of mnist_cnn.safetensors. Options: --models <folder that holds onnx/ and safetensors/>, --epochs n, --seeds 0,1,2, --only mnist_8.
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
