@@ -32,4 +32,5 @@ if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== lock) {
 }
 const stale = !existsSync(join(root, "dist", ".tsbuildinfo"));
 console.error(stale ? "Compiling …" : "Checking the build …");
+run(process.execPath, [join(root, "scripts", "kernels.mjs")]);
 run(process.execPath, [join(root, "node_modules", "typescript", "bin", "tsc"), "-p", "tsconfig.build.json"]);

@@ -21,8 +21,11 @@ if (!existsSync(join(root, "node_modules"))) {
   const status = run([join(root, "scripts", "prepare.mjs")]);
   if (status !== 0) process.exit(status);
 }
-const compiled = run([join(root, "node_modules", "typescript", "bin", "tsc"), "-p", "tsconfig.tools.json"], {
-  stdio: ["ignore", 2, 2],
-});
-if (compiled !== 0) process.exit(compiled);
+for (const step of [
+  [join(root, "scripts", "kernels.mjs")],
+  [join(root, "node_modules", "typescript", "bin", "tsc"), "-p", "tsconfig.tools.json"],
+]) {
+  const status = run(step, { stdio: ["ignore", 2, 2] });
+  if (status !== 0) process.exit(status);
+}
 process.exit(run([join(root, "build", folder, `${name}.js`), ...rest]));

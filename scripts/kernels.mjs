@@ -1,0 +1,51 @@
+// Compiles each kernels/<name>.ts (AssemblyScript) to src/kernels/<name>.wasm.ts, a module that holds the WebAssembly
+// bytes as text: so Node.js, bundlers and browsers load kernels like any other module. Only what has changed is compiled.
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const options = [
+  "-O3",
+  "--runtime",
+  "stub",
+  "--importMemory",
+  "--noAssert",
+  "--noExportMemory",
+  "--enable",
+  "simd",
+  "--use",
+  "abort=",
+];
+const version = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")).packages[
+  "node_modules/assemblyscript"
+].version;
+
+for (const file of readdirSync(join(root, "kernels")).filter((f) => f.endsWith(".ts"))) {
+  const name = file.slice(0, -3);
+  const source = readFileSync(join(root, "kernels", file), "utf8");
+  const stamp = createHash("sha256")
+    .update(`${version} ${options.join(" ")} ${source}`)
+    .digest("hex");
+  const output = join(root, "src", "kernels", `${name}.wasm.ts`);
+  if (existsSync(output) && readFileSync(output, "utf8").includes(stamp)) continue;
+  const { default: asc } = await import("assemblyscript/asc");
+  let binary;
+  const { error, stderr } = await asc.main([file, "--outFile", "out.wasm", ...options], {
+    readFile: (path) => (path === file ? source : null),
+    writeFile: (_path, contents) => {
+      binary = contents;
+    },
+    listFiles: () => [],
+  });
+  if (error) {
+    console.error(`kernels/${file} does not compile:\n${stderr}`);
+    process.exit(1);
+  }
+  const base64 = Buffer.from(binary).toString("base64");
+  writeFileSync(
+    output,
+    `// Compiled from kernels/${file}; ${stamp}\nexport const ${name}Wasm =\n  "${base64}";\n`,
+  );
+}
