@@ -1,8 +1,8 @@
 import type { Graph, Node, Value } from "./graph.ts";
 import { producers, valueNamed } from "./graph.ts";
-import { sum } from "./operators/elementwise.ts";
+import { sum } from "./operators/arithmetic.ts";
 import { findOperator, scalar } from "./operators/operator.ts";
-import { expand } from "./operators/shape.ts";
+import { expand } from "./operators/repeat.ts";
 import { withScope } from "./scope.ts";
 import { sizeOf } from "./tensor.ts";
 

@@ -1,9 +1,12 @@
 /** Convolution, its input gradient and its weight gradient as blocked convolutions. */
 import type { Node, Value } from "../graph.ts";
 import { gradientWindows } from "../operators/convolution-gradients.ts";
+import { pad, slice } from "../operators/cutting.ts";
+import { concat } from "../operators/joining.ts";
 import { matmul } from "../operators/matmul.ts";
 import { reduceSum } from "../operators/reduction.ts";
-import { concat, pad, reshape, slice, transpose } from "../operators/shape.ts";
+import { reshape } from "../operators/reshape.ts";
+import { transpose } from "../operators/transpose.ts";
 import type { Windows } from "../operators/windows.ts";
 import { unreached } from "../operators/windows.ts";
 import { sizeOf } from "../tensor.ts";

@@ -1,5 +1,5 @@
 import type { Node, Value } from "../graph.ts";
-import { mul } from "../operators/elementwise.ts";
+import { mul } from "../operators/arithmetic.ts";
 import { apply, findOperator } from "../operators/operator.ts";
 import { sameShape } from "../shapes.ts";
 import { sizeOf, toNumbers } from "../tensor.ts";

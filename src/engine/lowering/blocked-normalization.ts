@@ -1,10 +1,12 @@
 /** Sums, products and affine maps per channel, and the batch normalisation made of them. */
 import type { Node, Value } from "../graph.ts";
 import { constant, valueNamed } from "../graph.ts";
-import { add, mul, neg, reciprocal, sqrt, sub } from "../operators/elementwise.ts";
+import { add, mul, neg, reciprocal, sqrt, sub } from "../operators/arithmetic.ts";
+import { slice } from "../operators/cutting.ts";
 import { numberAttribute } from "../operators/operator.ts";
 import { reduceSum } from "../operators/reduction.ts";
-import { expand, reshape, slice } from "../operators/shape.ts";
+import { expand } from "../operators/repeat.ts";
+import { reshape } from "../operators/reshape.ts";
 import { sameShape } from "../shapes.ts";
 import { sizeOf, tensor } from "../tensor.ts";
 import type { Layout } from "./layout.ts";

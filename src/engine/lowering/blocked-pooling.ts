@@ -1,8 +1,10 @@
 import type { Graph, Node, Value } from "../graph.ts";
-import { maximum, mul, sub } from "../operators/elementwise.ts";
+import { maximum, mul, sub } from "../operators/arithmetic.ts";
+import { slice } from "../operators/cutting.ts";
+import { concat } from "../operators/joining.ts";
 import { numberAttribute } from "../operators/operator.ts";
 import { poolWindows } from "../operators/pooling.ts";
-import { concat, reshape, slice } from "../operators/shape.ts";
+import { reshape } from "../operators/reshape.ts";
 import type { Layout } from "./layout.ts";
 import { blockedMaxPool } from "./nchwc.ts";
 import { positive } from "./step-mask.ts";

@@ -1,7 +1,9 @@
 import type { Value } from "../graph.ts";
 import { constant } from "../graph.ts";
+import { pad, slice } from "../operators/cutting.ts";
 import { gather } from "../operators/indexing.ts";
-import { pad, reshape, slice, transpose } from "../operators/shape.ts";
+import { reshape } from "../operators/reshape.ts";
+import { transpose } from "../operators/transpose.ts";
 import type { Windows } from "../operators/windows.ts";
 import { tensor } from "../tensor.ts";
 import type { Layout } from "./layout.ts";

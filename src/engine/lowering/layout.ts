@@ -1,5 +1,6 @@
 import type { Graph, Node, Value } from "../graph.ts";
-import { pad, reshape, slice } from "../operators/shape.ts";
+import { pad, slice } from "../operators/cutting.ts";
+import { reshape } from "../operators/reshape.ts";
 import { reorderInput, reorderOutput } from "./nchwc.ts";
 
 /**

@@ -1,10 +1,15 @@
 import type { Graph, Node, Value } from "../graph.ts";
 import { constant } from "../graph.ts";
+import { mul } from "../operators/arithmetic.ts";
+import { cast } from "../operators/cast.ts";
+import { equal } from "../operators/comparison.ts";
 import { convTranspose } from "../operators/convolution.ts";
-import { cast, equal, mul } from "../operators/elementwise.ts";
+import { pad, slice } from "../operators/cutting.ts";
+import { concat } from "../operators/joining.ts";
 import { poolWindows } from "../operators/pooling.ts";
 import { reduceMax } from "../operators/reduction.ts";
-import { concat, pad, reshape, slice, transpose } from "../operators/shape.ts";
+import { reshape } from "../operators/reshape.ts";
+import { transpose } from "../operators/transpose.ts";
 import type { Windows } from "../operators/windows.ts";
 import { unreached, windowOptions } from "../operators/windows.ts";
 import { forEachIndex } from "../shapes.ts";

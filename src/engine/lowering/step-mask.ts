@@ -1,6 +1,6 @@
 import type { Graph, Node, Value } from "../graph.ts";
 import { valueNamed } from "../graph.ts";
-import { hardSigmoid } from "../operators/elementwise.ts";
+import { hardSigmoid } from "../operators/activations.ts";
 
 /**
  * 1 where x > 0, else 0, as a float. Times 3e38 every normal number is above 1 or below 0, and the session sets the

@@ -1,10 +1,11 @@
 import type { Attributes, Value } from "../graph.ts";
 import { sizeOf } from "../tensor.ts";
-import { add, mul, neg, reciprocal, sqrt, sub } from "./elementwise.ts";
+import { add, mul, neg, reciprocal, sqrt, sub } from "./arithmetic.ts";
 import type { EvaluateCall, GradientCall, Numeric } from "./operator.ts";
 import { apply, defineOperator, numberAttribute, scalar } from "./operator.ts";
 import { reduceMean, reduceSum } from "./reduction.ts";
-import { expand, reshape } from "./shape.ts";
+import { expand } from "./repeat.ts";
+import { reshape } from "./reshape.ts";
 
 /** A constant vector of `length` equal numbers. */
 export function filled(like: Value, length: number, value: number): Value {

@@ -3,9 +3,11 @@ import { sameShape } from "../shapes.ts";
 import type { Shape } from "../tensor.ts";
 import { sizeOf } from "../tensor.ts";
 import { conv, convTranspose, forEachProduct, groupAttribute } from "./convolution.ts";
+import { slice } from "./cutting.ts";
 import { apply, defineOperator, INTERNAL_DOMAIN, numberAttribute, numbersAttribute } from "./operator.ts";
 import { reduceSum } from "./reduction.ts";
-import { reshape, slice, transpose } from "./shape.ts";
+import { reshape } from "./reshape.ts";
+import { transpose } from "./transpose.ts";
 import type { Windows } from "./windows.ts";
 import { unreached, windowAttributeKinds, windowOptions, windowsOf } from "./windows.ts";
 

@@ -2,11 +2,13 @@ import type { Value } from "../graph.ts";
 import { forEachIndex, stridesOf } from "../shapes.ts";
 import type { Shape } from "../tensor.ts";
 import { sizeOf } from "../tensor.ts";
-import { mul } from "./elementwise.ts";
+import { mul } from "./arithmetic.ts";
 import { matmul } from "./matmul.ts";
 import { apply, defineOperator, stringAttribute } from "./operator.ts";
 import { reduceSum } from "./reduction.ts";
-import { expand, reshape, transpose } from "./shape.ts";
+import { expand } from "./repeat.ts";
+import { reshape } from "./reshape.ts";
+import { transpose } from "./transpose.ts";
 
 /** An equation with its ellipses written out: one label for each axis of each operand and of the result. */
 interface Equation {

@@ -5,9 +5,8 @@
 import type { Attributes } from "../graph.ts";
 import type { DType, Shape, Tensor } from "../tensor.ts";
 import { sizeOf } from "../tensor.ts";
-import { dtypeOfCode } from "./elementwise.ts";
-import { defineOperator, numberAttribute } from "./operator.ts";
-import { requireConstant } from "./shape.ts";
+import { dtypeOfCode } from "./cast.ts";
+import { defineOperator, numberAttribute, requireConstant } from "./operator.ts";
 
 function shapePart(shape: Shape, attributes: Attributes): Shape {
   const end = attributes.end as number | undefined;

@@ -3,12 +3,14 @@ import { constant } from "../graph.ts";
 import { sameShape, stridesOf } from "../shapes.ts";
 import type { Shape } from "../tensor.ts";
 import { sizeOf, tensor } from "../tensor.ts";
-import { add, greaterOrEqual, mul, where } from "./elementwise.ts";
+import { add, mul } from "./arithmetic.ts";
+import { where } from "./choice.ts";
+import { greaterOrEqual } from "./comparison.ts";
 import { position, reductionOf, sumByIndex, zerosLike } from "./indexing.ts";
 import type { Numeric } from "./operator.ts";
 import { apply, defineOperator, integers, numberAttribute } from "./operator.ts";
 import { reduceSum } from "./reduction.ts";
-import { reshape } from "./shape.ts";
+import { reshape } from "./reshape.ts";
 
 /** Offsets of the slices that index tuples name, and how many elements a slice has. */
 function tupleOffsets(

@@ -3,11 +3,22 @@ import { constant } from "../graph.ts";
 import { forEachIndex, offsetOf, sameShape, stridesOf } from "../shapes.ts";
 import type { DType, Shape } from "../tensor.ts";
 import { sizeOf, tensor } from "../tensor.ts";
-import { add, cast } from "./elementwise.ts";
+import { add } from "./arithmetic.ts";
+import { cast } from "./cast.ts";
 import { matmul } from "./matmul.ts";
 import type { Numeric } from "./operator.ts";
-import { apply, defineOperator, integers, normalizeAxis, numberAttribute, scalar } from "./operator.ts";
-import { expand, requireConstant, reshape, transpose } from "./shape.ts";
+import {
+  apply,
+  defineOperator,
+  integers,
+  normalizeAxis,
+  numberAttribute,
+  requireConstant,
+  scalar,
+} from "./operator.ts";
+import { expand } from "./repeat.ts";
+import { reshape } from "./reshape.ts";
+import { transpose } from "./transpose.ts";
 
 /** Position 0 .. length−1 from an index that may count from the end; throws when out of range. */
 export function position(index: number, length: number): number {

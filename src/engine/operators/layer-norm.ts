@@ -1,11 +1,12 @@
 import type { Attributes, Value } from "../graph.ts";
 import { sizeOf } from "../tensor.ts";
+import { add, div, mul, sqrt, sub, sum } from "./arithmetic.ts";
 import type { NormOptions } from "./batch-norm.ts";
 import { channelAffine, channelStatistics, channelSums, epsilonOf, filled } from "./batch-norm.ts";
-import { add, div, mul, sqrt, sub, sum } from "./elementwise.ts";
 import { apply, defineOperator, normalizeAxis, numberAttribute } from "./operator.ts";
 import { reduceMean, reduceSum } from "./reduction.ts";
-import { expand, reshape } from "./shape.ts";
+import { expand } from "./repeat.ts";
+import { reshape } from "./reshape.ts";
 
 /** Normalises every row of x [rows, length] to mean 0 and variance 1: the rows and 1/√(variance + ε), [rows, 1]. */
 function normalizeRows(x: Value, epsilon: number): { rows: Value; inverse: Value } {

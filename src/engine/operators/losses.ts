@@ -1,5 +1,9 @@
 import type { Value } from "../graph.ts";
-import { abs, add, cast, clip, equal, mul, neg, softplus, sub } from "./elementwise.ts";
+import { softplus } from "./activations.ts";
+import { abs, add, mul, neg, sub } from "./arithmetic.ts";
+import { cast } from "./cast.ts";
+import { clip } from "./choice.ts";
+import { equal } from "./comparison.ts";
 import { oneHot } from "./indexing.ts";
 import type { Operand } from "./operator.ts";
 import { argMax } from "./order.ts";

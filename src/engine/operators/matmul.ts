@@ -1,11 +1,12 @@
 import type { Value } from "../graph.ts";
 import { broadcastShapes, broadcastStrides, forEachIndex, offsetOf } from "../shapes.ts";
 import { sizeOf } from "../tensor.ts";
-import { mul } from "./elementwise.ts";
+import { mul } from "./arithmetic.ts";
 import type { Numeric } from "./operator.ts";
 import { apply, defineOperator, numberAttribute } from "./operator.ts";
 import { sumTo } from "./reduction.ts";
-import { reshape, transpose } from "./shape.ts";
+import { reshape } from "./reshape.ts";
+import { transpose } from "./transpose.ts";
 
 /** Swaps the last two axes. */
 function transposeLast(x: Value): Value {

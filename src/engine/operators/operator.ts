@@ -147,7 +147,7 @@ export function integers(graph: Graph, values: readonly number[]): Value {
   return constant(graph, tensor("int64", [values.length], values));
 }
 
-// Reading attributes -------------------------------------------------------------------------------------------------
+// Reading attributes and constants -----------------------------------------------------------------------------------
 
 export function numberAttribute(attributes: Attributes, name: string, fallback: number): number {
   return (attributes[name] as number | undefined) ?? fallback;
@@ -160,6 +160,13 @@ export function numbersAttribute(attributes: Attributes, name: string): number[]
 
 export function stringAttribute(attributes: Attributes, name: string, fallback: string): string {
   return (attributes[name] as string | undefined) ?? fallback;
+}
+
+/** The numbers of an input that the shape depends on; throws where it is computed at run time. */
+export function requireConstant(call: InferCall, i: number, what: string): number[] {
+  const values = call.constant(i);
+  if (!values) throw new Error(`its ${what} must be constant`);
+  return values;
 }
 
 /** Axis in 0 .. rank−1 from one in −rank .. rank−1; throws when out of range. */

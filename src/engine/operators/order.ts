@@ -3,8 +3,16 @@ import { forEachIndex } from "../shapes.ts";
 import type { Shape } from "../tensor.ts";
 import { sizeOf } from "../tensor.ts";
 import { scatterElements } from "./indexing.ts";
-import { apply, defineOperator, integers, normalizeAxis, numberAttribute, scalar } from "./operator.ts";
-import { expand, requireConstant } from "./shape.ts";
+import {
+  apply,
+  defineOperator,
+  integers,
+  normalizeAxis,
+  numberAttribute,
+  requireConstant,
+  scalar,
+} from "./operator.ts";
+import { expand } from "./repeat.ts";
 
 /** Visits every line of `shape` along `axis`: where it starts and how far apart its elements lie. */
 function forEachLine(

@@ -3,8 +3,8 @@ import { constant } from "../graph.ts";
 import { sameShape } from "../shapes.ts";
 import type { Shape } from "../tensor.ts";
 import { sizeOf, tensor } from "../tensor.ts";
+import { mul } from "./arithmetic.ts";
 import { convTranspose } from "./convolution.ts";
-import { mul } from "./elementwise.ts";
 import { gather, scatterElements } from "./indexing.ts";
 import type { AttributeKind, InferCall, Numeric } from "./operator.ts";
 import {
@@ -16,7 +16,8 @@ import {
   numbersAttribute,
   scalar,
 } from "./operator.ts";
-import { expand, reshape } from "./shape.ts";
+import { expand } from "./repeat.ts";
+import { reshape } from "./reshape.ts";
 import type { PerAxis, WindowOptions, Windows } from "./windows.ts";
 import {
   extentOf,

@@ -19,9 +19,14 @@ import { constant, freshName } from "../graph.ts";
 import { scoped } from "../scope.ts";
 import type { Shape } from "../tensor.ts";
 import { sizeOf } from "../tensor.ts";
-import { add, cast, cos, div, less, log, mul, sin, sqrt, sub } from "./elementwise.ts";
+import { add, div, mul, sqrt, sub } from "./arithmetic.ts";
+import { cast } from "./cast.ts";
+import { less } from "./comparison.ts";
+import { slice } from "./cutting.ts";
+import { concat } from "./joining.ts";
 import { apply, scalar } from "./operator.ts";
-import { concat, reshape, slice } from "./shape.ts";
+import { reshape } from "./reshape.ts";
+import { cos, log, sin } from "./transcendental.ts";
 
 /** Odd constants without structure: the fraction of the golden ratio, multipliers of MurmurHash3 and of xxHash. */
 const SEED_STEP = 0x9e3779b1 | 0;

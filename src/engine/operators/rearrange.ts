@@ -1,26 +1,25 @@
 import type { Attributes, Value } from "../graph.ts";
 import { constant } from "../graph.ts";
-import { forEachIndex, offsetOf, stridesOf } from "../shapes.ts";
+import { stridesOf } from "../shapes.ts";
 import type { Shape } from "../tensor.ts";
 import { sizeOf, tensor } from "../tensor.ts";
 import { matmul } from "./matmul.ts";
 import type { InferCall, Numeric } from "./operator.ts";
-import { apply, defineOperator, stringAttribute } from "./operator.ts";
+import { apply, defineOperator, requireConstant, stringAttribute } from "./operator.ts";
 import { reduceSum } from "./reduction.ts";
-import { requireConstant, reshape, transpose } from "./shape.ts";
+import { reshape } from "./reshape.ts";
+import { strided } from "./strided.ts";
+import { transpose } from "./transpose.ts";
 
 // Depth and space ----------------------------------------------------------------------------------------------------
 
 /** `x` read as `shape`, its axes permuted. */
 function permuted(x: Numeric, shape: Shape, perm: readonly number[], result: Shape): Numeric {
   const strides = stridesOf(shape);
-  const steps = perm.map((p) => strides[p]);
-  const data = new Float64Array(x.data.length);
-  forEachIndex(
+  const { data } = strided(
+    x,
     perm.map((p) => shape[p]),
-    (index, flat) => {
-      data[flat] = x.data[offsetOf(index, steps)];
-    },
+    perm.map((p) => strides[p]),
   );
   return { shape: result, data };
 }

@@ -1,7 +1,9 @@
 import type { Value, ValueType } from "../graph.ts";
 import { broadcastAxes, broadcastStrides, forEachIndex, offsetOf, sameShape } from "../shapes.ts";
 import { sizeOf } from "../tensor.ts";
-import { div, equal, exp, mul, sign, sub, where } from "./elementwise.ts";
+import { div, mul, sign, sub } from "./arithmetic.ts";
+import { where } from "./choice.ts";
+import { equal } from "./comparison.ts";
 import type { EvaluateCall, InferCall, Numeric } from "./operator.ts";
 import {
   apply,
@@ -11,7 +13,9 @@ import {
   numberAttribute,
   numbersAttribute,
 } from "./operator.ts";
-import { expand, reshape } from "./shape.ts";
+import { expand } from "./repeat.ts";
+import { reshape } from "./reshape.ts";
+import { exp } from "./transcendental.ts";
 
 interface ReductionRule {
   /** Folds the elements of one output cell. */

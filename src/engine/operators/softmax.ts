@@ -1,9 +1,11 @@
 import type { Value } from "../graph.ts";
 import { sizeOf } from "../tensor.ts";
-import { add, erf, exp, mul, sigmoid, sub, tanh } from "./elementwise.ts";
+import { sigmoid } from "./activations.ts";
+import { add, mul, sub } from "./arithmetic.ts";
 import type { Numeric } from "./operator.ts";
 import { apply, defineOperator, normalizeAxis, numberAttribute } from "./operator.ts";
 import { reduceSum } from "./reduction.ts";
+import { erf, exp, tanh } from "./transcendental.ts";
 
 /** Replaces every line of `x` along an axis by `f` of it. */
 function mapLines(x: Numeric, given: number, f: (line: Float64Array) => Float64Array): Numeric {

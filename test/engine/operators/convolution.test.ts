@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { gradients } from "../../../src/engine/gradients.ts";
 import { constant } from "../../../src/engine/graph.ts";
+import { mul, sum } from "../../../src/engine/operators/arithmetic.ts";
 import { conv, convTranspose } from "../../../src/engine/operators/convolution.ts";
-import { mul, sum } from "../../../src/engine/operators/elementwise.ts";
 import { apply, defineOperator, findOperator } from "../../../src/engine/operators/operator.ts";
 import { reduceSum } from "../../../src/engine/operators/reduction.ts";
 import { tensor } from "../../../src/engine/tensor.ts";

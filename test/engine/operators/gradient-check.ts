@@ -2,7 +2,7 @@ import { evaluate } from "../../../src/engine/evaluate.ts";
 import { gradients } from "../../../src/engine/gradients.ts";
 import type { Graph, Value } from "../../../src/engine/graph.ts";
 import { constant, createGraph, input, output, valueNamed } from "../../../src/engine/graph.ts";
-import { mul } from "../../../src/engine/operators/elementwise.ts";
+import { mul } from "../../../src/engine/operators/arithmetic.ts";
 import type { Numeric } from "../../../src/engine/operators/operator.ts";
 import { reduceSum } from "../../../src/engine/operators/reduction.ts";
 import { sizeOf, tensor } from "../../../src/engine/tensor.ts";
