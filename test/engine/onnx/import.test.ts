@@ -1,6 +1,9 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import * as ort from "onnxruntime-node";
 import { describe, expect, test } from "vitest";
+import type { Split } from "../../../src/data/dataset.ts";
+import { loadDataset } from "../../../src/data/load.node.ts";
 import { exportModel } from "../../../src/engine/onnx/export.ts";
 import { importModel } from "../../../src/engine/onnx/import.ts";
 import { decodeTensor } from "../../../src/engine/onnx/proto.ts";
@@ -8,14 +11,13 @@ import { rebatch } from "../../../src/engine/replay.ts";
 import { createSession } from "../../../src/engine/session.ts";
 import type { Tensor } from "../../../src/engine/tensor.ts";
 import { sizeOf } from "../../../src/engine/tensor.ts";
+import { evaluateClassifier } from "../../../src/nn/classification.ts";
 import { random } from "../../../src/random.ts";
+import { SHARED_DATA } from "../../data/support.ts";
 
-const models = join(
-  process.env.FILIGREE_SHARED ?? join(import.meta.dirname, "../../../../shared"),
-  "data/models/onnx",
-);
+const models = join(SHARED_DATA, "models/onnx");
 const present = existsSync(models);
-if (!present) console.warn("No ../shared/data/models: the tests with real ONNX files are skipped.");
+if (!present) console.warn(`no ${models}: the tests with real ONNX files are skipped`);
 
 function expectClose(found: Tensor, expected: Tensor, tolerance: number): void {
   expect(sizeOf(found.shape)).toBe(sizeOf(expected.shape));
@@ -64,6 +66,34 @@ describe.skipIf(!present)("real files", () => {
       expectClose({ ...y, data: (rows.data as Float32Array).slice(10 * set, 10 * set + 10) }, y, 1e-5);
     }
     await session.release();
+  });
+
+  test("mnist_pytorch knows as many digits as the tool that made it, and as ONNX Runtime alone finds", async () => {
+    const bytes = readFileSync(join(models, "mnist_pytorch.onnx"));
+    const { test: digits } = await loadDataset("mnist", { dataDir: SHARED_DATA });
+    const first = {
+      inputs: { dtype: "uint8", shape: [1000, 784], data: digits.inputs.data.slice(0, 1000 * 784) } as const,
+      labels: digits.labels.slice(0, 1000),
+    } as Split;
+    const unit = { mean: [0], std: [1] };
+    const { accuracy, samples } = await evaluateClassifier(importModel(bytes), first, unit, { threads: 1 });
+    expect(samples).toBe(1000);
+
+    const session = await ort.InferenceSession.create(bytes);
+    let hits = 0;
+    for (let i = 0; i < 1000; i++) {
+      const pixels = Float32Array.from(first.inputs.data.subarray(784 * i, 784 * (i + 1)), (v) => v / 255);
+      const feeds = { [session.inputNames[0]]: new ort.Tensor("float32", pixels, [1, 784]) };
+      const scores = Array.from((await session.run(feeds))[session.outputNames[0]].data as Float32Array);
+      if (scores.indexOf(Math.max(...scores)) === first.labels[i]) hits++;
+    }
+    expect(accuracy).toBe(hits / 1000);
+    // The README of the models says "about 91 %" of these digits.
+    expect(Math.abs(accuracy - 0.91)).toBeLessThan(0.005);
+
+    const inverted = { mean: [1], std: [-1] };
+    const wrong = await evaluateClassifier(importModel(bytes), first, inverted, { threads: 1 });
+    expect(wrong.accuracy).toBeLessThan(0.5);
   });
 
   test.each(present ? readdirSync(join(models, "light")).filter((f) => f.endsWith(".onnx")) : [])(
