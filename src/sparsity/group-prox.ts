@@ -8,8 +8,11 @@ import { proxFactors, proxWorkspace } from "./wgsef/prox.ts";
 export interface GroupProxStep {
   /** Euclidean norm of each group. */
   norms: Float64Array;
-  /** Groups that may stay. */
+  /** Groups that may stay; with costs, what they may cost together. */
   k: number;
+  /** Costs and metric weights of the groups; 1 by default. */
+  c?: Float64Array;
+  d?: Float64Array;
   /** Regularisation strength. */
   lambda: number;
   /** Step size of the optimiser's step just taken. */

@@ -1,6 +1,8 @@
 import type { FlatArrays } from "../engine/parameters.ts";
 import type { Sparsifier, TrainingMoment } from "../nn/sparsifier.ts";
 import { Problem } from "../problem.ts";
+import type { Allowance } from "./allowance.ts";
+import { keepCount } from "./allowance.ts";
 import type { BlockAdam } from "./block-adam.ts";
 import { createBlockAdam } from "./block-adam.ts";
 import type { GroupPenalty, GroupProx } from "./group-prox.ts";
@@ -8,11 +10,11 @@ import { createGroupProx } from "./group-prox.ts";
 import type { Arrays, GroupPartition } from "./groups.ts";
 import { groupNorms, scaleGroups, zeroGroups } from "./groups.ts";
 
-/** A layer whose groups compete: exactly `keep` of them are to survive. */
+/** A layer whose groups compete, or several at once: exactly `keep` of them are to survive, or as many as are allowed. */
 export interface GroupedLayer {
   name: string;
   partition: GroupPartition;
-  keep: number;
+  keep: number | Allowance;
 }
 
 export interface KAnnealOptions {
@@ -35,6 +37,7 @@ export interface KAnnealOptions {
 export interface LayerOutcome {
   name: string;
   groups: number;
+  /** Groups that were to survive: the number asked for, or what the allowance came to. */
   keep: number;
   /** Non-zero groups that training itself left, before anything was forced. */
   natural: number;
@@ -64,7 +67,10 @@ interface LayerState {
   lambda: number;
   /** Set once the layer has at most `keep` groups: from then on the zeros are final. */
   frozen: number[] | undefined;
-  outcome: LayerOutcome | undefined;
+  /** Which groups lived when the epoch began; undefined: all. */
+  live: number[] | undefined;
+  /** One for each layer that competes. */
+  outcomes: LayerOutcome[];
 }
 
 /**
@@ -84,17 +90,21 @@ export function createKAnneal(options: KAnnealOptions): KAnneal {
     weightDecay = 5e-4,
   } = options;
   for (const { name, keep, partition } of layers)
-    if (!Number.isInteger(keep) || keep < 1 || keep > partition.groups)
+    if (typeof keep === "number" && (!Number.isInteger(keep) || keep < 1 || keep > partition.groups))
       throw new Problem(
         `layer "${name}" has ${partition.groups} groups; cannot keep ${keep} of them: ask for 1 to ${partition.groups}`,
       );
+  const allowances = layers.map(({ keep }) => (typeof keep === "number" ? keepCount(keep) : keep));
   const proxes: GroupProx[] = layers.map((l) => createGroupProx(penalty, l.partition));
   const norms = layers.map((l) => new Float64Array(l.partition.groups));
   const states: LayerState[] = layers.map(() => ({
     lambda: lambdaStart,
     frozen: undefined,
-    outcome: undefined,
+    live: undefined,
+    outcomes: [],
   }));
+  /** Budget and costs of each proximal step, the same throughout an epoch. */
+  const limits: (ReturnType<Allowance["at"]> | undefined)[] = layers.map(() => undefined);
   let committed: Commit | undefined;
   let blockAdam: BlockAdam | undefined;
 
@@ -105,23 +115,36 @@ export function createKAnneal(options: KAnnealOptions): KAnneal {
   const masks = (i: number): Uint8Array =>
     Uint8Array.from(states[i].frozen ?? Array.from(norms[i], (n) => Number(n !== 0)));
   const live = (i: number, arrays: Arrays) =>
-    groupNorms(layers[i].partition, arrays, norms[i]).reduce((a, n) => a + Number(n !== 0), 0);
+    Uint8Array.from(groupNorms(layers[i].partition, arrays, norms[i]), (n) => Number(n !== 0));
+  const limitOf = (i: number) =>
+    (limits[i] ??= allowances[i].at(
+      Uint8Array.from(states[i].live ?? new Uint8Array(layers[i].partition.groups).fill(1)),
+    ));
+  /** Every layer that competes in a set, with where its groups begin. */
+  const sectionsOf = (i: number) => {
+    const { name, partition } = layers[i];
+    let from = 0;
+    return (allowances[i].sections ?? [{ name, groups: partition.groups }]).map((section) => {
+      const start = from;
+      from += section.groups;
+      return { ...section, count: (mask: Uint8Array) => sum(mask.subarray(start, start + section.groups)) };
+    });
+  };
 
-  function freeze(i: number, moment: TrainingMoment, natural: number): void {
-    const { name, keep, partition } = layers[i];
-    const order = Array.from(norms[i].keys()).sort((a, b) => norms[i][b] - norms[i][a] || a - b);
-    const kept = new Set(order.slice(0, Math.min(keep, natural)));
-    states[i].frozen = Array.from(norms[i], (_, j) => Number(kept.has(j)));
-    states[i].outcome = {
+  function freeze(i: number, moment: TrainingMoment, natural: Uint8Array): void {
+    const { keep, partition } = layers[i];
+    const kept = allowances[i].choose(norms[i]);
+    states[i].frozen = [...kept];
+    states[i].outcomes = sectionsOf(i).map(({ name, groups, count }) => ({
       name,
-      groups: partition.groups,
-      keep,
-      natural,
+      groups,
+      keep: typeof keep === "number" ? keep : count(kept),
+      natural: count(natural),
       epoch: moment.epoch + 1,
       lambda: states[i].lambda,
-      forced: natural - kept.size,
-    };
-    zeroGroups(partition, moment.parameters.arrays, Uint8Array.from(states[i].frozen));
+      forced: count(natural) - count(kept),
+    }));
+    zeroGroups(partition, moment.parameters.arrays, kept);
     zeroState(i, moment);
   }
 
@@ -146,12 +169,13 @@ export function createKAnneal(options: KAnnealOptions): KAnneal {
       const { warm, end } = phases(moment.epochs);
       const arrays = moment.parameters.arrays;
       const selecting = moment.epoch >= warm && moment.epoch < end;
-      layers.forEach(({ partition, keep }, i) => {
+      layers.forEach(({ partition }, i) => {
         const state = states[i];
         const active = selecting && !state.frozen;
         const step = {
           norms: norms[i],
-          k: active ? keep : partition.groups,
+          ...(active ? limitOf(i) : { k: partition.groups }),
+          d: allowances[i].weights,
           lambda: active ? state.lambda : weightDecay,
           alpha: moment.learningRate,
           mu: weightDecay,
@@ -159,6 +183,13 @@ export function createKAnneal(options: KAnnealOptions): KAnneal {
         };
         if (active) groupNorms(partition, arrays, norms[i]);
         const factors = active ? proxes[i](step) : ridge(step, partition.groups);
+        if (active) {
+          const spared = allowances[i].spared?.(norms[i]);
+          if (spared) {
+            const decayed = ridge(step, partition.groups);
+            for (let j = 0; j < factors.length; j++) if (spared[j]) factors[j] = decayed[j];
+          }
+        }
         if (state.frozen) for (let j = 0; j < factors.length; j++) if (!state.frozen[j]) factors[j] = 0;
         scaleGroups(partition, arrays, factors);
         if (state.frozen) zeroState(i, moment);
@@ -167,24 +198,27 @@ export function createKAnneal(options: KAnnealOptions): KAnneal {
     atBoundary: async (moment, evaluate) => {
       const { warm, end } = phases(moment.epochs);
       const growth = (lambdaEnd / lambdaStart) ** (1 / (end - warm));
-      const counts = layers.map((_, i) => live(i, moment.parameters.arrays));
+      const alive = layers.map((_, i) => live(i, moment.parameters.arrays));
       if (moment.epoch < warm || moment.epoch >= end) return;
       const last = moment.epoch === end - 1;
       const before = last ? await evaluate() : undefined;
-      layers.forEach(({ keep }, i) => {
-        if (states[i].frozen) return;
-        const natural = counts[i];
-        if (natural <= keep || last) freeze(i, moment, natural);
-        else states[i].lambda *= growth;
+      states.forEach((state, i) => {
+        if (state.frozen) return;
+        state.live = [...alive[i]];
+        limits[i] = undefined;
+        if (allowances[i].met(alive[i]) || last) freeze(i, moment, alive[i]);
+        else state.lambda *= growth;
       });
       if (before) committed = { before, after: await evaluate() };
     },
     metrics: () =>
       Object.fromEntries(
-        layers.flatMap(({ name }, i) => [
-          [`groups/${name}`, masks(i).reduce((a, b) => a + b, 0)],
-          [`lambda/${name}`, states[i].lambda],
-        ]),
+        layers.flatMap((_, i) =>
+          sectionsOf(i).flatMap(({ name, count }) => [
+            [`groups/${name}`, count(masks(i))],
+            [`lambda/${name}`, states[i].lambda],
+          ]),
+        ),
       ),
     state: () => structuredClone({ states, committed }),
     restore: (saved) => {
@@ -193,9 +227,10 @@ export function createKAnneal(options: KAnnealOptions): KAnneal {
         committed: Commit | undefined;
       };
       old.forEach((s, i) => (states[i] = s));
+      limits.fill(undefined);
       committed = done;
     },
-    outcomes: () => states.flatMap((s) => s.outcome ?? []),
+    outcomes: () => states.flatMap((s) => s.outcomes),
     commit: () => committed,
     mask: (name) => {
       const i = layers.findIndex((l) => l.name === name);
@@ -206,6 +241,10 @@ export function createKAnneal(options: KAnnealOptions): KAnneal {
       return masks(i);
     },
   };
+}
+
+function sum(mask: Uint8Array): number {
+  return mask.reduce((total, alive) => total + alive, 0);
 }
 
 /** Weight decay μ alone: the prox of ½μ‖θ‖² in the metric h. */
