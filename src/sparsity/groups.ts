@@ -21,13 +21,19 @@ export interface GroupPart {
   start?: number;
 }
 
+/** The same where groups lie in no regular pattern: each element says its group, −1 where it is in none. */
+export interface LabelledPart {
+  parameter: string;
+  labels: Int32Array;
+}
+
 /**
  * A partition of weights into `groups` disjoint groups over several arrays. A neuron's weights, bias and batch-norm
  * scale and shift are one group of four parts; channels that a residual sum couples are one group over many layers.
  */
 export interface GroupPartition {
   groups: number;
-  parts: readonly GroupPart[];
+  parts: readonly (GroupPart | LabelledPart)[];
 }
 
 /** Euclidean norm of every group, m numbers, summed in float64. */
@@ -37,14 +43,22 @@ export function groupNorms(
   out: Float64Array = new Float64Array(partition.groups),
 ): Float64Array {
   out.fill(0);
-  for (const part of partition.parts) addSquares(part, arrayOf(part, arrays), out);
+  for (const part of partition.parts) {
+    const w = arrayOf(part, arrays);
+    if ("labels" in part) addLabelledSquares(part.labels, w, out);
+    else addSquares(part, w, out);
+  }
   for (let j = 0; j < out.length; j++) out[j] = Math.sqrt(out[j]);
   return out;
 }
 
 /** Multiplies group j by `factors[j]` in place. A factor of 0 writes exact +0, a factor of 1 touches nothing. */
 export function scaleGroups(partition: GroupPartition, arrays: Arrays, factors: Float64Array): void {
-  for (const part of partition.parts) scalePart(part, arrayOf(part, arrays), factors);
+  for (const part of partition.parts) {
+    const w = arrayOf(part, arrays);
+    if ("labels" in part) scaleLabelled(part.labels, w, factors);
+    else scalePart(part, w, factors);
+  }
 }
 
 /** Sets the groups with `keep[j] === 0` to +0 in place: weights, or the moments that would revive them. */
@@ -60,6 +74,10 @@ export function zeroGroups(partition: GroupPartition, arrays: Arrays, keep: Uint
 export function groupSizes(partition: GroupPartition): Float64Array {
   const sizes = new Float64Array(partition.groups);
   for (const part of partition.parts) {
+    if ("labels" in part) {
+      for (const j of part.labels) if (j >= 0) sizes[j]++;
+      continue;
+    }
     const [first, end] = groupRange(part, sizes.length);
     for (let j = first; j < end; j++) sizes[j] += part.outer * part.inner;
   }
@@ -84,10 +102,18 @@ export function groupRms(partition: GroupPartition, secondMoments: Arrays): Floa
 
 /** Visits every contiguous run [from, to) of elements that one group owns in an array, in memory order. */
 export function forEachRun(
-  part: GroupPart,
+  part: GroupPart | LabelledPart,
   groups: number,
   visit: (group: number, from: number, to: number) => void,
 ): void {
+  if ("labels" in part) {
+    const { labels } = part;
+    for (let from = 0, to = 1; from < labels.length; from = to++) {
+      while (to < labels.length && labels[to] === labels[from]) to++;
+      if (labels[from] >= 0) visit(labels[from], from, to);
+    }
+    return;
+  }
   const [first, end] = groupRange(part, groups);
   for (let o = 0; o < part.outer; o++)
     for (let j = first, from = runStart(part, o, first); j < end; j++, from += part.inner)
@@ -95,14 +121,17 @@ export function forEachRun(
 }
 
 /** The array of a part; a `Problem` when it is missing or too short. */
-export function arrayOf(part: GroupPart, arrays: Arrays): Float32Array {
+export function arrayOf(part: GroupPart | LabelledPart, arrays: Arrays): Float32Array {
   const array = arrays[part.parameter];
-  const needed = (part.start ?? 0) + part.outer * part.channels * part.inner;
   if (!array) throw new Problem(`groups: there is no array "${part.parameter}"; check the partition's names`);
-  if (array.length < needed)
+  const labelled = "labels" in part;
+  const needed = labelled ? part.labels.length : (part.start ?? 0) + part.outer * part.channels * part.inner;
+  if (array.length < needed) {
+    const shape = labelled ? "" : ` [${part.outer}, ${part.channels}, ${part.inner}]`;
     throw new Problem(
-      `groups: "${part.parameter}" has ${array.length} elements, its part [${part.outer}, ${part.channels}, ${part.inner}] needs ${needed}`,
+      `groups: "${part.parameter}" has ${array.length} elements, its part${shape} needs ${needed}`,
     );
+  }
   return array;
 }
 
@@ -181,6 +210,18 @@ function addSquaresOfRuns(
     }
     for (; i < to; i = (i + 1) | 0) s0 += w[i] * w[i];
     out[j] += s0 + s1 + (s2 + s3);
+  }
+}
+
+function addLabelledSquares(labels: Int32Array, w: Float32Array, out: Float64Array): void {
+  for (let i = 0; i < labels.length; i = (i + 1) | 0) if (labels[i] >= 0) out[labels[i]] += w[i] * w[i];
+}
+
+function scaleLabelled(labels: Int32Array, w: Float32Array, factors: Float64Array): void {
+  for (let i = 0; i < labels.length; i = (i + 1) | 0) {
+    const f = labels[i] < 0 ? 1 : factors[labels[i]];
+    if (f === 0) w[i] = 0;
+    else if (f !== 1) w[i] *= f;
   }
 }
 

@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { random } from "../../src/random.ts";
 import {
-  type GroupPart,
   type GroupPartition,
   groupNorms,
   groupRms,
@@ -13,19 +12,26 @@ import {
 /** Index sets straight from the definition: element (o, channel, i) of a part lies at start + (o·channels + channel)·inner + i. */
 function indexSets({ groups, parts }: GroupPartition): { parameter: string; index: number }[][] {
   const sets: { parameter: string; index: number }[][] = Array.from({ length: groups }, () => []);
-  for (const { parameter, outer, channels, inner, offset = 0, start = 0 } of parts)
+  for (const part of parts) {
+    if ("labels" in part) {
+      part.labels.forEach((j, index) => sets[j]?.push({ parameter: part.parameter, index }));
+      continue;
+    }
+    const { parameter, outer, channels, inner, offset = 0, start = 0 } = part;
     for (let o = 0; o < outer; o++)
       for (let channel = 0; channel < channels; channel++)
         for (let i = 0; i < inner; i++)
           sets[channel - offset]?.push({ parameter, index: start + (o * channels + channel) * inner + i });
+  }
   return sets;
 }
 
-function randomArrays(parts: readonly GroupPart[], seed: number): Record<string, Float32Array> {
+function randomArrays(parts: GroupPartition["parts"], seed: number): Record<string, Float32Array> {
   const rng = random(seed);
   return Object.fromEntries(
     parts.map((part) => {
-      const length = (part.start ?? 0) + part.outer * part.channels * part.inner;
+      const length =
+        "labels" in part ? part.labels.length : (part.start ?? 0) + part.outer * part.channels * part.inner;
       return [part.parameter, Float32Array.from({ length }, () => rng.normal())];
     }),
   );
@@ -71,6 +77,13 @@ const partitions: Record<string, GroupPartition> = {
     parts: [
       { parameter: "w", outer: 2, channels: 2, inner: 3 },
       { parameter: "w", outer: 2, channels: 2, inner: 3, offset: -2, start: 12 },
+    ],
+  },
+  "labels in any order over two arrays, some elements free": {
+    groups: 3,
+    parts: [
+      { parameter: "w", labels: Int32Array.of(2, 0, 0, -1, 1, 2, 0, -1) },
+      { parameter: "bias", labels: Int32Array.of(1, -1, 0) },
     ],
   },
   "a slice of a flat parameter vector": {
@@ -141,5 +154,7 @@ describe("groups", () => {
     const partition = { groups: 2, parts: [{ parameter: "w", outer: 1, channels: 2, inner: 3 }] };
     expect(() => groupNorms(partition, {})).toThrow(/no array "w"/);
     expect(() => groupNorms(partition, { w: new Float32Array(5) })).toThrow(/"w" has 5 elements.*needs 6/);
+    const labelled = { groups: 2, parts: [{ parameter: "w", labels: Int32Array.of(0, 1, 1) }] };
+    expect(() => groupNorms(labelled, { w: new Float32Array(2) })).toThrow(/"w" has 2 elements.*needs 3/);
   });
 });
