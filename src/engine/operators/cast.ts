@@ -1,6 +1,6 @@
 import type { Value } from "../graph.ts";
 import type { DType } from "../tensor.ts";
-import { apply, defineOperator } from "./operator.ts";
+import { apply, defineOperator, requireAttribute } from "./operator.ts";
 
 /** ONNX TensorProto.DataType numbers, the `to` attribute of Cast. */
 export const ONNX_DTYPES: Record<DType, number> = {
@@ -23,11 +23,10 @@ defineOperator({
   name: "Cast",
   attributes: { to: "int" },
   infer: ({ inputs: [x], attributes }) => {
-    const dtype = dtypeOfCode.get(attributes.to as number);
+    const to = requireAttribute<number>(attributes, "to", "the number of an ONNX data type");
+    const dtype = dtypeOfCode.get(to);
     if (!dtype)
-      throw new Error(
-        `cannot cast to ONNX type ${attributes.to}; known: ${[...dtypeOfCode.values()].join(", ")}`,
-      );
+      throw new Error(`cannot cast to ONNX type ${to}; known: ${[...dtypeOfCode.values()].join(", ")}`);
     return [{ dtype, shape: x!.shape }];
   },
   gradient: ({ inputs: [x], gradients: [dy] }) => [

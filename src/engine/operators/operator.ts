@@ -162,6 +162,17 @@ export function stringAttribute(attributes: Attributes, name: string, fallback: 
   return (attributes[name] as string | undefined) ?? fallback;
 }
 
+/** The value of an attribute that has no default; `meaning` tells whoever left it out what it is. */
+export function requireAttribute<T extends Attribute>(
+  attributes: Attributes,
+  name: string,
+  meaning: string,
+): T {
+  const value = attributes[name];
+  if (value === undefined) throw new Error(`the attribute ${name} is missing; it is ${meaning}`);
+  return value as T;
+}
+
 /** The numbers of an input that the shape depends on; throws where it is computed at run time. */
 export function requireConstant(call: InferCall, i: number, what: string): number[] {
   const values = call.constant(i);

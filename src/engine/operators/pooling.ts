@@ -14,6 +14,7 @@ import {
   integers,
   numberAttribute,
   numbersAttribute,
+  requireAttribute,
   scalar,
 } from "./operator.ts";
 import { expand } from "./repeat.ts";
@@ -31,9 +32,13 @@ import {
 
 const attributeKinds = { ...windowAttributeKinds, ceil_mode: "int" } as const;
 
+function kernelOf(attributes: Attributes): readonly number[] {
+  return requireAttribute(attributes, "kernel_shape", "the size of a window, one number a spatial axis");
+}
+
 export function poolWindows(attributes: Attributes, shape: Shape): Windows {
-  const kernel = numbersAttribute(attributes, "kernel_shape");
-  if (shape.length < 3 || kernel?.length !== shape.length - 2)
+  const kernel = kernelOf(attributes);
+  if (shape.length < 3 || kernel.length !== shape.length - 2)
     throw new Error(`kernel_shape [${kernel}] does not fit the spatial axes of input [${shape}]`);
   const windows = windowsOf(attributes, shape.slice(2), kernel);
   if (kernel.some((k, i) => windows.before[i] >= k || windows.after[i] >= k))
@@ -191,7 +196,7 @@ defineOperator({
     const [x] = call.inputs;
     if (!call.inputs[2]) {
       const shape = x!.shape.slice(2);
-      const kernel = numbersAttribute(call.attributes, "kernel_shape")!;
+      const kernel = kernelOf(call.attributes);
       const strides = numbersAttribute(call.attributes, "strides") ?? shape.map(() => 1);
       const pads = numbersAttribute(call.attributes, "pads") ?? [...shape, ...shape].map(() => 0);
       const spatial = shape.map(

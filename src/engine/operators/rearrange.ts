@@ -5,7 +5,7 @@ import type { Shape } from "../tensor.ts";
 import { sizeOf, tensor } from "../tensor.ts";
 import { matmul } from "./matmul.ts";
 import type { InferCall, Numeric } from "./operator.ts";
-import { apply, defineOperator, requireConstant, stringAttribute } from "./operator.ts";
+import { apply, defineOperator, requireAttribute, requireConstant, stringAttribute } from "./operator.ts";
 import { reduceSum } from "./reduction.ts";
 import { reshape } from "./reshape.ts";
 import { strided } from "./strided.ts";
@@ -35,7 +35,7 @@ function depthLayout(shape: Shape, b: number, mode: string): { cut: number[]; pe
 
 function blockSize(attributes: Attributes, shape: Shape): number {
   if (shape.length !== 4) throw new Error(`shape [${shape}] is not [N, C, H, W]`);
-  return attributes.blocksize as number;
+  return requireAttribute(attributes, "blocksize", "the side of the blocks of pixels");
 }
 
 defineOperator({

@@ -174,6 +174,17 @@ test("an opset before 7 is refused", () => {
   );
 });
 
+test.each([
+  ["MaxPool", "kernel_shape"],
+  ["AveragePool", "kernel_shape"],
+  ["Cast", "to"],
+  ["DepthToSpace", "blocksize"],
+])("%s without %s is refused with what it lacks", (op, attribute) => {
+  expect(() => importModel(modelOf({ op, opset: 13 }), { batch: 2 })).toThrow(
+    new RegExp(`cannot import node 1 of 1 \\("it", ${op}\\).* the attribute ${attribute} is missing; it is `),
+  );
+});
+
 test("a node whose shapes do not fit is named", () => {
   const broken = modelOf({
     op: "MatMul",
