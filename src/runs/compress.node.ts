@@ -108,6 +108,9 @@ export interface Compression {
 
 const LATENCY_BATCHES = { b1: 1, b64: 64 } as const;
 
+const OTHER_REQUEST =
+  "resume with the options that it was started with, or leave out --resume to start anew in a directory of its own";
+
 /** Channels in a block of ONNX Runtime's fast convolution kernels (AVX2). */
 const ALIGNMENT = 8;
 
@@ -144,11 +147,10 @@ export async function compress(
     : await fittingTemperature(original, data.train, scale, { threads: request.threads });
   const train = async (kind: "dense" | "sparse") => {
     const path = join(request.directory, kind);
-    const { finished, ...result } = await executeRun(
-      recipeOf(request, kind, requested, temperature),
-      path,
-      options,
-    );
+    const { finished, ...result } = await executeRun(recipeOf(request, kind, requested, temperature), path, {
+      ...options,
+      otherRecipe: OTHER_REQUEST,
+    });
     return finished ? { path, result } : undefined;
   };
   if (builtIn) options.onStage?.("training the dense network");

@@ -15,18 +15,14 @@ import { SCALE_KEY, scaleFor } from "./input-scale.ts";
 import { loadModel } from "./load-model.node.ts";
 import type { Recipe } from "./recipe.ts";
 import { completeRecipe, parseRecipe } from "./recipe.ts";
-import type { RunDirectory } from "./run-directory.node.ts";
+import type { OpenOptions, RunDirectory } from "./run-directory.node.ts";
 import { withRunDirectory } from "./run-directory.node.ts";
 import type { MetricsLine, RunResult } from "./run-result.ts";
 import { createRunSparsifier } from "./run-sparsifier.ts";
 
-export interface RunOptions extends LoadOptions {
-  /** Go on from the newest checkpoint in the directory. */
-  resume?: boolean;
+export interface RunOptions extends LoadOptions, OpenOptions {
   onStep?: (progress: StepProgress) => void;
   onEpoch?: (line: MetricsLine) => void;
-  /** Hears what the user should know but what stops nothing. */
-  warn?: (message: string) => void;
   /** Once aborted, the run saves a checkpoint after the step at hand and stops. */
   signal?: AbortSignal;
 }

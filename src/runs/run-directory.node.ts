@@ -32,6 +32,9 @@ interface Resumed {
 export interface OpenOptions {
   /** Go on from the newest checkpoint. Otherwise the directory must not hold a run yet. */
   resume?: boolean;
+  /** What to do where the directory holds a run of another recipe. */
+  otherRecipe?: string;
+  /** Hears what the user should know but what stops nothing. */
   warn?: (message: string) => void;
 }
 
@@ -62,7 +65,11 @@ function inUse(path: string): (pid: string) => Problem {
 async function prepare(
   path: string,
   recipe: Recipe,
-  { resume = false, warn = () => {} }: OpenOptions,
+  {
+    resume = false,
+    otherRecipe = `go on with its own by giving ${path}, or use another name`,
+    warn = () => {},
+  }: OpenOptions,
 ): Promise<Pick<RunDirectory, "resumed" | "lines">> {
   const file = join(path, "recipe.yaml");
   const old = await readRecipeIn(path);
@@ -77,9 +84,7 @@ async function prepare(
     );
   const difference = recipeDifference(old, recipe);
   if (difference)
-    throw new Problem(
-      `${path} was started with another recipe (${difference}); go on with its own by giving ${path}, or use another name`,
-    );
+    throw new Problem(`${path} was started with another recipe (${difference}); ${otherRecipe}`);
   for (const [name, version] of Object.entries(recipe.versions))
     if (old.versions[name] !== version)
       warn(

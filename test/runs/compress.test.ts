@@ -13,6 +13,7 @@ import { compress } from "../../src/runs/compress.node.ts";
 import { prunableLayers } from "../../src/runs/run-sparsifier.ts";
 import { requireSameOutputs } from "../../src/runs/same-outputs.ts";
 import { accountModel } from "../../src/sparsity/accounting.ts";
+import { expectProblemLater } from "../data/support.ts";
 
 let folder: string;
 beforeAll(async () => {
@@ -60,6 +61,11 @@ test("stopped half-way and resumed, it ends in the same bytes", { timeout: 120_0
     onStep: () => ++steps === 170 && controller.abort(),
   });
   expect(stopped).toBeUndefined();
+  const { keep } = request("stopped").budget as { keep: Record<string, number> };
+  await expectProblemLater(
+    compress(request("stopped", { budget: { keep: { ...keep, conv1: 5 } } }), { ...options, resume: true }),
+    /sparse was started with another recipe \(sparsifier\.keep\.conv1: 6 against 5\); .*leave out --resume/,
+  );
   const resumed = (await compress(request("stopped"), { ...options, resume: true }))!;
   const weights = async (runs: { sparse: string }) => readFile(join(runs.sparse, "trained.onnx"));
   expect((await weights(resumed.runs)).equals(await weights(whole.runs))).toBe(true);

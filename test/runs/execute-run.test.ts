@@ -178,7 +178,7 @@ describe("a run", () => {
     await expectProblemLater(run("a"), /already holds a run; go on with it by --resume/);
     await expectProblemLater(
       executeRun({ ...recipe, batch: 10 }, path("a"), { resume: true }),
-      /another recipe \(batch: 20 against 10\)/,
+      /another recipe \(batch: 20 against 10\); go on with its own by giving .*a, or use another name/,
     );
   });
 
