@@ -1,0 +1,56 @@
+/**
+ * What a typical input would give each cell, from counts alone (`specs/sparsey.md` 3.11). Popular cells look familiar
+ * to everything; subtracting this baseline is what keeps them apart.
+ */
+export interface Crosstalk {
+  /** n: learning presentations. */
+  presentations: number;
+  /** c_j: how often input j was active in them. */
+  readonly inputCounts: Uint32Array<ArrayBuffer>;
+  /** T = Σ c_j. */
+  total: number;
+  /** C_i = Σ_j c_j·U_ji. */
+  readonly weighted: Float64Array;
+  /** D_i = Σ_j U_ji. */
+  readonly fanIn: Uint32Array;
+}
+
+export function createCrosstalk(inputs: number, cells: number): Crosstalk {
+  return {
+    presentations: 0,
+    inputCounts: new Uint32Array(inputs),
+    total: 0,
+    weighted: new Float64Array(cells),
+    fanIn: new Uint32Array(cells),
+  };
+}
+
+/** b_i = [n·C_i/T + n₀·D_i/N]/(n + n₀) of every cell, for `priorItems` n₀. */
+export function baselines(crosstalk: Crosstalk, priorItems: number, out: Float64Array): Float64Array {
+  const { presentations, inputCounts, total, weighted, fanIn } = crosstalk;
+  if (total === 0) return out.fill(0);
+  const seen = presentations / total / (presentations + priorItems);
+  const prior = priorItems / inputCounts.length / (presentations + priorItems);
+  for (let i = 0; i < out.length; i++) out[i] = seen * weighted[i] + prior * fanIn[i];
+  return out;
+}
+
+/** U_i = max(0, (share − b)/(1 − b)); 0 for a cell that knows every input. */
+export function corrected(share: number, baseline: number): number {
+  return baseline >= 1 - 1e-9 ? 0 : Math.max(0, (share - baseline) / (1 - baseline));
+}
+
+/** Counts one presentation of `active`; `sums` are the cells' support u before anything is learnt from it. */
+export function countPresentation(crosstalk: Crosstalk, active: ArrayLike<number>, sums: Float64Array): void {
+  const { inputCounts, weighted } = crosstalk;
+  crosstalk.presentations++;
+  crosstalk.total += active.length;
+  for (let a = 0; a < active.length; a++) inputCounts[active[a]]++;
+  for (let i = 0; i < weighted.length; i++) weighted[i] += sums[i];
+}
+
+/** Input `j` now reaches cell `i`. */
+export function countSynapse({ inputCounts, weighted, fanIn }: Crosstalk, j: number, i: number): void {
+  weighted[i] += inputCounts[j];
+  fanIn[i]++;
+}

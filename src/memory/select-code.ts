@@ -1,0 +1,161 @@
+import { baselines, corrected } from "./crosstalk.ts";
+import { backOff, localSupport, type Version, versionOf } from "./evidence.ts";
+import type { Mac } from "./mac.ts";
+import { expansivity } from "./win-weights.ts";
+import { compensation, countHypotheses, drawWinners, familiarityOf, pickBest } from "./winners.ts";
+
+/** How a frame is read: stored, recognised, or (without bottom-up evidence) replayed. */
+export type Mode = "learn" | "recognize" | "recall";
+
+/** What reaches a mac in one frame. */
+export interface MacInput {
+  /** Active units of the receptive field; level 1 has one group with factor 1, above there is one a source mac. */
+  groups: readonly { units: ArrayLike<number>; factor: number }[];
+  /** Active pixels, or active macs, in the receptive field. */
+  activeSources: number;
+  /** Codes of the parents a frame ago, with their F(ζ); undefined for a parent that was silent. */
+  parents?: readonly ({ code: Uint32Array; modules: number; factor: number } | undefined)[];
+  mode: Mode;
+  /** Draws from the win probabilities instead of taking the best cells, when recognising. */
+  soft?: boolean;
+  /** Recall stops where no cell has at least this horizontal evidence. */
+  stopBelow?: number;
+}
+
+/** What a mac did in a frame. */
+export interface MacReport {
+  state: "silent" | "held" | "active";
+  /** G of the evidence that was used; undefined unless a code was chosen. */
+  familiarity?: number;
+  /** G of all the evidence there was: it falls for known frames in a wrong order, which a back-off would hide. */
+  orderFamiliarity?: number;
+  /** The evidence that was used. */
+  version?: Version;
+  /** ζ. */
+  hypotheses?: number;
+  /** Whether this choice is to be stored. */
+  store: boolean;
+}
+
+const SILENT: MacReport = { state: "silent", store: false };
+
+/**
+ * The Code Selection Algorithm for one mac and one frame (Rinkus 2014; `specs/sparsey.md` 3.2). Sets the mac's code, ζ
+ * and age; `beginFrame` must have been called. Weights stay as they are.
+ */
+export function selectCode(mac: Mac, input: MacInput): MacReport {
+  const { mode } = input;
+  const learning = mode === "learn" && !mac.frozen;
+  if (mac.code && mac.age < mac.persistence) {
+    mac.age++;
+    if (learning) sumInputs(mac, input.groups);
+    return { state: "held", store: learning };
+  }
+  mac.age = 0;
+  mac.code = undefined;
+  const { activeSources, groups } = input;
+  const recalling = mode === "recall";
+  const [least, most] = mac.band;
+  if (recalling ? !mac.previous : activeSources === 0 || activeSources < least || activeSources > most)
+    return SILENT;
+
+  const full = versionOf(horizontal(mac), !recalling && bottomUp(mac, groups), topDown(mac, input.parents));
+  if (recalling && (!full.includes("H") || Math.max(...mac.scratch.H) < (input.stopBelow ?? 0)))
+    return SILENT;
+  const { rules, q, k, scratch, rng } = mac;
+  const { support, best } = scratch;
+  const familiarity = (version: Version) => {
+    localSupport(version, scratch, rules, support);
+    return familiarityOf(support, k, best);
+  };
+  const orderFamiliarity = familiarity(full);
+  const known = rules.skipIfFamiliar !== null && orderFamiliarity >= rules.skipIfFamiliar;
+  const store = learning && !known;
+  const version = rules.backoff && !store && !recalling ? backOff(full, rules.backoff, familiarity) : full;
+  const g = version === full && !rules.backoff ? orderFamiliarity : familiarity(version);
+  mac.zeta = store ? 1 : countHypotheses(support, q, rules.hypothesisThreshold);
+
+  const code = new Uint32Array(q);
+  if (store ? rules.learning === "soft" : input.soft)
+    drawWinners(support, k, expansivity(g, k, rules), rules.sigmoid, rng, code);
+  else pickBest(support, k, best, rng, code);
+  mac.code = code;
+  mac.age = 1;
+  return { state: "active", familiarity: g, orderFamiliarity, version, hypotheses: mac.zeta, store };
+}
+
+/** F(ζ) of a mac's code as a source, in the frame it was chosen in or in the one after. */
+export function sourceFactor({ rules }: Mac, zeta: number): number {
+  return compensation(zeta, rules.hypothesisExponent, rules.hypothesisLimit);
+}
+
+/** u of every cell, which learning needs too, whatever the evidence. */
+function sumInputs({ scratch: { sums }, up }: Mac, groups: MacInput["groups"]): void {
+  sums.fill(0);
+  for (const { units } of groups) up.addSums(units, sums);
+}
+
+/** U of every cell; false where nothing active is to be heeded. */
+function bottomUp(mac: Mac, groups: MacInput["groups"]): boolean {
+  const { scratch, rules } = mac;
+  const { U, sums, weighted } = scratch;
+  const plain = groups.every(({ factor }) => factor === 1);
+  if (plain) sumInputs(mac, groups);
+  else weightedSums(mac, groups);
+  let units = 0;
+  for (const group of groups) if (group.factor > 0) units += group.units.length;
+  if (units === 0) return false;
+  const u = plain ? sums : weighted;
+  const scale = 1 / (rules.normalizer === "active" ? units : rules.normalizer);
+  for (let i = 0; i < U.length; i++) U[i] = Math.min(1, u[i] * scale);
+  if (rules.evidence === "corrected") {
+    const b = baselines(mac.crosstalk, rules.priorItems, scratch.baseline);
+    for (let i = 0; i < U.length; i++) if (U[i] > 0) U[i] = corrected(U[i], b[i]);
+  }
+  return true;
+}
+
+/** u, and u in which every source counts F(ζ) times. */
+function weightedSums({ scratch, up }: Mac, groups: MacInput["groups"]): void {
+  const { sums, weighted, U: part } = scratch;
+  sums.fill(0);
+  weighted.fill(0);
+  for (const { units, factor } of groups) {
+    part.fill(0);
+    up.addSums(units, part);
+    for (let i = 0; i < part.length; i++) {
+      sums[i] += part[i];
+      weighted[i] += factor * part[i];
+    }
+  }
+}
+
+/** H of every cell, from the mac's own code a frame ago; false where there was none. */
+function horizontal(mac: Mac): boolean {
+  const { previous, q, scratch } = mac;
+  const factor = sourceFactor(mac, mac.previousZeta);
+  if (!previous || q === 1 || factor === 0) return false;
+  const { H } = scratch;
+  H.fill(0);
+  mac.horizontal?.addSums(previous, H);
+  // A cell has no connections within its own module, hence Q − 1 at most.
+  for (let i = 0; i < H.length; i++) H[i] = Math.min(1, (factor * H[i]) / (q - 1));
+  return true;
+}
+
+/** D of every cell, from the parents' codes a frame ago; false where there were none. */
+function topDown(mac: Mac, parents: MacInput["parents"] = []): boolean {
+  const { D, weighted: part } = mac.scratch;
+  let modules = 0;
+  D.fill(0);
+  for (const [p, parent] of parents.entries()) {
+    if (!parent || parent.factor === 0) continue;
+    modules += parent.modules;
+    part.fill(0);
+    mac.down[p]?.addSums(parent.code, part);
+    for (let i = 0; i < D.length; i++) D[i] += parent.factor * part[i];
+  }
+  if (modules === 0) return false;
+  for (let i = 0; i < D.length; i++) D[i] = Math.min(1, D[i] / modules);
+  return true;
+}
