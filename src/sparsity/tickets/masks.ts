@@ -1,0 +1,136 @@
+import type { Graph } from "../../engine/graph.ts";
+import { Problem } from "../../problem.ts";
+import type { Random } from "../../random.ts";
+import { deriveSeed, random } from "../../random.ts";
+
+/** Which weights live, by parameter: 1 or 0 for each element in row-major order. */
+export type Masks = ReadonlyMap<string, Uint8Array>;
+/** Values of parameters, by name. */
+export type Weights = ReadonlyMap<string, Float32Array>;
+/** How much each weight matters, by parameter. */
+export type Scores = ReadonlyMap<string, ArrayLike<number>>;
+
+/** `global`: the lowest of all weights go; `local`: the same share of every layer. */
+export type Scope = "global" | "local";
+
+/**
+ * Removes exactly the ⌊ratio·n⌋ lowest scores, of all weights or of each layer; among equal ones the first in the order
+ * of layers and elements goes first (grokking.md sections 3 and 6). Throws a `Problem` for scores that are not numbers.
+ */
+export function keepLargest(scores: Scores, ratio: number, scope: Scope = "global"): Masks {
+  if (!(ratio >= 0 && ratio <= 1))
+    throw new Problem(`the pruning ratio must lie between 0 and 1, found ${ratio}`);
+  const names = [...scores.keys()];
+  const groups = scope === "global" ? [names] : names.map((name) => [name]);
+  return new Map(groups.flatMap((group) => prune(group, scores, ratio)));
+}
+
+function prune(names: readonly string[], scores: Scores, ratio: number): [string, Uint8Array][] {
+  const sorted = Float64Array.from(names.flatMap((name) => Array.from(scores.get(name)!)));
+  if (sorted.some(Number.isNaN)) throw new Problem(`the scores of ${names.join(", ")} are not all numbers`);
+  sorted.sort();
+  const count = Math.floor(ratio * sorted.length);
+  // All below the limit go, and of those at the limit as many as are still missing.
+  const limit = count < sorted.length ? sorted[count] : Number.POSITIVE_INFINITY;
+  let missing = count - sorted.reduce((below, v) => below + Number(v < limit), 0);
+  return names.map((name) => [
+    name,
+    Uint8Array.from(scores.get(name)!, (score) =>
+      Number(score > limit || (score === limit && missing-- <= 0)),
+    ),
+  ]);
+}
+
+/** The masks of the largest magnitudes. */
+export function magnitudeMasks(weights: Weights, ratio: number, scope: Scope = "global"): Masks {
+  return keepLargest(
+    mapValues(weights, (w) => w.map(Math.abs)),
+    ratio,
+    scope,
+  );
+}
+
+/** Masks drawn by lot: exactly ⌊ratio·n⌋ weights go. */
+export function randomMasks(weights: Weights, ratio: number, seed: number, scope: Scope = "global"): Masks {
+  const draw = mapValues(weights, (w, name) => {
+    const rng = random(deriveSeed(seed, "random-mask", name));
+    return Float64Array.from(w, () => rng.uniform());
+  });
+  return keepLargest(draw, ratio, scope);
+}
+
+/** The same number of weights in each layer, in other places. */
+export function shuffleMasks(masks: Masks, seed: number): Masks {
+  return mapValues(masks, (mask, name) => {
+    const rng: Random = random(deriveSeed(seed, "shuffled-mask", name));
+    const order = rng.permutation(mask.length);
+    return mask.map((_, i) => mask[order[i]]);
+  });
+}
+
+/** The weights that live in all of several masks. */
+export function composeMasks(first: Masks, ...rest: Masks[]): Masks {
+  return mapValues(first, (mask, name) =>
+    mask.map((m, i) => Number(m && rest.every((r) => r.get(name)![i]))),
+  );
+}
+
+/** Share of weights that live, of everything and by layer. */
+export function density(masks: Masks): { total: number; layers: Record<string, number> } {
+  const alive = [...masks].map(([name, mask]) => ({
+    name,
+    size: mask.length,
+    count: mask.reduce((a, b) => a + b, 0),
+  }));
+  const sum = (key: "size" | "count") => alive.reduce((a, layer) => a + layer[key], 0);
+  return {
+    total: sum("count") / sum("size"),
+    layers: Object.fromEntries(alive.map(({ name, size, count }) => [name, count / size])),
+  };
+}
+
+/** 1 − |A ∩ B| / |A ∪ B| over all layers; 0 for two empty masks. Two independent ones of density ρ: 1 − ρ/(2 − ρ) on average. */
+export function jaccardDistance(a: Masks, b: Masks): number {
+  let both = 0;
+  let either = 0;
+  for (const [name, mask] of a) {
+    const other = b.get(name)!;
+    for (let i = 0; i < mask.length; i++) {
+      both += mask[i] & other[i];
+      either += mask[i] | other[i];
+    }
+  }
+  return either === 0 ? 0 : 1 - both / either;
+}
+
+/** weight ∘ mask; weights without a mask stay. */
+export function maskWeights(weights: Weights, masks: Masks): Weights {
+  return mapValues(weights, (w, name) => {
+    const mask = masks.get(name);
+    return mask ? w.map((v, i) => (mask[i] ? v : 0)) : w.slice();
+  });
+}
+
+/** A copy of a model's parameters as they are now. */
+export function weightsOf({ parameters }: Graph): Weights {
+  return mapValues(parameters, (t) => t.data.slice());
+}
+
+/** Writes weights into a model's own arrays: rewinding. Throws a `Problem` where they are those of another model. */
+export function loadWeights({ parameters }: Graph, weights: Weights): void {
+  for (const [name, { data, shape }] of parameters) {
+    const source = weights.get(name);
+    if (source?.length !== data.length)
+      throw new Problem(
+        `the model's "${name}" has shape [${shape}], the weights hold ${source ? `${source.length} elements` : "no such parameter"}; they belong to another model`,
+      );
+    data.set(source);
+  }
+}
+
+export function mapValues<A, B>(
+  map: ReadonlyMap<string, A>,
+  f: (value: A, name: string) => B,
+): Map<string, B> {
+  return new Map([...map].map(([name, value]) => [name, f(value, name)]));
+}

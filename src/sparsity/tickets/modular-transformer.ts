@@ -1,0 +1,84 @@
+import type { Graph, Value } from "../../engine/graph.ts";
+import { createGraph, input, output } from "../../engine/graph.ts";
+import {
+  add,
+  gather,
+  gemm,
+  matmul,
+  mul,
+  relu,
+  reshape,
+  softmax,
+  transpose,
+} from "../../engine/operators/index.ts";
+import { normal } from "../../nn/initializers.ts";
+import { layers } from "../../nn/layers.ts";
+
+export interface ModularTransformerOptions {
+  /** Elements of the task; with three tokens one more is added for "=". */
+  vocabulary: number;
+  classes: number;
+  /** Tokens: 2 (x, y; default) or 3 (x, y, =). */
+  context?: 2 | 3;
+  /** Width of the residual stream. Default 128. */
+  width?: number;
+  /** Default 1. */
+  heads?: number;
+  /** Neurons of an MLP. Default: the width. */
+  hidden?: number;
+  /** Default 1. */
+  blocks?: number;
+  batch?: number;
+  seed?: number;
+}
+
+/**
+ * The transformer of grokking.md section 2: no layer norm, no biases, learned positions, ReLU, read at the last
+ * position. Input `tokens` int32 [batch, context]. Parameters `embed` [width, vocabulary], `positions` [context, width],
+ * per block `key`, `query`, `value`, `out` [width, width], `mlp.in` [hidden, width], `mlp.out` [width, hidden], and
+ * `unembed` [width, classes]; all are normal with standard deviation 1/√(fan-in).
+ */
+export function modularTransformer(options: ModularTransformerOptions): Graph {
+  const {
+    classes,
+    context = 2,
+    width = 128,
+    heads = 1,
+    hidden = width,
+    blocks = 1,
+    batch = 1,
+    seed = 0,
+  } = options;
+  const graph = createGraph("modular-transformer");
+  const build = layers(graph, seed);
+  const weight = (name: string, rows: number, columns: number, fanIn = columns) =>
+    build.weight(name, [rows, columns], fanIn, normal(fanIn ** -0.5));
+  const vocabulary = options.vocabulary + (context === 3 ? 1 : 0);
+  const ids = input(graph, "tokens", [batch, context], { dtype: "int32" });
+  const embed = weight("embed", width, vocabulary, width);
+  const positions = weight("positions", context, width);
+  const size = width / heads;
+  /** [batch·n, width] → [batch, heads, n, size]. */
+  const perHead = (x: Value, n: number) => transpose(reshape(x, [-1, n, heads, size]), [0, 2, 1, 3]);
+  const lastOf = (x: Value) =>
+    reshape(gather(reshape(x, [-1, context, width]), [context - 1], 1), [-1, width]);
+
+  let x = reshape(add(gather(transpose(embed, [1, 0]), ids), positions), [-1, width]);
+  for (let i = 1; i <= blocks; i++) {
+    const name = blocks === 1 ? "" : `block${i}.`;
+    const project = (part: string, from: Value) =>
+      gemm(from, weight(name + part, width, width), { transB: true });
+    // What follows the last block's attention is read at the last position alone.
+    const [n, from] = i === blocks ? [1, lastOf(x)] : [context, x];
+    const keys = perHead(project("key", x), context);
+    const queries = perHead(project("query", from), n);
+    const values = perHead(project("value", x), context);
+    const attention = softmax(mul(matmul(queries, transpose(keys, [0, 1, 3, 2])), size ** -0.5));
+    const mixed = reshape(transpose(matmul(attention, values), [0, 2, 1, 3]), [-1, width]);
+    const attended = add(from, project("out", mixed));
+    const neurons = relu(gemm(attended, weight(`${name}mlp.in`, hidden, width), { transB: true }));
+    x = add(attended, gemm(neurons, weight(`${name}mlp.out`, width, hidden), { transB: true }));
+  }
+  output(gemm(x, weight("unembed", width, classes, width)));
+  return graph;
+}

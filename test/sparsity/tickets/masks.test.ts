@@ -1,0 +1,93 @@
+import { expect, test } from "vitest";
+import { Problem } from "../../../src/problem.ts";
+import type { Masks, Weights } from "../../../src/sparsity/tickets/masks.ts";
+import {
+  composeMasks,
+  density,
+  jaccardDistance,
+  keepLargest,
+  loadWeights,
+  magnitudeMasks,
+  randomMasks,
+  shuffleMasks,
+} from "../../../src/sparsity/tickets/masks.ts";
+import { tinyMlp, vectors } from "./vectors.ts";
+
+const flat = (masks: Masks) => [...masks.values()].map((m) => Array.from(m));
+const one = (...bits: number[]): Masks => new Map([["w", Uint8Array.from(bits)]]);
+
+test("magnitude masks of the vectors, globally and by layer, with ties", () => {
+  const { weights, cases } = vectors.magnitudeMask;
+  const all: Weights = new Map(
+    weights.map((w: number[][], i: number) => [`w${i}`, Float32Array.from(w.flat())]),
+  );
+  for (const { k, scope, masks } of cases)
+    expect(flat(magnitudeMasks(all, k, scope))).toEqual(masks.map((m: number[][]) => m.flat()));
+});
+
+test("among equal scores the first go; all or nothing goes where asked", () => {
+  const scores = new Map([
+    ["a", [1, 2, 1]],
+    ["b", [1, 0]],
+  ]);
+  expect(flat(keepLargest(scores, 0.4))).toEqual([
+    [0, 1, 1],
+    [1, 0],
+  ]);
+  expect(flat(keepLargest(scores, 0.6))).toEqual([
+    [0, 1, 0],
+    [1, 0],
+  ]);
+  expect(flat(keepLargest(scores, 1))).toEqual([
+    [0, 0, 0],
+    [0, 0],
+  ]);
+  expect(flat(keepLargest(scores, 0))).toEqual([
+    [1, 1, 1],
+    [1, 1],
+  ]);
+  expect(flat(keepLargest(scores, 0.5, "local"))).toEqual([
+    [0, 1, 1],
+    [1, 0],
+  ]);
+});
+
+test("scores that are no numbers and ratios outside 0..1 are refused", () => {
+  expect(() => keepLargest(new Map([["w", [1, Number.NaN]]]), 0.5)).toThrow(Problem);
+  expect(() => keepLargest(new Map([["w", [1, 2]]]), 1.5)).toThrow(Problem);
+});
+
+test("Jaccard distance: the vectors, and two independent masks", () => {
+  const { a, b, distance, emptyBoth, expected } = vectors.jaccard;
+  expect(jaccardDistance(one(...a), one(...b))).toBeCloseTo(distance, 12);
+  expect(jaccardDistance(one(...a), one(...a))).toBe(0);
+  expect(jaccardDistance(one(1, 0), one(0, 1))).toBe(1);
+  expect(jaccardDistance(one(0, 0), one(0, 0))).toBe(emptyBoth);
+  const weights: Weights = new Map([["w", new Float32Array(60_000)]]);
+  for (const [rho, mean] of Object.entries(expected)) {
+    const draw = (seed: number) => randomMasks(weights, 1 - Number(rho), seed);
+    const distances = Array.from({ length: 6 }, (_, i) => jaccardDistance(draw(2 * i), draw(2 * i + 1)));
+    expect(distances.reduce((a, b) => a + b) / 6).toBeCloseTo(mean as number, 2);
+  }
+});
+
+test("shuffled masks keep the count of every layer and move it", () => {
+  const { model } = tinyMlp();
+  const masks = randomMasks(new Map([...model.parameters].map(([n, t]) => [n, t.data])), 0.5, 4);
+  const moved = shuffleMasks(masks, 9);
+  expect(density(moved)).toEqual(density(masks));
+  expect(density(masks).total).toBe(0.5);
+  expect(jaccardDistance(masks, moved)).toBeGreaterThan(0.3);
+  expect(flat(shuffleMasks(masks, 9))).toEqual(flat(moved));
+});
+
+test("composition keeps what lives in all", () => {
+  expect(flat(composeMasks(one(1, 1, 0, 1), one(1, 0, 1, 1), one(0, 1, 1, 1)))).toEqual([[0, 0, 0, 1]]);
+});
+
+test("weights of another model are refused by name", () => {
+  const { model } = tinyMlp();
+  expect(() => loadWeights(model, new Map([["embed", new Float32Array(3)]]))).toThrow(
+    /"embed" has shape \[4,5\]/,
+  );
+});
