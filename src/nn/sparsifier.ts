@@ -1,6 +1,6 @@
 import type { Graph, Value } from "../engine/graph.ts";
 import type { FlatArrays } from "../engine/parameters.ts";
-import type { Optimizer } from "./optimizers.ts";
+import type { Optimizer, OptimizerTarget } from "./optimizers.ts";
 
 /** Where training stands when a sparsifier is called. */
 export interface TrainingMoment {
@@ -28,8 +28,8 @@ export interface Sparsifier {
   reparameterize?(parameter: Value): Value | undefined;
   /** A term to add to the loss. */
   penalty?(graph: Graph): Value | undefined;
-  /** Takes the place of the trainer's own optimiser. */
-  createOptimizer?(parameters: FlatArrays, gradients: FlatArrays): Optimizer;
+  /** Takes the place of the trainer's own optimiser. Weight decay is 0 for what `ownsWeightDecay` names. */
+  createOptimizer?(target: OptimizerTarget): Optimizer;
   /** Called after each step of the optimiser: a proximal step, a re-masking. */
   afterStep?(moment: TrainingMoment): void;
   /** Called after each epoch. May evaluate the network as it stands. */

@@ -97,9 +97,8 @@ export async function train(
   const { epochs, sparsifier, resume, saveEvery = Number.POSITIVE_INFINITY } = options;
   const step = await createTrainingStep(model, objective, options);
   const { parameters, gradients } = step;
-  const optimizer =
-    sparsifier?.createOptimizer?.(parameters, gradients) ??
-    createOptimizer(options.optimizer, { parameters, gradients, weightDecay: decayRule(options) });
+  const target = { parameters, gradients, weightDecay: decayRule(options) };
+  const optimizer = sparsifier?.createOptimizer?.(target) ?? createOptimizer(options.optimizer, target);
   const schedule = createSchedule(options.schedule ?? { kind: "constant" }, options.warmup);
   const totalSteps = epochs * source.stepsPerEpoch;
   const progress = {

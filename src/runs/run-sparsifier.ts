@@ -20,9 +20,9 @@ export function createRunSparsifier(graph: Graph, recipe: Recipe): KAnneal | und
   if (!recipe.sparsifier) return undefined;
   const { method, keep, ...options } = recipe.sparsifier;
   const { optimizer } = recipe;
-  if (optimizer.kind === "rmsprop" || optimizer.kind === "adamw")
+  if (optimizer.kind === "rmsprop")
     throw new Problem(
-      `sparsifier: ${method} has an exact proximal step for sgd and adam, not for ${optimizer.kind}; choose one of the two`,
+      `sparsifier: ${method} has an exact proximal step for sgd, adam and adamw, not for rmsprop; adam with betas: [0, ${optimizer.alpha}] is rmsprop with its bias corrected`,
     );
   const prunable = prunableLayers(graph);
   if (prunable.length === 0)
@@ -33,7 +33,7 @@ export function createRunSparsifier(graph: Graph, recipe: Recipe): KAnneal | und
     ...options,
     layers: layersToKeep(prunable, keep),
     penalty: PENALTIES[method],
-    adam: optimizer.kind === "adam" ? optimizer : undefined,
+    adam: optimizer.kind === "sgd" ? undefined : optimizer,
   });
 }
 

@@ -1,9 +1,9 @@
-import type { FlatArrays } from "../engine/parameters.ts";
+import type { OptimizerTarget } from "../nn/optimizers.ts";
 import type { Sparsifier, TrainingMoment } from "../nn/sparsifier.ts";
 import { Problem } from "../problem.ts";
 import type { Allowance } from "./allowance.ts";
 import { keepCount } from "./allowance.ts";
-import type { BlockAdam } from "./block-adam.ts";
+import type { BlockAdam, BlockAdamSpec } from "./block-adam.ts";
 import { createBlockAdam } from "./block-adam.ts";
 import type { GroupPenalty, GroupProx } from "./group-prox.ts";
 import { createGroupProx } from "./group-prox.ts";
@@ -30,7 +30,7 @@ export interface KAnnealOptions {
   /** Weight decay of the groups, throughout. Default 5e-4. */
   weightDecay?: number;
   /** Train the grouped weights with one adaptive rate a group (wgsef.md 3.4), so that the prox stays exact for Adam. */
-  adam?: { betas?: readonly [number, number]; epsilon?: number };
+  adam?: BlockAdamSpec;
 }
 
 /** How a layer came to its number of groups. */
@@ -159,10 +159,10 @@ export function createKAnneal(options: KAnnealOptions): KAnneal {
     ownsWeightDecay: new Set(layers.flatMap((l) => l.partition.parts.map((p) => p.parameter))),
     createOptimizer:
       options.adam &&
-      ((parameters: FlatArrays, gradients: FlatArrays) =>
+      ((target: OptimizerTarget) =>
         (blockAdam = createBlockAdam(
           options.adam!,
-          { parameters, gradients },
+          target,
           layers.map((l) => l.partition),
         ))),
     afterStep: (moment) => {

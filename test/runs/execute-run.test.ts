@@ -214,7 +214,10 @@ describe("a run", () => {
       /no layer "conv" that can shrink; did you mean "conv1"\?.*there are conv1, conv2/,
     ],
     ["sparsifier: { method: wgsef, keep: { conv1: 9 } }", /"conv1" has 8 groups; cannot keep 9/],
-    ["optimizer: rmsprop", /proximal step for sgd and adam, not for rmsprop/],
+    [
+      "optimizer: rmsprop",
+      /proximal step for sgd, adam and adamw, not for rmsprop; adam with betas: \[0, 0.99\]/,
+    ],
   ])("with %j is refused before anything is written", async (line, message) => {
     const folder = temporaryFolder();
     const key = `${line.split(":")[0]}:`;
