@@ -4,7 +4,7 @@ import { sizeOf } from "../engine/tensor.ts";
 import type { Id } from "./channels/atoms.ts";
 import type { Flow } from "./channels/flow.ts";
 import { traceFlow } from "./channels/flow.ts";
-import type { GroupPart, GroupPartition } from "./groups.ts";
+import type { GroupPart, GroupPartition, LabelledPart } from "./groups.ts";
 import { layerName } from "./layers.ts";
 
 /** One axis of a parameter or constant that runs over the channels of a stream. */
@@ -184,31 +184,31 @@ function withCrossings({ graph, atoms, axes }: Flow, streams: readonly TracedStr
 }
 
 export interface PartitionOptions {
-  /** `writers` (default): what a channel is made of. `all`: the slices of its readers too, which any activation with f(0) = 0 survives. */
-  members?: "writers" | "all";
+  /**
+   * `writers` (default): what a channel is made of. `readers`: the slices that are multiplied with it. `all`: both; zeros
+   * then stay zeros behind any activation with f(0) = 0.
+   */
+  members?: "writers" | "readers" | "all";
+  /** Parameters to leave out, because another group has them. */
+  without?: ReadonlySet<string>;
 }
 
-/**
- * The channels of a stream as groups of weights: group i is channel i in all of its parameters. Undefined where a
- * member's indices do not lie in the regular pattern that a partition can express (channels in a shuffled order).
- */
+/** The channels of a stream as groups of weights: group i is channel i in all of its parameters. */
 export function streamPartition(
   graph: Graph,
   stream: ChannelStream,
-  { members = "writers" }: PartitionOptions = {},
-): GroupPartition | undefined {
-  const parts: GroupPart[] = [];
-  for (const member of stream.members) {
-    if (!member.trainable || (member.role === "reader" && members === "writers")) continue;
-    const part = partOf(graph, member);
-    if (!part) return undefined;
-    parts.push(part);
-  }
-  return { groups: stream.count, parts };
+  { members = "writers", without = new Set() }: PartitionOptions = {},
+): GroupPartition {
+  const roles = { writers: ["writer"], readers: ["reader"], all: ["writer", "reader"] }[members];
+  const chosen = stream.members.filter((m) => m.trainable && roles.includes(m.role) && !without.has(m.name));
+  return {
+    groups: stream.count,
+    parts: chosen.map((member) => regularPart(graph, member) ?? labelledPart(graph, member)),
+  };
 }
 
-/** The member's axis as [outer, channels, inner] with channel j of the stream at `offset + j`. */
-function partOf(graph: Graph, { name, axis, positions }: ChannelMember): GroupPart | undefined {
+/** The member's axis as [outer, channels, inner] with channel j of the stream at `offset + j`, where it has this pattern. */
+function regularPart(graph: Graph, { name, axis, positions }: ChannelMember): GroupPart | undefined {
   const { shape } = initializer(graph, name)!;
   const first = positions.findIndex((p) => p.length > 0);
   const own = positions[first];
@@ -230,5 +230,22 @@ function partOf(graph: Graph, { name, axis, positions }: ChannelMember): GroupPa
     channels,
     inner: sizeOf(shape.slice(axis + 1)) * run,
     ...(offset !== 0 && { offset }),
+  };
+}
+
+/** Channels in any order, a channel shuffle's for example. */
+function labelledPart(graph: Graph, { name, axis, positions }: ChannelMember): LabelledPart {
+  const { shape } = initializer(graph, name)!;
+  const channelAt = new Int32Array(shape[axis]).fill(-1);
+  positions.forEach((list, channel) => {
+    for (const p of list) channelAt[p] = channel;
+  });
+  const inner = sizeOf(shape.slice(axis + 1));
+  return {
+    parameter: name,
+    labels: Int32Array.from(
+      { length: sizeOf(shape) },
+      (_, i) => channelAt[Math.floor(i / inner) % shape[axis]],
+    ),
   };
 }

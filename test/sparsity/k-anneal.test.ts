@@ -30,7 +30,7 @@ function rings(samples: number, seed: number): Split {
 async function run(penalty: GroupPenalty, seed: number, options: Partial<KAnnealOptions> = {}, keep = 6) {
   const model = mlp({ inputShape: [2], classes: 2, hidden: [32], batch: 25, seed });
   const stream = analyzeChannels(model).streams.find((s) => s.name === "fc1")!;
-  const partition = streamPartition(model, stream)!;
+  const partition = streamPartition(model, stream);
   const sparsifier = createKAnneal({
     layers: [{ name: "fc1", partition, keep }],
     penalty,
