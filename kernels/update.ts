@@ -1,4 +1,161 @@
-// Passes over flat parameter arrays, 128 bits at a time. AssemblyScript: arguments are byte addresses and element counts.
+// Passes over flat parameter arrays, four float32 at a time: optimisers with PyTorch's formulas, each in one pass.
+// AssemblyScript: arrays are byte addresses, lengths are elements. An arena leaves room behind its arrays, so the last
+// load may reach beyond an array's end; what it finds there is never stored.
+
+/** Stores the first n elements of v, all four where n is larger. */
+// @ts-ignore: decorator
+@inline
+function store(at: usize, v: v128, n: i32): void {
+  if (n >= 4) v128.store(at, v);
+  else {
+    v128.store32_lane(at, v, 0);
+    if (n > 1) v128.store32_lane(at + 4, v, 1);
+    if (n > 2) v128.store32_lane(at + 8, v, 2);
+  }
+}
+
+/** a + b·c */
+// @ts-ignore: decorator
+@inline
+function plus(a: v128, b: v128, c: v128): v128 {
+  return f32x4.add(a, f32x4.mul(b, c));
+}
+
+/**
+ * v with subnormal numbers set to 0. A moment without gradient shrinks until it rounds to itself, at a few times the
+ * least subnormal, and arithmetic on subnormals is a hundred times slower on many processors.
+ */
+// @ts-ignore: decorator
+@inline
+function normal(v: v128): v128 {
+  return v128.and(v, f32x4.ge(f32x4.abs(v), f32x4.splat(f32.MIN_NORMAL_VALUE)));
+}
+
+/** w ← w − rate·d with d = g + decay·w. */
+export function sgd(w: usize, g: usize, n: i32, decay: f32, rate: f32): void {
+  const decays = f32x4.splat(decay);
+  const down = f32x4.splat(-rate);
+  for (; n > 0; n -= 4) {
+    const old = v128.load(w);
+    store(w, plus(old, down, plus(v128.load(g), decays, old)), n);
+    w += 16;
+    g += 16;
+  }
+}
+
+/** v ← momentum·v + d, w ← w − rate·v; with Nesterov's look ahead w ← w − rate·(d + momentum·v). */
+export function momentum(
+  w: usize,
+  g: usize,
+  v: usize,
+  n: i32,
+  decay: f32,
+  rate: f32,
+  momentum: f32,
+  nesterov: bool,
+): void {
+  const decays = f32x4.splat(decay);
+  const down = f32x4.splat(-rate);
+  const keeps = f32x4.splat(momentum);
+  const ahead = f32x4.splat(nesterov ? momentum : 1);
+  const mask = i32x4.splat(nesterov ? -1 : 0);
+  for (; n > 0; n -= 4) {
+    const old = v128.load(w);
+    const d = plus(v128.load(g), decays, old);
+    const velocity = normal(plus(d, keeps, v128.load(v)));
+    store(v, velocity, n);
+    store(w, plus(old, down, plus(v128.and(d, mask), ahead, velocity)), n);
+    w += 16;
+    g += 16;
+    v += 16;
+  }
+}
+
+/**
+ * s ← alpha·s + (1 − alpha)·d², move = d/(√s + epsilon), w ← w − rate·move; with a velocity array v (else address 0)
+ * v ← momentum·v + move, w ← w − rate·v.
+ */
+export function rmsprop(
+  w: usize,
+  g: usize,
+  s: usize,
+  v: usize,
+  n: i32,
+  decay: f32,
+  rate: f32,
+  alpha: f32,
+  rest: f32,
+  epsilon: f32,
+  momentum: f32,
+): void {
+  const decays = f32x4.splat(decay);
+  const down = f32x4.splat(-rate);
+  const alphas = f32x4.splat(alpha);
+  const rests = f32x4.splat(rest);
+  const epsilons = f32x4.splat(epsilon);
+  const keeps = f32x4.splat(momentum);
+  for (; n > 0; n -= 4) {
+    const old = v128.load(w);
+    const d = plus(v128.load(g), decays, old);
+    const second = normal(plus(f32x4.mul(alphas, v128.load(s)), f32x4.mul(rests, d), d));
+    store(s, second, n);
+    let move = f32x4.div(d, f32x4.add(f32x4.sqrt(second), epsilons));
+    if (v) {
+      move = normal(plus(move, keeps, v128.load(v)));
+      store(v, move, n);
+      v += 16;
+    }
+    store(w, plus(old, down, move), n);
+    w += 16;
+    g += 16;
+    s += 16;
+  }
+}
+
+/**
+ * m ← beta1·m + rest1·d and s ← beta2·s + rest2·d² with d = g + decay·w, then w ← keep·w − rate·m/(√s·correction +
+ * epsilon).
+ */
+export function adam(
+  w: usize,
+  g: usize,
+  m: usize,
+  s: usize,
+  n: i32,
+  decay: f32,
+  keep: f32,
+  beta1: f32,
+  rest1: f32,
+  beta2: f32,
+  rest2: f32,
+  rate: f32,
+  correction: f32,
+  epsilon: f32,
+): void {
+  const keeps = f32x4.splat(keep);
+  const rates = f32x4.splat(rate);
+  const corrections = f32x4.splat(correction);
+  const epsilons = f32x4.splat(epsilon);
+  const decays = f32x4.splat(decay);
+  const betas1 = f32x4.splat(beta1);
+  const rests1 = f32x4.splat(rest1);
+  const betas2 = f32x4.splat(beta2);
+  const rests2 = f32x4.splat(rest2);
+  for (; n > 0; n -= 4) {
+    const old = v128.load(w);
+    const d = plus(v128.load(g), decays, old);
+    const first = normal(plus(f32x4.mul(betas1, v128.load(m)), rests1, d));
+    const second = normal(plus(f32x4.mul(betas2, v128.load(s)), f32x4.mul(rests2, d), d));
+    store(m, first, n);
+    store(s, second, n);
+    const root = plus(epsilons, f32x4.sqrt(second), corrections);
+    store(w, f32x4.sub(f32x4.mul(keeps, old), f32x4.div(f32x4.mul(rates, first), root)), n);
+    w += 16;
+    g += 16;
+    m += 16;
+    s += 16;
+  }
+}
 
 /** Σ x², summed in float64. */
 export function sumOfSquares(x: usize, length: i32): f64 {
@@ -19,4 +176,13 @@ export function sumOfSquares(x: usize, length: i32): f64 {
     sum += v * v;
   }
   return sum;
+}
+
+/** x ← factor·x */
+export function scale(x: usize, n: i32, factor: f32): void {
+  const factors = f32x4.splat(factor);
+  for (; n > 0; n -= 4) {
+    store(x, f32x4.mul(factors, v128.load(x)), n);
+    x += 16;
+  }
 }

@@ -1,6 +1,11 @@
+import type { Arena } from "../kernels/arena.ts";
+import { createArena, LARGEST_ARENA } from "../kernels/arena.ts";
 import type { Graph } from "./graph.ts";
 import type { Shape, Tensor } from "./tensor.ts";
-import { sizeOf, zeros } from "./tensor.ts";
+import { sizeOf } from "./tensor.ts";
+
+/** Arrays of the same layout that fit beside the first: gradients, an optimiser's moments, a snapshot, what groups need. */
+const COMPANIONS = 12;
 
 export interface Segment {
   readonly name: string;
@@ -11,9 +16,12 @@ export interface Segment {
 
 /**
  * Arrays that lie one behind the other in a single Float32Array: optimisers and proximal steps are one pass over
- * `values`, a checkpoint is one slice, and every segment is also a tensor of its own (a view, no copy).
+ * `values`, a checkpoint is one slice, and every segment is also a tensor of its own (a view, no copy). WebAssembly works
+ * on them in place, so they are views of a large buffer: never hand one to `structuredClone` or `postMessage` unsliced.
  */
 export interface FlatArrays {
+  /** Where the arrays lie. Kernels need all their arrays in one arena. */
+  readonly arena: Arena;
   readonly values: Float32Array;
   readonly segments: readonly Segment[];
   readonly tensors: ReadonlyMap<string, Tensor<"float32">>;
@@ -21,8 +29,12 @@ export interface FlatArrays {
   readonly arrays: Readonly<Record<string, Float32Array>>;
 }
 
-/** Zero-filled arrays with the layout of `shapes`. */
-export function flatArrays(shapes: Iterable<readonly [string, Shape]>): FlatArrays {
+/**
+ * Zero-filled arrays with the layout of `shapes`.
+ *
+ * @param beside In the arena of these arrays, which has room for a dozen companions; by default an arena of their own.
+ */
+export function flatArrays(shapes: Iterable<readonly [string, Shape]>, beside?: FlatArrays): FlatArrays {
   const segments: Segment[] = [];
   let offset = 0;
   for (const [name, shape] of shapes) {
@@ -30,7 +42,10 @@ export function flatArrays(shapes: Iterable<readonly [string, Shape]>): FlatArra
     segments.push({ name, shape, offset, length });
     offset += length;
   }
-  const values = zeros([offset]).data;
+  const bytes = 4 * offset + 16;
+  const arena =
+    beside?.arena ?? createArena(Math.max(bytes, Math.min((1 + COMPANIONS) * bytes, LARGEST_ARENA)));
+  const values = arena.float32(offset);
   const tensors = new Map(
     segments.map((s) => [
       s.name,
@@ -38,7 +53,7 @@ export function flatArrays(shapes: Iterable<readonly [string, Shape]>): FlatArra
     ]),
   );
   const arrays = Object.fromEntries([...tensors].map(([name, t]) => [name, t.data]));
-  return { values, segments, tensors, arrays };
+  return { arena, values, segments, tensors, arrays };
 }
 
 /** Moves the parameters of a graph into flat arrays; the graph then refers to the views, so both see every update. */

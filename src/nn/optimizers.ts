@@ -1,5 +1,7 @@
 import type { FlatArrays, Segment } from "../engine/parameters.ts";
 import { flatArrays } from "../engine/parameters.ts";
+import { instantiate } from "../kernels/instantiate.ts";
+import { updateWasm } from "../kernels/update.wasm.ts";
 import { Problem } from "../problem.ts";
 
 /** An optimiser by name, as recipes write it. Weight decay is per parameter: see `createOptimizer`. */
@@ -19,30 +21,80 @@ export interface Optimizer {
 
 export interface OptimizerTarget {
   parameters: FlatArrays;
+  /** Beside the parameters (see `flatArrays`): gradients that lie elsewhere are copied there in every step. */
   gradients: FlatArrays;
   /** Weight decay of each parameter; added to the gradient, but decoupled from it with `adamw`. Default 0. */
   weightDecay?: (parameter: string) => number;
 }
 
-/** Updates elements from..to; `decay` is the parameter's weight decay. */
-type Pass = (from: number, to: number, decay: number, learningRate: number) => void;
+/** The functions of kernels/update.ts: byte addresses first, then the number of elements. */
+interface Kernels {
+  sgd(w: number, g: number, n: number, decay: number, rate: number): void;
+  momentum(
+    w: number,
+    g: number,
+    v: number,
+    n: number,
+    decay: number,
+    rate: number,
+    momentum: number,
+    nesterov: boolean,
+  ): void;
+  rmsprop(
+    w: number,
+    g: number,
+    s: number,
+    v: number,
+    n: number,
+    decay: number,
+    rate: number,
+    alpha: number,
+    rest: number,
+    epsilon: number,
+    momentum: number,
+  ): void;
+  adam(
+    w: number,
+    g: number,
+    m: number,
+    s: number,
+    n: number,
+    decay: number,
+    keep: number,
+    beta1: number,
+    rest1: number,
+    beta2: number,
+    rest2: number,
+    rate: number,
+    correction: number,
+    epsilon: number,
+  ): void;
+  sumOfSquares(x: number, n: number): number;
+  scale(x: number, n: number, factor: number): void;
+}
 
-/** The optimisers of PyTorch, with its defaults and formulas. */
+/** Updates `length` elements from byte `at` of every array on; `decay` is their weight decay. */
+type Pass = (at: number, length: number, decay: number, learningRate: number) => void;
+
+/** The optimisers of PyTorch, with its defaults, formulas and float32 arithmetic. */
 export function createOptimizer(spec: OptimizerSpec, target: OptimizerTarget): Optimizer {
   const { parameters, weightDecay = () => 0 } = target;
   const layout = parameters.segments.map((s) => [s.name, s.shape] as const);
   const state: Record<string, FlatArrays> = {};
-  for (const name of stateNames(spec)) state[name] = flatArrays(layout);
+  for (const name of stateNames(spec)) state[name] = flatArrays(layout, parameters);
+  const near = target.gradients.arena === parameters.arena;
+  const gradients = near ? target.gradients : flatArrays(layout, parameters);
   const runs = mergeSegments(parameters.segments, weightDecay);
   const optimizer: Optimizer = {
     state,
     steps: 0,
     step: (learningRate) => {
       optimizer.steps++;
-      for (const { from, to, decay } of runs) pass(from, to, decay, learningRate);
+      if (!near) gradients.values.set(target.gradients.values);
+      for (const { from, to, decay } of runs) pass(4 * from, to - from, decay, learningRate);
     },
   };
-  const pass = createPass(spec, target, state, () => optimizer.steps);
+  const pass = createPass(spec, parameters, gradients, state, () => optimizer.steps);
   return optimizer;
 }
 
@@ -79,79 +131,66 @@ function mergeSegments(
 
 function createPass(
   spec: OptimizerSpec,
-  { parameters, gradients }: OptimizerTarget,
+  parameters: FlatArrays,
+  gradients: FlatArrays,
   state: Record<string, FlatArrays>,
   steps: () => number,
 ): Pass {
-  const w = parameters.values;
-  const g = gradients.values;
+  const kernels = instantiate<Kernels>(updateWasm, parameters.arena.memory);
+  const w = parameters.values.byteOffset;
+  const g = gradients.values.byteOffset;
   if (spec.kind === "sgd") {
     const { momentum = 0, nesterov = false } = spec;
-    if (momentum === 0)
-      return (from, to, decay, lr) => {
-        for (let i = from; i < to; i++) w[i] -= lr * (g[i] + decay * w[i]);
-      };
-    const v = state.momentum.values;
-    if (nesterov)
-      return (from, to, decay, lr) => {
-        for (let i = from; i < to; i++) {
-          const d = g[i] + decay * w[i];
-          const m = momentum * v[i] + d;
-          v[i] = m;
-          w[i] -= lr * (d + momentum * m);
-        }
-      };
-    return (from, to, decay, lr) => {
-      for (let i = from; i < to; i++) {
-        const m = momentum * v[i] + g[i] + decay * w[i];
-        v[i] = m;
-        w[i] -= lr * m;
-      }
-    };
+    if (momentum === 0) return (at, n, decay, rate) => kernels.sgd(w + at, g + at, n, decay, rate);
+    const v = state.momentum.values.byteOffset;
+    return (at, n, decay, rate) =>
+      kernels.momentum(w + at, g + at, v + at, n, decay, rate, momentum, nesterov);
   }
-  const s = state.secondMoment.values;
+  const s = state.secondMoment.values.byteOffset;
   if (spec.kind === "rmsprop") {
     const { alpha = 0.99, epsilon = 1e-8, momentum = 0 } = spec;
-    const v = state.momentum?.values;
-    return (from, to, decay, lr) => {
-      for (let i = from; i < to; i++) {
-        const d = g[i] + decay * w[i];
-        s[i] = alpha * s[i] + (1 - alpha) * d * d;
-        const move = d / (Math.sqrt(s[i]) + epsilon);
-        if (v) w[i] -= lr * (v[i] = momentum * v[i] + move);
-        else w[i] -= lr * move;
-      }
-    };
+    const v = state.momentum?.values.byteOffset;
+    return (at, n, decay, rate) =>
+      kernels.rmsprop(
+        w + at,
+        g + at,
+        s + at,
+        v === undefined ? 0 : v + at,
+        n,
+        decay,
+        rate,
+        alpha,
+        1 - alpha,
+        epsilon,
+        momentum,
+      );
   }
   const { betas: [beta1, beta2] = [0.9, 0.999], epsilon = 1e-8 } = spec;
-  const m = state.firstMoment.values;
+  const m = state.firstMoment.values.byteOffset;
   const decoupled = spec.kind === "adamw";
-  return (from, to, decay, lr) => {
-    const rate = lr / (1 - beta1 ** steps());
-    const correction = 1 / Math.sqrt(1 - beta2 ** steps());
-    const inGradient = decoupled ? 0 : decay;
-    const keep = decoupled ? 1 - lr * decay : 1;
-    const c1 = 1 - beta1;
-    const c2 = 1 - beta2;
-    for (let i = from; i < to; i++) {
-      const d = g[i] + inGradient * w[i];
-      const first = beta1 * m[i] + c1 * d;
-      const second = beta2 * s[i] + c2 * d * d;
-      m[i] = first;
-      s[i] = second;
-      w[i] = keep * w[i] - (rate * first) / (Math.sqrt(second) * correction + epsilon);
-    }
-  };
+  return (at, n, decay, learningRate) =>
+    kernels.adam(
+      w + at,
+      g + at,
+      m + at,
+      s + at,
+      n,
+      decoupled ? 0 : decay,
+      decoupled ? 1 - learningRate * decay : 1,
+      beta1,
+      1 - beta1,
+      beta2,
+      1 - beta2,
+      learningRate / (1 - beta1 ** steps()),
+      1 / Math.sqrt(1 - beta2 ** steps()),
+      epsilon,
+    );
 }
 
 /** Scales the gradients so that their Euclidean norm is at most `limit`; returns the norm before. */
-export function clipNorm({ values }: FlatArrays, limit: number): number {
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += values[i] * values[i];
-  const norm = Math.sqrt(sum);
-  if (norm > limit) {
-    const scale = limit / norm;
-    for (let i = 0; i < values.length; i++) values[i] *= scale;
-  }
+export function clipNorm({ arena, values }: FlatArrays, limit: number): number {
+  const { sumOfSquares, scale } = instantiate<Kernels>(updateWasm, arena.memory);
+  const norm = Math.sqrt(sumOfSquares(values.byteOffset, values.length));
+  if (norm > limit) scale(values.byteOffset, values.length, limit / norm);
   return norm;
 }

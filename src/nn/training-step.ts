@@ -97,7 +97,10 @@ export interface TrainingStep {
   release(): Promise<void>;
 }
 
-/** Compiles the step. The model's parameters move into one flat array, where the optimiser updates them in place. */
+/**
+ * Compiles the step. The model's parameters move into one flat array, where the optimiser updates them in place, and out
+ * of it when the step is released.
+ */
 export async function createTrainingStep(
   model: Graph,
   objective: Objective,
@@ -107,7 +110,10 @@ export async function createTrainingStep(
   const parameters = flattenParameters(graph);
   for (const [name, t] of graph.parameters) if (model.parameters.has(name)) model.parameters.set(name, t);
   const names = [...graph.parameters.keys()];
-  const gradients = flatArrays(names.map((name) => [name, graph.parameters.get(name)!.shape] as const));
+  const gradients = flatArrays(
+    names.map((name) => [name, graph.parameters.get(name)!.shape] as const),
+    parameters,
+  );
   const session: Session = await createSession(graph, { ...options, feedParameters: true });
 
   const scalars = { loss, ...metrics };

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createArena } from "../../src/kernels/arena.ts";
+import { arenaOf, createArena } from "../../src/kernels/arena.ts";
 import { instantiate } from "../../src/kernels/instantiate.ts";
 import { updateWasm } from "../../src/kernels/update.wasm.ts";
 import { random } from "../../src/random.ts";
@@ -21,6 +21,24 @@ test("arrays of an arena are aligned, apart and zero, and it says when it is ful
 
 test("an arena beyond 4 GiB is refused", () => {
   expect(() => createArena(5 * 2 ** 30)).toThrow("5.0 GiB");
+});
+
+test("what was taken temporarily is free again, and zero for whoever comes next", () => {
+  const arena = createArena(1000);
+  const at = arena.temporarily(() => {
+    const a = arena.float32(100);
+    return a.fill(1).byteOffset;
+  });
+  expect(() => arena.temporarily(() => arena.float32(1e6))).toThrow(RangeError);
+  const next = arena.float32(200);
+  expect(next.byteOffset).toBe(at);
+  expect(next.every((x) => x === 0)).toBe(true);
+});
+
+test("an array knows its arena", () => {
+  const arena = createArena(16);
+  expect(arenaOf(arena.uint8(3).subarray(1))).toBe(arena);
+  expect(arenaOf(new Uint8Array(3))).toBeUndefined();
 });
 
 test("a kernel works on an arena's arrays in place, for every length modulo the vector width", () => {

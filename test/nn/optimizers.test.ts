@@ -22,7 +22,7 @@ function distance({ spec, learningRate, weightDecay, weights }: Case): number {
     ["b", [4]],
   ] as const;
   const parameters = flatArrays(layout);
-  const gradients = flatArrays(layout);
+  const gradients = flatArrays(layout, parameters);
   parameters.values.set(vectors.start);
   const optimizer = createOptimizer(spec, { parameters, gradients, weightDecay: () => weightDecay });
   let worst = 0;
@@ -57,6 +57,62 @@ test("weight decay can differ between parameters", () => {
   );
   optimizer.step(0.1);
   expect(Array.from(parameters.values)).toEqual([Math.fround(0.95), 1]);
+});
+
+test("gradients that lie in an arena of their own serve as well", () => {
+  const layout = [["a", [5]]] as const;
+  const weightsAfter = (beside: boolean) => {
+    const parameters = flatArrays(layout);
+    const gradients = flatArrays(layout, beside ? parameters : undefined);
+    const optimizer = createOptimizer({ kind: "adam" }, { parameters, gradients });
+    for (const g of [1, -2, 3]) {
+      gradients.values.fill(g);
+      optimizer.step(0.1);
+    }
+    return parameters.values.slice();
+  };
+  expect(weightsAfter(false)).toEqual(weightsAfter(true));
+});
+
+test("vectors of four leave the neighbours of a run alone, at any offset", () => {
+  for (const sizes of [
+    [1, 2, 3],
+    [3, 1, 2, 7],
+    [5, 4, 6],
+    [4, 8, 4],
+  ]) {
+    const layout = sizes.map((n, i) => [`${i}`, [n]] as const);
+    for (const [spec] of cases.map(([, c]) => [c.spec] as const)) {
+      const parameters = flatArrays(layout);
+      const gradients = flatArrays(layout, parameters);
+      parameters.values.fill(1);
+      const optimizer = createOptimizer(spec, {
+        parameters,
+        gradients,
+        weightDecay: (name) => Number(name) % 2,
+      });
+      optimizer.step(0.25);
+      for (const { name, offset, length } of parameters.segments) {
+        const moved = parameters.values.slice(offset, offset + length);
+        expect(new Set(moved).size).toBe(1);
+        expect(moved[0] === 1).toBe(Number(name) % 2 === 0);
+      }
+    }
+  }
+});
+
+test("moments without gradient come to an exact end instead of staying subnormal", () => {
+  const parameters = flatArrays([["a", [4]]]);
+  const gradients = flatArrays([["a", [4]]], parameters);
+  const optimizer = createOptimizer({ kind: "adam" }, { parameters, gradients });
+  const moment = optimizer.state.firstMoment.values;
+  moment.fill(1e-37);
+  for (let step = 0; step < 100; step++) optimizer.step(0.1);
+  expect([...moment]).toEqual([0, 0, 0, 0]);
+  // Control: plain float32 arithmetic stops at a few subnormal steps for ever.
+  let plain = 1e-37;
+  for (let step = 0; step < 5000; step++) plain = Math.fround(0.9 * plain);
+  expect(plain).toBeGreaterThan(0);
 });
 
 test("an unknown optimiser is refused with the known ones", () => {
