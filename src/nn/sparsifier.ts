@@ -1,6 +1,7 @@
 import type { Graph, Value } from "../engine/graph.ts";
 import type { FlatArrays } from "../engine/parameters.ts";
 import type { Optimizer, OptimizerTarget } from "./optimizers.ts";
+import type { EpochRecord } from "./trainer.ts";
 
 /** Where training stands when a sparsifier is called. */
 export interface TrainingMoment {
@@ -16,6 +17,9 @@ export interface TrainingMoment {
   readonly step: number;
 }
 
+/** Writes the gradient of the loss at other weights to `into`, both laid out as the parameters' `values`. Changes nothing else. */
+export type GradientAt = (weights: Float32Array, into: Float32Array) => Promise<void>;
+
 /**
  * The joint through which every sparse method takes part in training, and the only one. All members but `name` are
  * optional: a method implements the points at which it acts.
@@ -28,14 +32,23 @@ export interface Sparsifier {
   reparameterize?(parameter: Value): Value | undefined;
   /** A term to add to the loss. */
   penalty?(graph: Graph): Value | undefined;
-  /** Takes the place of the trainer's own optimiser. Weight decay is 0 for what `ownsWeightDecay` names. */
-  createOptimizer?(target: OptimizerTarget): Optimizer;
+  /**
+   * Takes the place of the trainer's own optimiser, or wraps what `own` makes. Weight decay is 0 for what
+   * `ownsWeightDecay` names.
+   */
+  createOptimizer?(target: OptimizerTarget, own: () => Optimizer): Optimizer;
+  /** Called before the first step of each epoch; `gradientAt` is the mean over all its batches. */
+  beforeEpoch?(moment: TrainingMoment, gradientAt: GradientAt): Promise<void> | void;
+  /** Called before each step of the optimiser; may change the gradients. `gradientAt` is of the same batch. */
+  beforeStep?(moment: TrainingMoment, gradientAt: GradientAt): Promise<void> | void;
   /** Called after each step of the optimiser: a proximal step, a re-masking. */
   afterStep?(moment: TrainingMoment): void;
   /** Called after each epoch. May evaluate the network as it stands. */
   atBoundary?(moment: TrainingMoment, evaluate: () => Promise<Record<string, number>>): Promise<void> | void;
   /** Numbers for the metrics of the epoch. */
   metrics?(): Record<string, number>;
+  /** Ends training after an epoch when it returns true. */
+  stopWhen?(history: readonly EpochRecord[]): boolean;
   /** All that the method remembers, as JSON: saved in checkpoints. */
   state?(): unknown;
   restore?(state: unknown): void;

@@ -8,7 +8,7 @@ import type { Optimizer, OptimizerSpec } from "./optimizers.ts";
 import { clipNorm, createOptimizer } from "./optimizers.ts";
 import type { ScheduleSpec } from "./schedules.ts";
 import { createSchedule } from "./schedules.ts";
-import type { Sparsifier, TrainingMoment } from "./sparsifier.ts";
+import type { GradientAt, Sparsifier, TrainingMoment } from "./sparsifier.ts";
 import type { Objective } from "./training-step.ts";
 import { createTrainingStep } from "./training-step.ts";
 
@@ -98,7 +98,8 @@ export async function train(
   const step = await createTrainingStep(model, objective, options);
   const { parameters, gradients } = step;
   const target = { parameters, gradients, weightDecay: decayRule(options) };
-  const optimizer = sparsifier?.createOptimizer?.(target) ?? createOptimizer(options.optimizer, target);
+  const own = () => createOptimizer(options.optimizer, target);
+  const optimizer = sparsifier?.createOptimizer?.(target, own) ?? own();
   const schedule = createSchedule(options.schedule ?? { kind: "constant" }, options.warmup);
   const totalSteps = epochs * source.stepsPerEpoch;
   const progress = {
@@ -132,12 +133,22 @@ export async function train(
     step: progress.step,
   });
   const evaluate = options.evaluate ?? (async () => ({}));
+  const gradientOfEpoch: GradientAt = async (weights, into) => {
+    const part = new Float32Array(into.length);
+    into.fill(0);
+    for (const feeds of source.feeds(progress.epoch, 0)) {
+      await step.gradientAt(feeds, weights, part);
+      for (let i = 0; i < into.length; i++) into[i] += part[i] / source.stepsPerEpoch;
+    }
+  };
 
   let finished = true;
   try {
     while (progress.epoch < epochs) {
       // A resumed epoch may have no step left: then this is the rate of its last one.
       let learningRate = options.learningRate * schedule(Math.max(0, progress.step - 1), totalSteps);
+      if (progress.stepInEpoch === 0)
+        await sparsifier?.beforeEpoch?.(momentAt(learningRate), gradientOfEpoch);
       for (const feeds of source.feeds(progress.epoch, progress.stepInEpoch)) {
         if (options.signal?.aborted) {
           finished = false;
@@ -147,6 +158,9 @@ export async function train(
         const figures = await step.run(feeds);
         if (!Number.isFinite(figures.loss))
           throw await divergence(model, objective, feeds, figures.loss, progress);
+        await sparsifier?.beforeStep?.(momentAt(learningRate), (weights, into) =>
+          step.gradientAt(feeds, weights, into),
+        );
         if (options.clipNorm !== undefined) clipNorm(gradients, options.clipNorm);
         optimizer.step(learningRate);
         sparsifier?.afterStep?.(momentAt(learningRate));
@@ -175,7 +189,7 @@ export async function train(
       progress.sums = {};
       await options.onEpoch?.(record);
       await options.save?.(snapshot);
-      if (options.stopWhen?.(history)) break;
+      if (options.stopWhen?.(history) || sparsifier?.stopWhen?.(history)) break;
     }
     if (!finished) await options.save?.(snapshot);
   } finally {

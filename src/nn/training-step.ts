@@ -94,6 +94,12 @@ export interface TrainingStep {
   readonly gradients: FlatArrays;
   /** One forward and backward pass in one run of the session; returns the loss and the objective's metrics. */
   run(feeds: Readonly<Record<string, Tensor>>): Promise<Record<string, number>>;
+  /** The gradient at other weights, written to `into`; parameters, gradients and running statistics stay as they are. */
+  gradientAt(
+    feeds: Readonly<Record<string, Tensor>>,
+    weights: Float32Array,
+    into: Float32Array,
+  ): Promise<void>;
   release(): Promise<void>;
 }
 
@@ -131,6 +137,14 @@ export async function createTrainingStep(
       return Object.fromEntries(
         Object.entries(scalars).map(([name, v]) => [name, Number(fetches[v.name].data[0])]),
       );
+    },
+    gradientAt: async (feeds, weights, into) => {
+      const [here, gradient] = [parameters.values.slice(), gradients.values.slice()];
+      parameters.values.set(weights);
+      await session.run(feeds, fetches);
+      into.set(gradients.values);
+      parameters.values.set(here);
+      gradients.values.set(gradient);
     },
     release: () => session.release(),
   };

@@ -123,8 +123,56 @@ export function perWeightProx(step: PerWeightStep): Float64Array {
   }
 }
 
+/** As for the block metric in `debiasedProxFactors`. */
+const FLOOR = 0.05;
+
 /**
- * `perWeightProx` on a partition of float32 arrays, in place.
+ * The proximal operator of λW_k − (λ − μ)·½Σ d_j‖θ_j‖² in a per-weight metric, in place: that of W_k in the metric
+ * q_i = h_i − α(λ − μ)d_j at the point t_i·h_i/q_i, by completing squares weight by weight (wgsef.md 3.4, 3.5). Where no
+ * living weight has q_i above the floor of .05·h_i, the hard limit: the k groups with the largest
+ * Σ_i h_i²t_i²/(h_i + αμd_j) stay, ties to the lowest index, under weight decay μ alone.
+ *
+ * @returns the shares u_j, m numbers.
+ */
+export function debiasedPerWeightProx({ mu, ...step }: PerWeightStep & { mu: number }): Float64Array {
+  const { weights, metric, starts, lambda } = step;
+  const m = starts.length - 1;
+  const alpha = positive(step.alpha, "alpha");
+  const d = groupValues(step.d ?? 1, m, "d");
+  notNegative(mu, "mu");
+  const shifted = new Float64Array(weights.length);
+  const moved = new Float64Array(weights.length);
+  let convex = false;
+  for (let j = 0; j < m; j++) {
+    const shift = alpha * (lambda - mu) * d.values[j & d.mask];
+    for (let i = starts[j]; i < starts[j + 1]; i++) {
+      const q = metric[i] - shift;
+      if (q > FLOOR * metric[i] && weights[i] !== 0) convex = true;
+      shifted[i] = Math.max(q, FLOOR * metric[i]);
+      moved[i] = (weights[i] * metric[i]) / shifted[i];
+    }
+  }
+  if (convex) {
+    const u = perWeightProx({ ...step, weights: moved, metric: shifted });
+    weights.set(moved);
+    return u;
+  }
+  const u = new Float64Array(m);
+  const scores = new Float64Array(m);
+  for (let j = 0; j < m; j++)
+    for (let i = starts[j]; i < starts[j + 1]; i++) {
+      const factor = metric[i] / (metric[i] + alpha * mu * d.values[j & d.mask]);
+      scores[j] += factor * metric[i] * weights[i] ** 2;
+      weights[i] *= factor;
+    }
+  const order = Uint32Array.from(scores.keys()).sort((a, b) => scores[b] - scores[a] || a - b);
+  for (const j of order.subarray(0, Math.floor(step.k))) u[j] = Number(scores[j] > 0);
+  for (let j = 0; j < m; j++) if (u[j] === 0) weights.fill(0, starts[j], starts[j + 1]);
+  return u;
+}
+
+/**
+ * `perWeightProx` on a partition of float32 arrays, in place; with `debiased`, `debiasedPerWeightProx`.
  *
  * @param metrics h_i > 0 of every weight, with the names and layout of `arrays`.
  * @returns the shares u_j, m numbers.
@@ -133,7 +181,7 @@ export function applyPerWeightProx(
   partition: GroupPartition,
   arrays: Arrays,
   metrics: Arrays,
-  options: PerWeightOptions,
+  { debiased, ...options }: PerWeightOptions & { debiased?: { mu: number } },
 ): Float64Array {
   const m = partition.groups;
   const starts = new Uint32Array(m + 1);
@@ -156,7 +204,8 @@ export function applyPerWeightProx(
     weights[at] = array[i];
     metric[at] = h[i];
   });
-  const u = perWeightProx({ ...options, weights, metric, starts });
+  const step = { ...options, weights, metric, starts };
+  const u = debiased ? debiasedPerWeightProx({ ...step, ...debiased }) : perWeightProx(step);
   move((array, _, i, at) => {
     array[i] = weights[at];
   });
