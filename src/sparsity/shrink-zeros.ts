@@ -11,6 +11,7 @@ import type { TracedStream } from "./channels.ts";
 import { streamsOf } from "./channels.ts";
 import { layerName } from "./layers.ts";
 import { emptyAxes, withoutChannels } from "./shrink.ts";
+import { shrinkBranches } from "./shrink-branches.ts";
 
 export interface RemovedChannels {
   stream: string;
@@ -29,16 +30,19 @@ export interface StayingChannel {
 
 export interface ZeroShrinkResult {
   graph: Graph;
+  /** Sums that lost a term which was always zero, by the names of their results. */
+  branches: readonly string[];
   removed: readonly RemovedChannels[];
   stayed: readonly StayingChannel[];
 }
 
 /**
- * Removes every channel that no output depends on: wherever a node sums over the channel, the channel is exactly zero
+ * Removes residual branches that are always zero (`shrinkBranches`), then every channel that no output depends on: wherever a node sums over the channel, the channel is exactly zero
  * there (zero filter, and everything on the way makes zeros of it) or the weights that read it are. The function stays
  * the same to rounding. At least one channel of every stream stays.
  */
-export function shrinkZeros(graph: Graph): ZeroShrinkResult {
+export function shrinkZeros(original: Graph): ZeroShrinkResult {
+  const { graph, removed: branches } = shrinkBranches(original);
   const flow = traceFlow(graph);
   const streams = streamsOf(flow);
   const candidates = new Set(streams.flatMap((s) => (s.blocked === undefined ? s.atoms : [])));
@@ -55,6 +59,7 @@ export function shrinkZeros(graph: Graph): ZeroShrinkResult {
   }
   return {
     graph: withoutChannels(flow, keptWithout(flow, removed)),
+    branches,
     removed: streams.flatMap(({ name, count, atoms }) => {
       const channels = atoms.flatMap((atom, i) => (removed.has(atom) ? [i] : []));
       return channels.length ? [{ stream: name, count, channels }] : [];

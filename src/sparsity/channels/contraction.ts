@@ -6,15 +6,23 @@ import { blockAll, broadcastFlow, fixed } from "./elementwise.ts";
 import type { Axes, ChannelRule, ConstantCall, FlowCall } from "./rule.ts";
 import { defineChannelRule } from "./rule.ts";
 
-/** 0 where one of the factors is zero at the atom along one of its axes that stay. */
+/** 0 where a factor that does not have the atom is all zeros, or one is zero at the atom along one of its axes that stay. */
 function productConstant(
   call: ConstantCall,
   factors: { input: number; axes: readonly number[] }[],
 ): 0 | undefined {
-  for (const { input, axes } of factors)
+  for (const { input, axes } of factors) {
+    if (isWholeZero(call, input)) return 0;
     for (const axis of axes)
       if (call.has({ input, axis }) && call.knownAlong({ input, axis }) === 0) return 0;
+  }
   return undefined;
+}
+
+/** Whether all of an input is zero, as far as that can be told without the atom. */
+function isWholeZero(call: ConstantCall, input: number): boolean {
+  const axes = call.inputTypes[input]!.shape.keys();
+  return call.known(input) === 0 && ![...axes].some((axis) => call.has({ input, axis }));
 }
 
 // Convolution --------------------------------------------------------------------------------------------------------
@@ -47,6 +55,7 @@ function convolution(transposed: boolean): ChannelRule {
     },
     constant: (call) => {
       const bias = () => (call.node.inputs[2] ? call.known(2) : 0);
+      if (isWholeZero(call, 1)) return bias();
       if (!call.has({ input: 1, axis: 0 }) && !call.has({ input: 1, axis: 1 })) return undefined;
       if (call.has({ input: 1, axis: outAxis }) && call.knownAlong({ input: 1, axis: outAxis }) === 0)
         return bias();

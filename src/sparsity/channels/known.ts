@@ -14,6 +14,8 @@ export interface Known {
   at(value: string, atom: Id): number | undefined;
   /** For an initialiser, the elements whose index along one axis belongs to it; else as `at`. */
   along(value: string, axis: number, atom: Id): number | undefined;
+  /** All elements of the value. */
+  whole(value: string): number | undefined;
 }
 
 /** Stands for all elements, with or without atoms. */
@@ -104,7 +106,7 @@ export function knownNumbers(flow: Flow, kept: Kept): Known {
       }
     });
   }
-  return { at, along };
+  return { at, along, whole: (value) => at(value, WHOLE) };
 }
 
 /**

@@ -78,6 +78,10 @@ defineChannelRule("LayerNormalization", {
       call.block(ids, "normalises over it: fewer would change its statistics");
     return call.outputShapes.map((shape) => x.map((ids, i) => (i < axis ? ids : fixed(shape[i]))));
   },
+  constant: (call) => {
+    if (call.output > 0 || call.known(1) !== 0) return undefined;
+    return call.node.inputs[2] ? call.known(2) : 0;
+  },
 });
 
 defineChannelRule("LRN", {
