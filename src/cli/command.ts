@@ -5,6 +5,8 @@ export interface CommandHelp {
   summary: string;
   /** Lines that can be pasted into a shell. */
   examples: readonly string[];
+  /** Words that an option takes, with their meaning, under a heading. */
+  words?: { heading: string; meanings: Readonly<Record<string, string>> };
   /** The keys of the object that --json prints, with their meaning; a command without any has no --json. */
   keys?: Readonly<Record<string, string>>;
 }
@@ -14,20 +16,22 @@ export interface JsonOption {
 }
 
 /** A command with an example, `--json` and its keys in the help. */
-export function createCommand(name: string, { summary, examples, keys }: CommandHelp): Command {
+export function createCommand(name: string, { summary, examples, words, keys }: CommandHelp): Command {
   const command = configure(new Command(name))
     .summary(summary)
     .description(`${summary[0].toUpperCase()}${summary.slice(1)}.`)
     .addHelpText("after", help(examples.length > 1 ? "Examples:" : "Example:", examples));
+  if (words) command.addHelpText("after", help(words.heading, columns(words.meanings)));
   if (!keys) return command;
-  const width = Math.max(...Object.keys(keys).map((key) => key.length));
-  return command.option("--json", "print one JSON object to stdout and nothing else there").addHelpText(
-    "after",
-    help(
-      "Keys of --json:",
-      Object.entries(keys).map(([key, meaning]) => `${key.padEnd(width)}  ${meaning}`),
-    ),
-  );
+  return command
+    .option("--json", "print one JSON object to stdout and nothing else there")
+    .addHelpText("after", help("Keys of --json:", columns(keys)));
+}
+
+/** Words and meanings, the meanings one below the other. */
+function columns(meanings: Readonly<Record<string, string>>): string[] {
+  const width = Math.max(...Object.keys(meanings).map((word) => word.length));
+  return Object.entries(meanings).map(([word, meaning]) => `${word.padEnd(width)}  ${meaning}`);
 }
 
 function help(heading: string, lines: readonly string[]): string {

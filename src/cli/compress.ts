@@ -11,7 +11,7 @@ import { checkWritable, writeWhole } from "../runs/files.node.ts";
 import { formatBytes, formatCount, formatSeconds, formatShare, significant } from "../runs/format.ts";
 import type { InputScale } from "../runs/input-scale.ts";
 import { SCALE_KEY, scaleFor } from "../runs/input-scale.ts";
-import { SPARSIFIER_METHODS } from "../runs/recipe.ts";
+import { METHOD_NAMES, METHODS } from "../runs/methods.ts";
 import { compressionReport } from "../runs/report/compression-report.node.ts";
 import { numberedDirectory } from "../runs/run-directory.node.ts";
 import type { JsonOption } from "./command.ts";
@@ -34,6 +34,7 @@ interface CompressOptions extends JsonOption {
   epochs: number;
   optimizer?: CompressRequest["optimizer"];
   learningRate?: number;
+  fixed?: number;
   batch: number;
   seed: number;
   threads?: number;
@@ -42,7 +43,7 @@ interface CompressOptions extends JsonOption {
   resume?: boolean;
 }
 
-const OPTIMIZERS = ["sgd", "adam"] as const;
+const OPTIMIZERS = ["sgd", "svrg", "adam"] as const;
 
 export function compressCommand(): Command {
   return createCommand("compress", {
@@ -51,6 +52,10 @@ export function compressCommand(): Command {
       "filigree compress lenet --data mnist --keep conv1=5,conv2=14,fc1=100",
       "filigree compress model.onnx --data mnist --budget macs=0.5 -o small.onnx",
     ],
+    words: {
+      heading: "Methods:",
+      meanings: Object.fromEntries(METHOD_NAMES.map((name) => [name, METHODS[name].summary])),
+    },
     keys: {
       "method, groups": "what drove groups of weights to zero, and what a group is",
       requested: "groups asked for, by layer",
@@ -74,7 +79,12 @@ export function compressCommand(): Command {
     .requiredOption("--data <name>", "a data set by name, an .npz file, or a folder of images")
     .addOption(dataDirOption())
     .addOption(inputScaleOption())
-    .option("--method <name>", `one of ${SPARSIFIER_METHODS.join(", ")}`, choice(SPARSIFIER_METHODS), "wgsef")
+    .option("--method <name>", "how groups are driven to zero; see below", choice(METHOD_NAMES), "wgsef")
+    .option(
+      "--fixed <lambda>",
+      "hold λ at this value: no ramp and no cut, so that the count need not be met",
+      parsePositive,
+    )
     .option("--keep <groups>", "share of every layer's groups (0.3), or counts (conv1=6,fc1=100)", parseKeep)
     .option(
       "--budget <macs=share>",
@@ -90,10 +100,10 @@ export function compressCommand(): Command {
     .option("--epochs <n>", "epochs of training", wholeNumber(2), 12)
     .option(
       "--optimizer <name>",
-      "sgd or adam; default sgd from scratch, adam for an .onnx file",
+      "sgd, svrg (variance-reduced, twice the time) or adam; default sgd from scratch, adam for an .onnx file",
       choice(OPTIMIZERS),
     )
-    .option("--learning-rate <rate>", "default 0.05 with sgd, 0.001 with adam", parsePositive)
+    .option("--learning-rate <rate>", "default 0.05 with sgd and svrg, 0.001 with adam", parsePositive)
     .option("--batch <n>", "samples a step", wholeNumber(1), 128)
     .option("--seed <n>", "seed of weights, order and augmentation", wholeNumber(0), 0)
     .addOption(threadsOption())
@@ -117,7 +127,8 @@ export function compressCommand(): Command {
         batch: options.batch,
         threads: options.threads ?? defaultThreads(),
         optimizer,
-        learningRate: options.learningRate ?? (optimizer === "sgd" ? 0.05 : 0.001),
+        learningRate: options.learningRate ?? (optimizer === "adam" ? 0.001 : 0.05),
+        fixedLambda: options.fixed,
         directory: await numberedDirectory(join(options.runs, name), options),
       };
       const output = options.output ?? `${basename(model, ".onnx")}-small.onnx`;

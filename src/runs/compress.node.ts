@@ -16,6 +16,8 @@ import type { InputScale } from "./input-scale.ts";
 import { scaleFor } from "./input-scale.ts";
 import { measureLatency } from "./latency.ts";
 import { loadModel } from "./load-model.node.ts";
+import type { MethodName } from "./methods.ts";
+import { methodOf } from "./methods.ts";
 import type { Recipe, SparsifierRecipe } from "./recipe.ts";
 import { readRecipe } from "./recipe.ts";
 import type { MetricsLine } from "./run-result.ts";
@@ -27,15 +29,18 @@ export interface CompressRequest {
   model: string;
   data: string;
   inputScale: InputScale;
-  method: SparsifierRecipe["method"];
+  method: MethodName;
   /** Groups to keep: a share of every layer's, counts by layer, or as many as a share of the MACs allows. */
   budget: { keep: number | KeepCounts } | { macs: number };
   epochs: number;
   seed: number;
   batch: number;
   threads: number;
-  optimizer: "sgd" | "adam";
+  /** `svrg`: SGD along variance-reduced gradients. */
+  optimizer: "sgd" | "svrg" | "adam";
   learningRate: number;
+  /** One λ throughout instead of a growing one and a cut. */
+  fixedLambda?: number;
   /** Folder of the two training runs. */
   directory: string;
 }
@@ -210,13 +215,14 @@ export async function compress(
 }
 
 /**
- * Selection ramps λ from nearly nothing to where the proximal step is about to become hard thresholding. With SGD that
+ * For the envelopes, selection ramps λ from nearly nothing to where the proximal step is about to become hard thresholding. With SGD that
  * is at αλ = 1; with Adam at αλ = h, the root mean square of a group's gradients, which is seldom above .01.
  */
-function ramp({ optimizer, learningRate }: CompressRequest): { lambdaStart: number; lambdaEnd: number } {
-  return optimizer === "sgd"
-    ? { lambdaStart: 0.004 / learningRate, lambdaEnd: 0.5 / learningRate }
-    : { lambdaStart: 1e-5 / learningRate, lambdaEnd: 0.01 / learningRate };
+function ramp({ method, optimizer, learningRate }: CompressRequest): Partial<SparsifierRecipe> {
+  if (methodOf(method).options.lambdaEnd !== undefined) return {};
+  return optimizer === "adam"
+    ? { lambdaStart: 1e-5 / learningRate, lambdaEnd: 0.01 / learningRate }
+    : { lambdaStart: 0.004 / learningRate, lambdaEnd: 0.5 / learningRate };
 }
 
 function recipeOf(
@@ -227,7 +233,15 @@ function recipeOf(
 ): Recipe {
   const { model, data, inputScale, epochs, seed, batch, threads, learningRate } = request;
   const [warmup, select] = [0.17, 0.5];
-  const sparsifier = { method: request.method, keep, warmup, select, ...ramp(request) };
+  const sparsifier: Partial<SparsifierRecipe> = {
+    method: request.method,
+    keep,
+    ...(request.fixedLambda !== undefined && { mode: { kind: "fixed", lambda: request.fixedLambda } }),
+    warmup,
+    select,
+    ...ramp(request),
+    varianceReduction: request.optimizer === "svrg",
+  };
   return readRecipe(
     {
       name: kind,
@@ -238,7 +252,7 @@ function recipeOf(
       seed,
       batch,
       threads,
-      optimizer: { kind: request.optimizer },
+      optimizer: { kind: request.optimizer === "svrg" ? "sgd" : request.optimizer },
       learningRate,
       temperature,
       schedule: { kind: "cosine", flat: warmup + select },

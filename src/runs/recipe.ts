@@ -3,8 +3,11 @@ import type { Device } from "../engine/session.ts";
 import type { OptimizerSpec } from "../nn/optimizers.ts";
 import type { ScheduleSpec } from "../nn/schedules.ts";
 import { Problem } from "../problem.ts";
+import { ADAPTIVE_METRICS } from "../sparsity/adaptive-metric.ts";
 import type { InputScale } from "./input-scale.ts";
 import { INPUT_SCALES } from "./input-scale.ts";
+import type { MethodName } from "./methods.ts";
+import { METHOD_NAMES, methodOf } from "./methods.ts";
 import type { Fields, Path, Reader, Refuse } from "./schema.ts";
 import * as s from "./schema.ts";
 
@@ -45,18 +48,22 @@ export interface Recipe {
   versions: Record<string, string>;
 }
 
-export const SPARSIFIER_METHODS = ["wgsef", "wgsef-plain", "group-lasso", "magnitude"] as const;
-
 /** Exactly so many groups a layer are to survive; see `KAnnealOptions`. */
 export interface SparsifierRecipe {
-  method: (typeof SPARSIFIER_METHODS)[number];
+  method: MethodName;
   /** Groups to keep by layer, or the share of every layer's groups. */
   keep: number | Record<string, number>;
+  /** λ that grows until every layer has its number, with a cut at the end; or one λ throughout, and nothing else. */
+  mode: { kind: "k-anneal" } | { kind: "fixed"; lambda: number };
   warmup: number;
   select: number;
   lambdaStart: number;
   lambdaEnd: number;
   weightDecay: number;
+  /** Steps along variance-reduced gradients, at twice the cost. */
+  varianceReduction: boolean;
+  /** With Adam, the metric of proximal steps. */
+  metric: (typeof ADAPTIVE_METRICS)[number];
 }
 
 /** What a recipe leaves to where it is run. */
@@ -102,15 +109,32 @@ const keep: Reader<SparsifierRecipe["keep"]> = (value, path, refuse) =>
     ? s.number({ min: 0, above: true, max: 1 })(value, path, refuse)
     : s.record(atLeast(1))(value, path, refuse);
 
-const sparsifier = s.object<SparsifierRecipe>({
-  method: s.oneOf(SPARSIFIER_METHODS),
+const mode = s.variant<"kind", SparsifierRecipe["mode"]>("kind", {
+  "k-anneal": {},
+  fixed: { lambda: positive },
+});
+
+const sparsifierFields = s.object<
+  Omit<SparsifierRecipe, "lambdaStart" | "lambdaEnd"> & Record<"lambdaStart" | "lambdaEnd", number | null>
+>({
+  method: s.oneOf(METHOD_NAMES),
   keep,
+  mode: s.withDefault(mode, { kind: "k-anneal" }),
   warmup: s.withDefault(share, 0.15),
   select: s.withDefault(share, 0.5),
-  lambdaStart: s.withDefault(positive, 0.01),
-  lambdaEnd: s.withDefault(positive, 3),
+  lambdaStart: s.orNull(positive),
+  lambdaEnd: s.orNull(positive),
   weightDecay: s.withDefault(notNegative, 5e-4),
+  varianceReduction: s.withDefault(s.boolean(), false),
+  metric: s.withDefault(s.oneOf(ADAPTIVE_METRICS), "block"),
 });
+
+/** The range of λ that is left out is the method's own. */
+const sparsifier: Reader<SparsifierRecipe> = (value, path, refuse) => {
+  const read = sparsifierFields(value, path, refuse);
+  const { lambdaStart = 0.01, lambdaEnd = 3 } = methodOf(read.method).options;
+  return { ...read, lambdaStart: read.lambdaStart ?? lambdaStart, lambdaEnd: read.lambdaEnd ?? lambdaEnd };
+};
 
 /** A name that is a single folder on every system. */
 const name: Reader<string> = (value, path, refuse) => {

@@ -1,24 +1,17 @@
 import type { Graph } from "../engine/graph.ts";
 import { Problem } from "../problem.ts";
 import { analyzeChannels, streamPartition } from "../sparsity/channels.ts";
-import type { GroupPenalty } from "../sparsity/group-prox.ts";
 import type { GroupPartition } from "../sparsity/groups.ts";
 import type { GroupedLayer, KAnneal } from "../sparsity/k-anneal.ts";
 import { createKAnneal } from "../sparsity/k-anneal.ts";
+import { methodOf } from "./methods.ts";
 import { nearest } from "./nearest.ts";
 import type { Recipe, SparsifierRecipe } from "./recipe.ts";
-
-const PENALTIES: Record<SparsifierRecipe["method"], GroupPenalty> = {
-  wgsef: "wgsef",
-  "wgsef-plain": "wgsef-plain",
-  "group-lasso": "group-lasso",
-  magnitude: "none",
-};
 
 /** The sparsifier of a recipe for its model; undefined where the recipe has none. */
 export function createRunSparsifier(graph: Graph, recipe: Recipe): KAnneal | undefined {
   if (!recipe.sparsifier) return undefined;
-  const { method, keep, ...options } = recipe.sparsifier;
+  const { method, keep, mode, metric, ...options } = recipe.sparsifier;
   const { optimizer } = recipe;
   if (optimizer.kind === "rmsprop")
     throw new Problem(
@@ -29,12 +22,28 @@ export function createRunSparsifier(graph: Graph, recipe: Recipe): KAnneal | und
     throw new Problem(
       `nothing in ${recipe.model} can shrink: what its layers write is all part of its output, or used in a way that ties every channel to the rest`,
     );
+  const { options: own, onScales } = methodOf(method);
+  const layers = layersToKeep(prunable, keep);
   return createKAnneal({
+    ...own,
     ...options,
-    layers: layersToKeep(prunable, keep),
-    penalty: PENALTIES[method],
-    adam: optimizer.kind === "sgd" ? undefined : optimizer,
+    varianceReduction: own.varianceReduction || options.varianceReduction,
+    fixedLambda: mode.kind === "fixed" ? mode.lambda : undefined,
+    layers: onScales ? layers.map((layer) => ({ ...layer, gates: scalesOf(graph, layer) })) : layers,
+    adam: optimizer.kind === "sgd" ? undefined : { ...optimizer, metric },
+    seed: recipe.seed,
   });
+}
+
+/** The batch-norm scales among the weights of a layer's groups. */
+function scalesOf(graph: Graph, { name, partition }: GroupedLayer): GroupPartition {
+  const scales = new Set(graph.nodes.filter((n) => n.op === "BatchNormalization").map((n) => n.inputs[1]));
+  const parts = partition.parts.filter(({ parameter }) => scales.has(parameter));
+  if (parts.length === 0)
+    throw new Problem(
+      `slimming: no batch norm scales the channels of "${name}"; keep other layers, or use another method, such as group-lasso`,
+    );
+  return { groups: partition.groups, parts };
 }
 
 /** A stream of channels that can shrink, as groups of weights. */

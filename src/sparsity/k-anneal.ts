@@ -129,7 +129,7 @@ export function createKAnneal(options: KAnnealOptions): KAnneal {
     warmup = 0.15,
     select = 0.5,
     fixedLambda,
-    lambdaStart = fixedLambda ?? 0.01,
+    lambdaStart = 0.01,
     lambdaEnd = 3,
     weightDecay = 5e-4,
     steps = "proximal",
