@@ -13,3 +13,11 @@ export interface ModelOptions {
 }
 
 export type ModelBuilder = (options: ModelOptions) => Graph;
+
+/**
+ * Networks made for ImageNet's 224×224 pixels shrink an image early; their variants for CIFAR's 32×32 do not. From 64
+ * pixels a side on it is the former.
+ */
+export function isLargeImage(inputShape: Shape): boolean {
+  return inputShape[inputShape.length - 1] >= 64;
+}

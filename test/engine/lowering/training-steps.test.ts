@@ -24,7 +24,7 @@ const models: Record<string, () => Graph> = {
     }),
   resnet20: () => resnet({ inputShape: [3, 12, 12], classes: 10, batch: 3 }),
   "resnet of odd widths": () =>
-    resnet({ inputShape: [3, 16, 16], classes: 10, batch: 4, widths: [12, 20, 40], blocks: 1 }),
+    resnet({ inputShape: [3, 16, 16], classes: 10, batch: 4, widths: [12, 20, 40], blocks: [1, 1, 1] }),
 };
 
 function feedsOf(graph: Graph): Record<string, Tensor> {
