@@ -30,10 +30,17 @@ interface Outcome {
   refusal?: string;
 }
 
-async function attempt(ort: Runtime, { graph, feeds }: Example, options: node.InferenceSession.SessionOptions): Promise<Outcome> {
+async function attempt(
+  ort: Runtime,
+  { graph, feeds }: Example,
+  options: node.InferenceSession.SessionOptions,
+): Promise<Outcome> {
   try {
     const lowered = options.executionProviders![0] === "webgpu" ? lowerWithoutPoolIndices(graph) : graph;
-    const session = await ort.InferenceSession.create(exportModel(lowered), { logSeverityLevel: 4, ...options });
+    const session = await ort.InferenceSession.create(exportModel(lowered), {
+      logSeverityLevel: 4,
+      ...options,
+    });
     try {
       const inputs = Object.fromEntries(
         Object.entries(feeds).map(([name, { dtype, shape, data }]) => [
@@ -47,7 +54,10 @@ async function attempt(ort: Runtime, { graph, feeds }: Example, options: node.In
       let worst = 0;
       let scale = 0;
       expected.data.forEach((e, i) => {
-        worst = Math.max(worst, Number.isNaN(numbers[i] - e) ? Number.POSITIVE_INFINITY : Math.abs(numbers[i] - e));
+        worst = Math.max(
+          worst,
+          Number.isNaN(numbers[i] - e) ? Number.POSITIVE_INFINITY : Math.abs(numbers[i] - e),
+        );
         scale = Math.max(scale, Math.abs(e));
       });
       return { error: worst / (scale || 1) };
@@ -60,7 +70,8 @@ async function attempt(ort: Runtime, { graph, feeds }: Example, options: node.In
 }
 
 const right = ({ error = Number.POSITIVE_INFINITY }: Outcome) => error <= TOLERANCE;
-const verdict = (o: Outcome) => (right(o) ? "yes" : o.refusal ? "**no**" : `**wrong** (${o.error!.toExponential(0)})`);
+const verdict = (o: Outcome) =>
+  right(o) ? "yes" : o.refusal ? "**no**" : `**wrong** (${o.error!.toExponential(0)})`;
 
 const rows: string[] = [];
 const notes: string[] = [];

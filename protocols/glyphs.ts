@@ -8,7 +8,13 @@ const data = glyphs();
 const comparison = {
   data,
   build: ({ seed, batch, small }: { seed: number; batch: number; small: boolean }) =>
-    smallCnn({ inputShape: data.inputShape, classes: 10, seed, batch, ...(small && { widths: [6, 10, 20] as const }) }),
+    smallCnn({
+      inputShape: data.inputShape,
+      classes: 10,
+      seed,
+      batch,
+      ...(small && { widths: [6, 10, 20] as const }),
+    }),
   keep: { conv1: 6, conv2: 10, fc1: 20 },
   methods: ["dense", "wgsef", "wgsef-plain", "group-lasso", "none", "scratch"] as const,
   seeds: [0, 1, 2],

@@ -12,10 +12,18 @@ import { mnistCnn } from "./support/mnist-cnn.ts";
 import { DATA_DIR, ROOT, summarize, writeResults } from "./support/results.ts";
 
 const { values } = parseArgs({
-  options: { models: { type: "string" }, epochs: { type: "string", default: "6" }, seeds: { type: "string", default: "0,1,2" }, rate: { type: "string", default: "0.001" }, only: { type: "string" } },
+  options: {
+    models: { type: "string" },
+    epochs: { type: "string", default: "6" },
+    seeds: { type: "string", default: "0,1,2" },
+    rate: { type: "string", default: "0.001" },
+    only: { type: "string" },
+  },
 });
 if (!values.models) {
-  console.error("give --models, the folder that holds onnx/mnist_8/model.onnx and safetensors/mnist_cnn.safetensors");
+  console.error(
+    "give --models, the folder that holds onnx/mnist_8/model.onnx and safetensors/mnist_cnn.safetensors",
+  );
   process.exit(2);
 }
 const work = join(ROOT, "runs", "imported");
@@ -45,7 +53,12 @@ for (const [name, model] of Object.entries(networks)) {
         learningRate: Number(values.rate),
         directory,
       },
-      { dataDir: DATA_DIR, output: "", onEpoch: ({ epoch, metrics }) => console.log(`  epoch ${epoch + 1}: ${((metrics.accuracy ?? 0) * 100).toFixed(2)} %`) },
+      {
+        dataDir: DATA_DIR,
+        output: "",
+        onEpoch: ({ epoch, metrics }) =>
+          console.log(`  epoch ${epoch + 1}: ${((metrics.accuracy ?? 0) * 100).toFixed(2)} %`),
+      },
     );
     const { model: _, output: __, ...result } = done!.result;
     console.log(name, "seed", seed, JSON.stringify(result));
@@ -65,4 +78,7 @@ for (const [name, model] of Object.entries(networks)) {
   };
 }
 console.log(JSON.stringify(rows, undefined, 1));
-await writeResults("imported", `npm run protocol -- imported --models <folder> --epochs ${values.epochs}`, { settings: { ...values, models: "<folder>" }, networks: rows });
+await writeResults("imported", `npm run protocol -- imported --models <folder> --epochs ${values.epochs}`, {
+  settings: { ...values, models: "<folder>" },
+  networks: rows,
+});

@@ -9,14 +9,27 @@ import type { ComparisonResult, Method } from "./support/compare.ts";
 import { compareMethods, comparisonTable } from "./support/compare.ts";
 import { DATA_DIR, earlierResults, writeResults } from "./support/results.ts";
 
-const { values } = parseArgs({ options: { epochs: { type: "string", default: "10" }, seeds: { type: "string", default: "0,1,2" }, methods: { type: "string" }, job: { type: "string" } } });
+const { values } = parseArgs({
+  options: {
+    epochs: { type: "string", default: "10" },
+    seeds: { type: "string", default: "0,1,2" },
+    methods: { type: "string" },
+    job: { type: "string" },
+  },
+});
 const METHODS: readonly Method[] = ["wgsef", "dense", "none", "group-lasso", "scratch"];
 const methods = METHODS.filter((m) => !values.methods || values.methods.split(",").includes(m));
 const data = await loadDataset("mnist", { dataDir: DATA_DIR });
 const comparison = {
   data,
   build: ({ seed, batch, small }: { seed: number; batch: number; small: boolean }) =>
-    lenet({ inputShape: data.inputShape, classes: 10, seed, batch, ...(small && { widths: [5, 14, 100] as const }) }),
+    lenet({
+      inputShape: data.inputShape,
+      classes: 10,
+      seed,
+      batch,
+      ...(small && { widths: [5, 14, 100] as const }),
+    }),
   keep: { conv1: 5, conv2: 14, fc1: 100 },
   methods,
   seeds: values.seeds.split(",").map(Number),
@@ -32,10 +45,17 @@ const comparison = {
 };
 const result = await compareMethods(comparison);
 if (result) {
-  const earlier = methods.length < METHODS.length ? await earlierResults<ComparisonResult>("mnist-lenet") : undefined;
-  const rows = earlier ? earlier.methods.map((old) => result.methods.find((row) => row.method === old.method) ?? old) : result.methods;
+  const earlier =
+    methods.length < METHODS.length ? await earlierResults<ComparisonResult>("mnist-lenet") : undefined;
+  const rows = earlier
+    ? earlier.methods.map((old) => result.methods.find((row) => row.method === old.method) ?? old)
+    : result.methods;
   const latencyMs = Object.keys(result.latencyMs).length ? result.latencyMs : (earlier?.latencyMs ?? {});
   console.log(`\n${comparisonTable({ methods: rows, latencyMs })}`);
   const { data: _, build: __, ...settings } = comparison;
-  await writeResults("mnist-lenet", `npm run protocol -- mnist-lenet --epochs ${values.epochs}`, { settings: { ...settings, methods: METHODS }, methods: rows, latencyMs });
+  await writeResults("mnist-lenet", `npm run protocol -- mnist-lenet --epochs ${values.epochs}`, {
+    settings: { ...settings, methods: METHODS },
+    methods: rows,
+    latencyMs,
+  });
 }

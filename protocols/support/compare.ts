@@ -8,8 +8,8 @@ import type { TrainOptions } from "../../src/nn/trainer.ts";
 import { train } from "../../src/nn/trainer.ts";
 import { measureLatency } from "../../src/runs/latency.ts";
 import { prunableLayers } from "../../src/runs/run-sparsifier.ts";
-import { alignChannels } from "../../src/sparsity/align.ts";
 import { accountModel } from "../../src/sparsity/accounting.ts";
+import { alignChannels } from "../../src/sparsity/align.ts";
 import type { GroupPenalty } from "../../src/sparsity/group-prox.ts";
 import { createKAnneal } from "../../src/sparsity/k-anneal.ts";
 import { shrinkZeros } from "../../src/sparsity/shrink-zeros.ts";
@@ -86,11 +86,17 @@ export async function compareMethods(c: Comparison): Promise<ComparisonResult | 
     finishJob(await trainOnce(c, own.method, own.seed));
     return undefined;
   }
-  const jobs = c.seeds.flatMap((seed) => c.methods.map((method): Job => ({ method, seed, settings: settingsOf(c, method) })));
-  const results = await runJobs<Job, JobResult>(jobs, c.parallel, join(ROOT, "runs", "protocols"), ({ method, seed }, r) =>
-    console.log(
-      `${method.padEnd(12)} seed ${seed}: accuracy ${(100 * r.accuracy).toFixed(2)} %, reached in training ${JSON.stringify(r.natural)}, change at the cut ${(100 * r.commitChange).toFixed(2)} points`,
-    ),
+  const jobs = c.seeds.flatMap((seed) =>
+    c.methods.map((method): Job => ({ method, seed, settings: settingsOf(c, method) })),
+  );
+  const results = await runJobs<Job, JobResult>(
+    jobs,
+    c.parallel,
+    join(ROOT, "runs", "protocols"),
+    ({ method, seed }, r) =>
+      console.log(
+        `${method.padEnd(12)} seed ${seed}: accuracy ${(100 * r.accuracy).toFixed(2)} %, reached in training ${JSON.stringify(r.natural)}, change at the cut ${(100 * r.commitChange).toFixed(2)} points`,
+      ),
   );
   const of = (method: Method) => results.filter((_, i) => jobs[i].method === method);
   const methods = c.methods.map((method): MethodResult => {
@@ -110,19 +116,32 @@ export async function compareMethods(c: Comparison): Promise<ComparisonResult | 
   return { methods, latencyMs: await compareLatencies(of("dense")[0], of("wgsef")[0]) };
 }
 
-async function compareLatencies(dense: JobResult | undefined, sparse: JobResult | undefined): Promise<ComparisonResult["latencyMs"]> {
+async function compareLatencies(
+  dense: JobResult | undefined,
+  sparse: JobResult | undefined,
+): Promise<ComparisonResult["latencyMs"]> {
   if (!dense || !sparse) return {};
   const shrunk = importModel(sparse.shrunk);
-  const networks = { dense: importModel(dense.shrunk), masked: importModel(sparse.trained), shrunk, aligned: alignChannels(shrunk) };
+  const networks = {
+    dense: importModel(dense.shrunk),
+    masked: importModel(sparse.trained),
+    shrunk,
+    aligned: alignChannels(shrunk),
+  };
   const latencies: ComparisonResult["latencyMs"] = {};
   for (const batch of [1, 64]) {
     const times = await measureLatency(Object.values(networks), { batch, threads: 1, runs: 200 });
-    latencies[`batch ${batch}`] = Object.fromEntries(Object.keys(networks).map((name, i) => [name, times[i]]));
+    latencies[`batch ${batch}`] = Object.fromEntries(
+      Object.keys(networks).map((name, i) => [name, times[i]]),
+    );
   }
   return latencies;
 }
 
-function settingsOf({ data, build, methods, seeds, parallel, lambda, groupLassoLambda, ...settings }: Comparison, method: Method): object {
+function settingsOf(
+  { data, build, methods, seeds, parallel, lambda, groupLassoLambda, ...settings }: Comparison,
+  method: Method,
+): object {
   return { data: data.name, lambda: method === "group-lasso" ? groupLassoLambda : lambda, ...settings };
 }
 
@@ -131,7 +150,13 @@ async function trainOnce(c: Comparison, method: Method, seed: number): Promise<J
   const model = c.build({ seed, batch, small: method === "scratch" });
   const sparse = method !== "dense" && method !== "scratch";
   const prunable = sparse ? prunableLayers(model) : [];
-  const layers = sparse ? Object.entries(c.keep).map(([name, keep]) => ({ name, keep, partition: prunable.find((l) => l.name === name)!.partition })) : [];
+  const layers = sparse
+    ? Object.entries(c.keep).map(([name, keep]) => ({
+        name,
+        keep,
+        partition: prunable.find((l) => l.name === name)!.partition,
+      }))
+    : [];
   const lambda = method === "group-lasso" ? c.groupLassoLambda : c.lambda;
   const sparsifier = sparse
     ? createKAnneal({
@@ -152,9 +177,18 @@ async function trainOnce(c: Comparison, method: Method, seed: number): Promise<J
     weightDecay: c.weightDecay,
     schedule: { kind: "cosine", flat: c.phases.warmup + c.phases.select, floor: 0 },
     sparsifier,
-    evaluate: sparsifier && (async () => ({ accuracy: (await evaluateClassifier(model, data.test, data.scale, session)).accuracy })),
+    evaluate:
+      sparsifier &&
+      (async () => ({
+        accuracy: (await evaluateClassifier(model, data.test, data.scale, session)).accuracy,
+      })),
   };
-  await train(model, classification(), classificationSource(model, data.train, data.scale, { seed }), options);
+  await train(
+    model,
+    classification(),
+    classificationSource(model, data.train, data.scale, { seed }),
+    options,
+  );
   const { accuracy } = await evaluateClassifier(model, data.test, data.scale, session);
   const outcomes = sparsifier?.outcomes() ?? [];
   const commit = sparsifier?.commit();
@@ -179,8 +213,11 @@ export function comparisonTable({ methods, latencyMs }: ComparisonResult): strin
     "|---|---|---|---|---|---|---|",
     ...lines,
     "",
-    ...Object.entries(latencyMs).map(([batch, times]) => `latency ${batch}, one thread, ms: ${Object.entries(times)
-        .map(([name, t]) => `${name} ${t.toFixed(3)}`)
-        .join(", ")}`),
+    ...Object.entries(latencyMs).map(
+      ([batch, times]) =>
+        `latency ${batch}, one thread, ms: ${Object.entries(times)
+          .map(([name, t]) => `${name} ${t.toFixed(3)}`)
+          .join(", ")}`,
+    ),
   ].join("\n");
 }

@@ -20,14 +20,22 @@ export function finishJob(result: unknown): void {
  * Results are kept in `folder` under a name made of everything in the job, so that an interrupted protocol goes on where
  * it was.
  */
-export async function runJobs<J, R>(jobs: readonly J[], parallel: number, folder: string, done: (job: J, result: R) => void): Promise<R[]> {
+export async function runJobs<J, R>(
+  jobs: readonly J[],
+  parallel: number,
+  folder: string,
+  done: (job: J, result: R) => void,
+): Promise<R[]> {
   await mkdir(folder, { recursive: true });
   const results = new Array<R>(jobs.length);
   let next = 0;
   const work = async () => {
     while (next < jobs.length) {
       const i = next++;
-      const file = join(folder, createHash("sha256").update(JSON.stringify(jobs[i])).digest("hex").slice(0, 16));
+      const file = join(
+        folder,
+        createHash("sha256").update(JSON.stringify(jobs[i])).digest("hex").slice(0, 16),
+      );
       const kept = await readFile(file).catch(() => undefined);
       results[i] = kept ? (deserialize(kept) as R) : await runJob<R>(jobs[i]);
       if (!kept) await writeFile(file, serialize(results[i]));
@@ -40,11 +48,17 @@ export async function runJobs<J, R>(jobs: readonly J[], parallel: number, folder
 
 function runJob<R>(job: unknown): Promise<R> {
   return new Promise((resolve, reject) => {
-    const child = fork(process.argv[1], [...process.argv.slice(2), "--job", JSON.stringify(job)], { serialization: "advanced" });
+    const child = fork(process.argv[1], [...process.argv.slice(2), "--job", JSON.stringify(job)], {
+      serialization: "advanced",
+    });
     let result: R | undefined;
     child.on("message", (message) => {
       result = message as R;
     });
-    child.on("exit", (code) => (result !== undefined ? resolve(result) : reject(new Error(`job ${JSON.stringify(job)} ended with code ${code}`))));
+    child.on("exit", (code) =>
+      result !== undefined
+        ? resolve(result)
+        : reject(new Error(`job ${JSON.stringify(job)} ended with code ${code}`)),
+    );
   });
 }

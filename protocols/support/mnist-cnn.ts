@@ -14,11 +14,21 @@ export async function mnistCnn(path: string): Promise<Graph> {
   const graph = createGraph("mnist-cnn");
   const get = (name: string) => tensors.get(`layers.${name}`) as Tensor<"float32">;
   const weight = (name: string) => parameter(graph, `layers.${name}`, get(name));
-  const convRelu = (x: Value, layer: number) => relu(conv(x, weight(`${layer}.weight`), { bias: weight(`${layer}.bias`) }));
+  const convRelu = (x: Value, layer: number) =>
+    relu(conv(x, weight(`${layer}.weight`), { bias: weight(`${layer}.bias`) }));
   const block = (x: Value, [first, second, norm]: [number, number, number]) => {
     const statistic = (name: string) => constant(graph, get(`${norm}.${name}`), `layers.${norm}.${name}`);
     const y = convRelu(convRelu(x, first), second);
-    return maxPool(batchNorm(y, weight(`${norm}.weight`), weight(`${norm}.bias`), statistic("running_mean"), statistic("running_var")), 2);
+    return maxPool(
+      batchNorm(
+        y,
+        weight(`${norm}.weight`),
+        weight(`${norm}.bias`),
+        statistic("running_mean"),
+        statistic("running_var"),
+      ),
+      2,
+    );
   };
   const x = input(graph, "input", [1, 1, 28, 28]);
   const features = flatten(block(block(x, [0, 2, 4]), [6, 8, 10]));

@@ -10,7 +10,17 @@ export async function writeResults(name: string, command: string, figures: objec
   const machine = { cpu: cpus()[0].model, cores: cpus().length, memoryGB: Math.round(totalmem() / 1e9) };
   const path = join(ROOT, "docs", "results", `${name}.json`);
   await mkdir(join(path, ".."), { recursive: true });
-  const text = JSON.stringify({ command, date: new Date().toISOString().slice(0, 10), machine, versions: softwareVersions(), ...figures }, undefined, 1);
+  const text = JSON.stringify(
+    {
+      command,
+      date: new Date().toISOString().slice(0, 10),
+      machine,
+      versions: softwareVersions(),
+      ...figures,
+    },
+    undefined,
+    1,
+  );
   await writeFile(path, `${text}\n`);
   console.log(`\nwritten to docs/results/${name}.json`);
 }
