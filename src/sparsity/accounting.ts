@@ -29,22 +29,35 @@ export interface ModelCost {
   total: Cost;
 }
 
+/** One axis of a value. */
+export interface AxisOf {
+  value: string;
+  axis: number;
+}
+
+/** A node that multiplies: a multiply-accumulate for every combination of indices of these axes. */
+export interface Product {
+  node: Node;
+  axes: readonly AxisOf[];
+  /** Samples that the node works on at once. */
+  samples: number;
+}
+
 /**
  * What a graph costs, layer by layer. An initialiser that several nodes read counts for the first of them; a product
  * counts for each sample of the batch alone when it depends on a batched input.
  */
 export function accountModel(graph: Graph): ModelCost {
-  const batch = batchOf(graph);
-  const batched = new Set(graph.inputs.filter((name) => graph.batched.has(name)));
   const counted = new Set<string>();
+  const products = new Map(productsOf(graph).map((p) => [p.node, p]));
+  const lengthOf = ({ value, axis }: AxisOf) => graph.types.get(value)!.shape[axis];
   const layers: LayerCost[] = [];
   for (const node of graph.nodes) {
-    const fed = node.inputs.some((name) => batched.has(name));
-    if (fed) for (const name of node.outputs) batched.add(name);
     const own = node.inputs.filter((name) => initializer(graph, name) && !counted.has(name));
     for (const name of own) counted.add(name);
     const cost = storageOf(graph, own);
-    const macs = multiplications(graph, node) / (fed ? batch : 1);
+    const product = products.get(node);
+    const macs = product ? sizeOf(product.axes.map(lengthOf)) / product.samples : 0;
     if (cost.parameters === 0 && macs === 0) continue;
     const outputShape = graph.types.get(node.outputs[0])!.shape;
     layers.push({ name: layerName(graph, node), op: node.op, outputShape, ...cost, macs });
@@ -53,9 +66,17 @@ export function accountModel(graph: Graph): ModelCost {
   return { layers, total: { ...every, macs: layers.reduce((sum, l) => sum + l.macs, 0) } };
 }
 
-function batchOf(graph: Graph): number {
+/** The nodes that multiply, in graph order; taps that fall on padding count, as everywhere in the literature. */
+export function productsOf(graph: Graph): Product[] {
   const first = graph.inputs.find((name) => graph.batched.has(name));
-  return first === undefined ? 1 : graph.types.get(first)!.shape[0];
+  const batch = first === undefined ? 1 : graph.types.get(first)!.shape[0];
+  const batched = new Set(graph.inputs.filter((name) => graph.batched.has(name)));
+  return graph.nodes.flatMap((node) => {
+    const fed = node.inputs.some((name) => batched.has(name));
+    if (fed) for (const name of node.outputs) batched.add(name);
+    const axes = multipliedAxes(graph, node);
+    return axes ? [{ node, axes, samples: fed ? batch : 1 }] : [];
+  });
 }
 
 function storageOf(graph: Graph, names: readonly string[]): Omit<Cost, "macs"> {
@@ -71,40 +92,50 @@ function storageOf(graph: Graph, names: readonly string[]): Omit<Cost, "macs"> {
   return { parameters, nonZeros, bytes };
 }
 
-/** Multiply-accumulates of a node for the whole batch; taps that fall on padding count, as everywhere in the literature. */
-function multiplications(graph: Graph, node: Node): number {
-  const shapeOf = (name: string) => graph.types.get(name)!.shape;
-  const [x, w] = node.inputs.map((name) => (name === "" ? [] : shapeOf(name)));
-  const made = shapeOf(node.outputs[0]);
-  switch (node.op) {
+/** The axes whose lengths multiply to the node's work; undefined where it multiplies nothing. */
+function multipliedAxes(graph: Graph, { op, inputs, outputs, attributes }: Node): AxisOf[] | undefined {
+  const axesOf = (value: string, from = 0) =>
+    graph.types
+      .get(value)!
+      .shape.map((_, axis) => ({ value, axis }))
+      .slice(from);
+  const [x, w] = inputs;
+  const [made] = outputs;
+  switch (op) {
     case "Conv":
-      return sizeOf(made) * sizeOf(w.slice(1));
+      return [...axesOf(made), ...axesOf(w, 1)];
     case "ConvTranspose":
-      return sizeOf(x) * sizeOf(w.slice(1));
+      return [...axesOf(x), ...axesOf(w, 1)];
     case "MatMul":
-      return sizeOf(made) * x[x.length - 1];
+      return [...axesOf(made), axesOf(x).at(-1)!];
     case "Gemm":
-      return sizeOf(made) * (node.attributes.transA === 1 ? x[0] : x[1]);
+      return [...axesOf(made), { value: x, axis: attributes.transA === 1 ? 0 : 1 }];
     case "Einsum":
-      return einsumSize(stringAttribute(node.attributes, "equation", ""), node.inputs.map(shapeOf));
+      return einsumAxes(graph, stringAttribute(attributes, "equation", ""), inputs);
     default:
-      return 0;
+      return undefined;
   }
 }
 
-/** The product of the lengths of all indices of an equation; axes behind an ellipsis align from the right. */
-function einsumSize(equation: string, shapes: readonly Shape[]): number {
+/** For every index of an equation its longest axis; axes behind an ellipsis align from the right. */
+function einsumAxes(graph: Graph, equation: string, inputs: readonly string[]): AxisOf[] {
   const terms = equation.replaceAll(" ", "").split("->")[0].split(",");
-  const lengths = new Map<string, number>();
+  const longest = new Map<string, AxisOf>();
+  const lengthOf = ({ value, axis }: AxisOf) => graph.types.get(value)!.shape[axis];
   terms.forEach((term, i) => {
     const [head, tail] = term.split("...");
-    const hidden = shapes[i].length - head.length - (tail?.length ?? 0);
+    const rank = graph.types.get(inputs[i])!.shape.length;
+    const hidden = rank - head.length - (tail?.length ?? 0);
     const labels = [
       ...head,
       ...Array.from({ length: hidden }, (_, k) => `...${hidden - k}`),
       ...(tail ?? ""),
     ];
-    labels.forEach((label, axis) => lengths.set(label, Math.max(lengths.get(label) ?? 1, shapes[i][axis])));
+    labels.forEach((label, axis) => {
+      const own = { value: inputs[i], axis };
+      const known = longest.get(label);
+      if (!known || lengthOf(own) > lengthOf(known)) longest.set(label, own);
+    });
   });
-  return sizeOf([...lengths.values()]);
+  return [...longest.values()];
 }

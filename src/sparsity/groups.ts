@@ -100,6 +100,26 @@ export function groupRms(partition: GroupPartition, secondMoments: Arrays): Floa
   return sums.map((sum, j) => Math.sqrt(sum / sizes[j]));
 }
 
+/** One partition with the groups of several, in their order. */
+export function joinPartitions(partitions: readonly GroupPartition[]): GroupPartition {
+  let first = 0;
+  const parts = partitions.flatMap((partition) => {
+    const base = first;
+    first += partition.groups;
+    return partition.parts.map((part): GroupPart | LabelledPart => {
+      if ("labels" in part) return { ...part, labels: part.labels.map((j) => (j < 0 ? j : base + j)) };
+      const offset = part.offset ?? 0;
+      if (offset <= 0 && part.channels - offset <= partition.groups)
+        return { ...part, offset: offset - base };
+      // Channels beside the groups would fall to the neighbours.
+      const labels = new Int32Array((part.start ?? 0) + part.outer * part.channels * part.inner).fill(-1);
+      forEachRun(part, partition.groups, (j, from, to) => labels.fill(base + j, from, to));
+      return { parameter: part.parameter, labels };
+    });
+  });
+  return { groups: first, parts };
+}
+
 /** Visits every contiguous run [from, to) of elements that one group owns in an array, in memory order. */
 export function forEachRun(
   part: GroupPart | LabelledPart,

@@ -77,7 +77,7 @@ export function branchGroups(graph: Graph): GroupSet[] {
       name: "branches",
       layers: branches.map(({ name }) => name),
       partition: { groups: branches.length, parts },
-      groupNames: branches.map(({ name }) => name),
+      branches,
     },
   ];
 }

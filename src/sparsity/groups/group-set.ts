@@ -1,4 +1,5 @@
 import type { GroupPartition } from "../groups.ts";
+import type { ResidualBranch } from "./branches.ts";
 
 /** Groups of weights of one kind that compete with each other: a layer's, or those of several layers that are tied together. */
 export interface GroupSet {
@@ -9,8 +10,8 @@ export interface GroupSet {
   partition: GroupPartition;
   /** The stream whose channels the groups are; absent where a zero group leaves every shape as it is. */
   stream?: string;
-  /** What each group is called, where a number would not tell. */
-  groupNames?: readonly string[];
+  /** The residual branches that the groups are. */
+  branches?: readonly ResidualBranch[];
 }
 
 /** Gives sets of one name a number: `conv2`, `conv2:2`. */
