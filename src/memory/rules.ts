@@ -18,6 +18,9 @@ export interface Rules extends Expansion {
   lambdaU0: number;
   lambdaH: number;
   lambdaD: number;
+  /** Whether H and D take part at all. */
+  useHorizontal: boolean;
+  useTopDown: boolean;
   sigmoid: Sigmoid;
   /** How a code is chosen while learning. `argmax`, without noise, is a control: similar inputs collapse. */
   learning: "soft" | "argmax";
@@ -47,6 +50,8 @@ const classic: Rules = {
   lambdaU0: 1,
   lambdaH: 1,
   lambdaD: 1,
+  useHorizontal: true,
+  useTopDown: true,
   sigmoid: { kind: "logistic", steepness: 32, center: 1 - Math.log(10) / 4 },
   chi: 100,
   gamma: 2,
@@ -121,6 +126,8 @@ const notNegative = number("a number of at least 0", (x) => x >= 0);
 const positive = number("a number above 0", (x) => x > 0);
 const share = number("a number from 0 to 1", (x) => x >= 0 && x <= 1);
 
+const boolean: Check = ["true or false", (value) => typeof value === "boolean"];
+
 const CHECKS: { readonly [R in keyof Rules]: Check } = {
   evidence: oneOf("raw", "corrected"),
   priorItems: notNegative,
@@ -129,6 +136,8 @@ const CHECKS: { readonly [R in keyof Rules]: Check } = {
   lambdaU0: positive,
   lambdaH: positive,
   lambdaD: positive,
+  useHorizontal: boolean,
+  useTopDown: boolean,
   sigmoid: ["logistic, richards or odds with finite constants", isSigmoid],
   chi: notNegative,
   gamma: positive,
@@ -144,7 +153,7 @@ const CHECKS: { readonly [R in keyof Rules]: Check } = {
   freezeAt: orNull(share),
   freezeBy: oneOf("mac", "cell"),
   skipIfFamiliar: orNull(share),
-  selfWhilePersisting: ["true or false", (value) => typeof value === "boolean"],
+  selfWhilePersisting: boolean,
 };
 
 const SIGMOIDS: Record<string, readonly string[]> = {

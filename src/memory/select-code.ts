@@ -18,7 +18,7 @@ export interface MacInput {
   mode: Mode;
   /** Draws from the win probabilities instead of taking the best cells, when recognising. */
   soft?: boolean;
-  /** Recall stops where no cell has at least this horizontal evidence. */
+  /** Recall falls silent where no cell has at least this evidence from the frame before. */
   stopBelow?: number;
 }
 
@@ -56,12 +56,10 @@ export function selectCode(mac: Mac, input: MacInput): MacReport {
   const { activeSources, groups } = input;
   const recalling = mode === "recall";
   const [least, most] = mac.band;
-  if (recalling ? !mac.previous : activeSources === 0 || activeSources < least || activeSources > most)
-    return SILENT;
+  if (!recalling && (activeSources === 0 || activeSources < least || activeSources > most)) return SILENT;
 
   const full = versionOf(horizontal(mac), !recalling && bottomUp(mac, groups), topDown(mac, input.parents));
-  if (recalling && (!full.includes("H") || Math.max(...mac.scratch.H) < (input.stopBelow ?? 0)))
-    return SILENT;
+  if (recalling && drive(mac, full) < (input.stopBelow ?? 0)) return SILENT;
   const { rules, q, k, scratch, rng } = mac;
   const { support, best } = scratch;
   const familiarity = (version: Version) => {
@@ -82,6 +80,12 @@ export function selectCode(mac: Mac, input: MacInput): MacReport {
   mac.code = code;
   mac.age = 1;
   return { state: "active", familiarity: g, orderFamiliarity, version, hypotheses: mac.zeta, store };
+}
+
+/** Largest horizontal evidence, or from above where the mac was silent; −1 where there is neither. */
+function drive({ scratch }: Mac, version: Version): number {
+  if (version === "") return -1;
+  return Math.max(...(version.includes("H") ? scratch.H : scratch.D));
 }
 
 /** F(ζ) of a mac's code as a source, in the frame it was chosen in or in the one after. */
@@ -132,9 +136,9 @@ function weightedSums({ scratch, up }: Mac, groups: MacInput["groups"]): void {
 
 /** H of every cell, from the mac's own code a frame ago; false where there was none. */
 function horizontal(mac: Mac): boolean {
-  const { previous, q, scratch } = mac;
+  const { previous, q, scratch, rules } = mac;
   const factor = sourceFactor(mac, mac.previousZeta);
-  if (!previous || q === 1 || factor === 0) return false;
+  if (!rules.useHorizontal || !previous || q === 1 || factor === 0) return false;
   const { H } = scratch;
   H.fill(0);
   mac.horizontal?.addSums(previous, H);
@@ -155,7 +159,7 @@ function topDown(mac: Mac, parents: MacInput["parents"] = []): boolean {
     mac.down[p]?.addSums(parent.code, part);
     for (let i = 0; i < D.length; i++) D[i] += parent.factor * part[i];
   }
-  if (modules === 0) return false;
+  if (modules === 0 || !mac.rules.useTopDown) return false;
   for (let i = 0; i < D.length; i++) D[i] = Math.min(1, D[i] / modules);
   return true;
 }

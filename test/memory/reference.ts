@@ -1,95 +1,178 @@
 /**
- * One mac written out from the formulas of the spec, slowly: weights are nested lists, nothing is kept between frames
- * but them, the history of presentations and the previous code. The fast path is compared with it.
+ * Macs in levels written out from the formulas of the spec, slowly: weights are sets of pairs, baselines are counted
+ * from the whole history. The fast path is compared with it.
  */
 import type { Rules } from "../../src/memory/rules.ts";
 
-export interface ReferenceMac {
-  step(active: readonly number[], mode: "learn" | "recognize", uniform: () => number): ReferenceFrame;
-  reset(): void;
-  readonly U: number[][];
+export interface ReferenceLevel {
+  fields: readonly (readonly number[])[];
+  q: number;
+  k: number;
+  persistence: number;
+  band: readonly [number, number];
+  rules: Rules;
 }
 
-export interface ReferenceFrame {
-  V: number[];
-  G: number;
+interface Mac {
+  level: number;
+  place: number;
+  /** "source>cell", where a source is an input, or "mac.cell" of the level below. */
+  U: Set<string>;
+  H: Set<string>;
+  D: Set<string>;
+  history: string[][];
+  code?: number[];
+  before?: number[];
   zeta: number;
-  winners: number[];
+  zetaBefore: number;
+  age: number;
+  V: number[];
+  G?: number;
 }
 
-type Size = { inputs: number; q: number; k: number };
+export interface ReferenceNetwork {
+  step(
+    active: readonly number[],
+    mode: "learn" | "recognize",
+    uniform: (level: number, mac: number) => number,
+  ): void;
+  reset(): void;
+  readonly macs: readonly Mac[];
+}
 
-export function referenceMac({ inputs, q: Q, k: K }: Size, rules: Rules): ReferenceMac {
-  const matrix = (rows: number) => Array.from({ length: rows }, () => new Array<number>(Q * K).fill(0));
-  const U = matrix(inputs);
-  const H = matrix(Q * K);
-  const history: number[][] = [];
-  let previous: number[] | undefined;
-  let previousZeta = 1;
+export function referenceNetwork(levels: readonly ReferenceLevel[]): ReferenceNetwork {
+  const macs: Mac[] = levels.flatMap((l, level) =>
+    l.fields.map((_, place) => ({
+      level,
+      place,
+      U: new Set<string>(),
+      H: new Set<string>(),
+      D: new Set<string>(),
+      history: [],
+      zeta: 1,
+      zetaBefore: 1,
+      age: 0,
+      V: [],
+    })),
+  );
+  const at = (level: number, place: number) =>
+    macs.find((mac) => mac.level === level && mac.place === place)!;
+  const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
 
-  const baseline = (i: number) => {
-    const n = history.length;
-    const T = history.reduce((sum, items) => sum + items.length, 0);
-    if (T === 0) return 0;
-    const C = history.flat().reduce((sum, j) => sum + U[j][i], 0);
-    const D = U.reduce((sum, row) => sum + row[i], 0);
-    return ((n * C) / T + (rules.priorItems * D) / inputs) / (n + rules.priorItems);
-  };
-  const up = (active: readonly number[], i: number) => {
-    const share = active.reduce((sum, j) => sum + U[j][i], 0) / active.length;
-    if (rules.evidence === "raw") return Math.min(1, share);
-    const b = baseline(i);
-    return b >= 1 - 1e-9 ? 0 : Math.max(0, (share - b) / (1 - b));
-  };
-  const across = (i: number) =>
-    Math.min(
-      1,
-      (previousZeta ** rules.hypothesisExponent * previous!.reduce((sum, p) => sum + H[p][i], 0)) / (Q - 1),
+  function chooseCode(
+    mac: Mac,
+    active: readonly number[],
+    mode: "learn" | "recognize",
+    uniform: () => number,
+  ) {
+    const { q: Q, k: K, fields, persistence, band, rules } = levels[mac.level];
+    const field = fields[mac.place];
+    mac.G = undefined;
+    // What it sees: [name, F] of each active unit.
+    const below = mac.level > 0 ? field.map((place) => at(mac.level - 1, place)).filter((m) => m.code) : [];
+    const seen: [string, number][] =
+      mac.level === 0
+        ? active.filter((j) => field.includes(j)).map((j) => [`${j}`, 1])
+        : below.flatMap((m) =>
+            m.code!.map((cell): [string, number] => [
+              `${m.place}.${cell}`,
+              m.zeta ** rules.hypothesisExponent,
+            ]),
+          );
+    const sources = mac.level === 0 ? seen.length : below.length;
+    const parents = macs.filter(
+      (m) => m.level === mac.level + 1 && levels[m.level].fields[m.place].includes(mac.place) && m.before,
     );
-
-  return {
-    U,
-    reset: () => {
-      previous = undefined;
-      previousZeta = 1;
-    },
-    step: (active, mode, uniform) => {
-      const V = Array.from({ length: Q * K }, (_, i) =>
-        previous
-          ? up(active, i) ** rules.lambdaU * across(i) ** rules.lambdaH
-          : up(active, i) ** rules.lambdaU0,
-      );
-      const modules = Array.from({ length: Q }, (_, q) => V.slice(q * K, (q + 1) * K));
-      const G = modules.reduce((sum, v) => sum + Math.max(...v), 0) / Q;
-      const near = V.filter((v) => v >= rules.hypothesisThreshold).length / Q;
-      const zeta = mode === "learn" ? 1 : Math.max(1, Math.floor(near + 0.5));
+    const held = mac.code !== undefined && mac.age < persistence;
+    if (held) mac.age++;
+    else if (sources === 0 || sources < band[0] || sources > band[1]) {
+      mac.code = undefined;
+      mac.age = 0;
+      return;
+    } else {
+      const units = field.length * (mac.level === 0 ? 1 : levels[mac.level - 1].q * levels[mac.level - 1].k);
+      const T = sum(mac.history.map((items) => items.length));
+      const n = mac.history.length;
+      const known = (i: number) => [...mac.U].filter((s) => s.endsWith(`>${i}`)).map((s) => s.split(">")[0]);
+      mac.V = Array.from({ length: Q * K }, (_, i) => {
+        const share = Math.min(1, sum(seen.map(([u, f]) => (mac.U.has(`${u}>${i}`) ? f : 0))) / seen.length);
+        let U = share;
+        if (rules.evidence === "corrected" && T > 0 && share > 0) {
+          const mine = known(i);
+          const C = sum(mine.map((u) => mac.history.filter((items) => items.includes(u)).length));
+          const b = ((n * C) / T + (rules.priorItems * mine.length) / units) / (n + rules.priorItems);
+          U = b >= 1 - 1e-9 ? 0 : Math.max(0, (share - b) / (1 - b));
+        }
+        let V = U ** (mac.before ? rules.lambdaU : rules.lambdaU0);
+        if (mac.before) {
+          const F = mac.zetaBefore ** rules.hypothesisExponent;
+          const h = F * mac.before.filter((p) => mac.H.has(`${p}>${i}`)).length;
+          V *= Math.min(1, h / (Q - 1)) ** rules.lambdaH;
+        }
+        if (parents.length > 0) {
+          const d = sum(
+            parents.map(
+              (p) =>
+                p.zetaBefore ** rules.hypothesisExponent *
+                p.before!.filter((cell) => mac.D.has(`${p.place}.${cell}>${i}`)).length,
+            ),
+          );
+          V *= Math.min(1, d / sum(parents.map((p) => levels[p.level].q))) ** rules.lambdaD;
+        }
+        return V;
+      });
+      const modules = Array.from({ length: Q }, (_, q) => mac.V.slice(q * K, (q + 1) * K));
+      const G = sum(modules.map((v) => Math.max(...v))) / Q;
+      mac.G = G;
+      mac.zeta =
+        mode === "learn"
+          ? 1
+          : Math.max(1, Math.floor(mac.V.filter((v) => v >= rules.hypothesisThreshold).length / Q + 0.5));
       const { chi, gamma, familiarityFloor: floor, sigmoid } = rules;
       const eta = 1 + (Math.max(0, G - floor) / (1 - floor)) ** gamma * chi * K;
       const s = (v: number) => {
         if (sigmoid.kind !== "logistic") throw new Error("the reference knows the logistic sigmoid only");
         return 1 / (1 + Math.exp(-sigmoid.steepness * (v - sigmoid.center)));
       };
-      const winners = modules.map((v) => {
+      mac.code = modules.map((v, q) => {
         const x = uniform();
         if (mode === "recognize") {
           const best = v.flatMap((value, k) => (Math.abs(value - Math.max(...v)) <= 1e-9 ? [k] : []));
-          return best[Math.floor(x * best.length)];
+          return q * K + best[Math.floor(x * best.length)];
         }
         const psi = v.map((value) => 1 + (eta - 1) * s(value));
-        const target = x * psi.reduce((a, b) => a + b, 0);
-        let sum = 0;
-        return psi.findIndex((p) => target < (sum += p));
+        const target = x * sum(psi);
+        let total = 0;
+        return q * K + psi.findIndex((p) => target < (total += p));
       });
-      const code = winners.map((k, q) => q * K + k);
-      if (mode === "learn") {
-        for (const j of active) for (const i of code) U[j][i] = 1;
-        for (const [p, from] of (previous ?? []).entries())
-          for (const [q, to] of code.entries()) if (p !== q) H[from][to] = 1;
-        history.push([...active]);
+      mac.age = 1;
+    }
+    if (mode === "recognize") return;
+    for (const [u] of seen) for (const i of mac.code!) mac.U.add(`${u}>${i}`);
+    if (seen.length > 0) mac.history.push(seen.map(([u]) => u));
+    const module = (cell: number) => Math.floor(cell / K);
+    if (mac.before && !held)
+      for (const p of mac.before)
+        for (const i of mac.code!) if (module(p) !== module(i)) mac.H.add(`${p}>${i}`);
+    for (const p of parents)
+      for (const cell of p.before!) for (const i of mac.code!) mac.D.add(`${p.place}.${cell}>${i}`);
+  }
+
+  return {
+    macs,
+    reset: () => {
+      for (const mac of macs) {
+        mac.code = mac.before = undefined;
+        mac.age = 0;
+        mac.zeta = mac.zetaBefore = 1;
       }
-      previous = code;
-      previousZeta = zeta;
-      return { V, G, zeta, winners };
+    },
+    step: (active, mode, uniform) => {
+      for (const mac of macs) {
+        mac.before = mac.code;
+        mac.zetaBefore = mac.zeta;
+      }
+      for (const mac of macs) chooseCode(mac, active, mode, () => uniform(mac.level, mac.place));
     },
   };
 }

@@ -1,0 +1,65 @@
+/**
+ * Class nodes that learn a code in one shot (`specs/sparsey.md` 3.10): how often each cell was active for each class.
+ */
+export interface LabelField {
+  readonly cells: number;
+  readonly names: string[];
+  /** Per class: items in which a cell was active. */
+  readonly counts: Uint32Array<ArrayBuffer>[];
+  /** Per class: items. */
+  readonly items: number[];
+}
+
+/**
+ * How a code is turned into a score for each class: `binary`, the active cells that the class ever saw (as published);
+ * `count`, their relative frequencies summed; `logLik`, naive Bayes over the active cells; `bernoulli`, over all cells.
+ */
+export type Readout = "binary" | "count" | "logLik" | "bernoulli";
+
+export const READOUTS: readonly Readout[] = ["binary", "count", "logLik", "bernoulli"];
+
+export function createLabelField(cells: number): LabelField {
+  return { cells, names: [], counts: [], items: [] };
+}
+
+export function learnLabel(field: LabelField, name: string, active: Iterable<number>): void {
+  let c = field.names.indexOf(name);
+  if (c < 0) {
+    c = field.names.push(name) - 1;
+    field.counts.push(new Uint32Array(field.cells));
+    field.items.push(0);
+  }
+  field.items[c]++;
+  for (const cell of active) field.counts[c][cell]++;
+}
+
+/** The score of every class for a code, in the order of `names`. */
+export function labelScores(field: LabelField, active: readonly number[], readout: Readout): Float64Array {
+  return Float64Array.from(field.counts, (counts, c) => {
+    const items = field.items[c];
+    const p = (cell: number) => (counts[cell] + 0.5) / (items + 1);
+    let score = 0;
+    switch (readout) {
+      case "binary":
+        for (const cell of active) score += Number(counts[cell] > 0);
+        return score;
+      case "count":
+        for (const cell of active) score += counts[cell] / items;
+        return score;
+      case "logLik":
+        for (const cell of active) score += Math.log(p(cell));
+        return score;
+      case "bernoulli":
+        for (let cell = 0; cell < counts.length; cell++) score += Math.log1p(-p(cell));
+        for (const cell of active) score += Math.log(p(cell)) - Math.log1p(-p(cell));
+        return score;
+    }
+  });
+}
+
+/** Place of the highest score; the first of equals. */
+export function bestOf(scores: ArrayLike<number>): number {
+  let best = 0;
+  for (let c = 1; c < scores.length; c++) if (scores[c] > scores[best]) best = c;
+  return best;
+}

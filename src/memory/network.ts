@@ -1,0 +1,288 @@
+import { Problem } from "../problem.ts";
+import { deriveSeed, type Random, random } from "../random.ts";
+import { checkDecay, type Decay } from "./decay.ts";
+import { learnCode } from "./learn-code.ts";
+import { beginFrame, createMac, createScratch, type Mac, resetMac } from "./mac.ts";
+import { type PresetName, type Rules, resolveRules } from "./rules.ts";
+import { type MacInput, type MacReport, type Mode, selectCode, sourceFactor } from "./select-code.ts";
+import type { Clock } from "./synapses.ts";
+
+export interface LevelOptions {
+  /**
+   * What each mac of the level sees: inputs on the first level, macs of the level below on the others. Default: one
+   * mac that sees everything.
+   */
+  fields?: readonly ArrayLike<number>[];
+  /** Modules a mac. Default 24, or 8 where there are several macs. */
+  q?: number;
+  /** Cells a module. Default 16, or 32 where there are several macs. */
+  k?: number;
+  /** Frames for which a code stays. Default: 1 on the first level, twice that of the level below on the others. */
+  persistence?: number;
+  /** Fewest and most active inputs (above: active macs) at which a mac switches on. Default: any. */
+  band?: readonly [number, number];
+  /** First frame of an episode in which the level may be active, counted from 1. Default 1. */
+  minFrame?: number;
+  preset?: PresetName;
+  rules?: Partial<Rules>;
+}
+
+export interface NetworkOptions {
+  /** Binary inputs of a pattern. */
+  inputs: number;
+  /** From the inputs upwards. Default: one level with its defaults, a single field. */
+  levels?: readonly LevelOptions[];
+  /** Of every level that has none of its own. Default `robust`. */
+  preset?: PresetName;
+  /** For every level; its own rules come on top. */
+  rules?: Partial<Rules>;
+  /** Lets weights fade; needs raw evidence and no freezing. Default: weights are permanent. */
+  decay?: Decay;
+  /** Default 0. */
+  seed?: number;
+}
+
+interface Level {
+  readonly macs: readonly Mac[];
+  readonly fields: readonly Uint32Array[];
+  readonly minFrame: number;
+  /** Of every mac: its parents, as places in the level above. */
+  readonly parents: readonly (readonly number[])[];
+  /** Of every unit below: the macs that see it, and as which unit of their field. */
+  readonly seenBy: readonly (readonly { mac: number; unit: number }[])[];
+}
+
+export interface Network {
+  readonly options: NetworkOptions;
+  readonly levels: readonly Level[];
+  /** All macs, level by level. */
+  readonly macs: readonly Mac[];
+  /** Where each mac's modules begin in a code. */
+  readonly offsets: readonly number[];
+  /** Modules of all macs. */
+  readonly modules: number;
+  readonly clock: Clock;
+  /** Active inputs of all frames that were learnt. */
+  activeTotal: number;
+  /** Frames of the episode so far. */
+  frame: number;
+  readonly rng: Random;
+}
+
+/** What a memory did with one frame. */
+export interface Frame {
+  /** The winner of every module of every mac, level by level; −1 in a silent mac. */
+  code: Int32Array;
+  /** G in [0, 1], mean over the macs that chose a code; undefined where none did. */
+  familiarity?: number;
+  /** The same of all the evidence there was, without back-off: tells known frames in a wrong order. */
+  orderFamiliarity?: number;
+  /** Mac by mac, in the order of `code`. */
+  macs: MacReport[];
+}
+
+export function createNetwork(options: NetworkOptions): Network {
+  const { inputs, levels: wanted = [{}], seed = 0, decay } = options;
+  checkCount("inputs", inputs);
+  if (wanted.length === 0) throw new Problem("memory: levels is empty; leave it out for a single field");
+  if (decay) checkDecay(decay);
+  const clock = { now: 0 };
+  const resolved = resolveLevels(options, wanted);
+  const levels = resolved.map((level, l): Level => {
+    const { fields, q, k, persistence, band, rules, minFrame } = level;
+    const below = resolved[l - 1];
+    const above = resolved[l + 1];
+    const parents = fields.map((_, m) =>
+      (above?.fields ?? []).flatMap((field, p) => (field.includes(m) ? [p] : [])),
+    );
+    const scratch = createScratch(q, k);
+    const unitCells = below ? below.q * below.k : 1;
+    const macs = fields.map((field, m) =>
+      createMac(
+        {
+          inputs: field.length * unitCells,
+          q,
+          k,
+          rules,
+          persistence,
+          band: band ?? [1, field.length],
+          parents: parents[m].map(() => above.q * above.k),
+          decay,
+        },
+        random(deriveSeed(seed, "mac", l, m)),
+        { clock, scratch },
+      ),
+    );
+    const seenBy = Array.from(
+      { length: below ? below.fields.length : inputs },
+      () => [] as { mac: number; unit: number }[],
+    );
+    for (const [mac, field] of fields.entries())
+      for (const [unit, i] of field.entries()) seenBy[i].push({ mac, unit });
+    return { macs, fields, minFrame, parents, seenBy };
+  });
+  const macs = levels.flatMap((level) => level.macs);
+  const offsets: number[] = [];
+  let modules = 0;
+  for (const { q } of macs) {
+    offsets.push(modules);
+    modules += q;
+  }
+  const rng = random(deriveSeed(seed, "queries"));
+  return { options, levels, macs, offsets, modules, clock, activeTotal: 0, frame: 0, rng };
+}
+
+type ResolvedLevel = Required<Omit<LevelOptions, "preset" | "rules" | "fields" | "band">> & {
+  fields: Uint32Array[];
+  rules: Rules;
+  band?: readonly [number, number];
+};
+
+function resolveLevels(options: NetworkOptions, wanted: readonly LevelOptions[]): ResolvedLevel[] {
+  const resolved: ResolvedLevel[] = [];
+  for (const [l, level] of wanted.entries()) {
+    const units = l === 0 ? options.inputs : resolved[l - 1].fields.length;
+    const fields = (level.fields ?? [Array.from({ length: units }, (_, i) => i)]).map((field, m) => {
+      checkUnits(field, units, `field ${m} of level ${l + 1}`);
+      if (field.length === 0) throw new Problem(`memory: field ${m} of level ${l + 1} is empty`);
+      return Uint32Array.from(field);
+    });
+    if (fields.length === 0) throw new Problem(`memory: level ${l + 1} has no fields`);
+    const several = fields.length > 1;
+    const { q = several ? 8 : 24, k = several ? 32 : 16, minFrame = 1, band } = level;
+    const persistence = level.persistence ?? (l === 0 ? 1 : 2 * resolved[l - 1].persistence);
+    for (const [name, value] of Object.entries({ q, k, minFrame, persistence }))
+      checkCount(`${name} of level ${l + 1}`, value);
+    if (band && !(band.length === 2 && band[0] >= 0 && band[1] >= band[0]))
+      throw new Problem(`memory: band of level ${l + 1} is [${band}]; expected [fewest, most]`);
+    const rules = resolveRules(level.preset ?? options.preset, { ...options.rules, ...level.rules });
+    if (options.decay && (rules.evidence !== "raw" || rules.freezeAt !== null))
+      throw new Problem(
+        'memory: decay goes with raw evidence and without freezing; set a raw preset such as "capacity" and freezeAt: null',
+      );
+    resolved.push({ fields, q, k, minFrame, persistence, band, rules });
+  }
+  return resolved;
+}
+
+function checkCount(name: string, value: number): void {
+  if (!Number.isSafeInteger(value) || value < 1)
+    throw new Problem(`memory: ${name} is ${value}; expected a whole number of at least 1`);
+}
+
+/** Throws a Problem unless these are different whole numbers below `limit`. */
+export function checkUnits(units: ArrayLike<number>, limit: number, what: string): void {
+  const seen = new Uint8Array(limit);
+  for (let i = 0; i < units.length; i++) {
+    const unit = units[i];
+    if (!(Number.isInteger(unit) && unit >= 0 && unit < limit))
+      throw new Problem(`memory: ${what} names unit ${unit}; units are whole numbers from 0 to ${limit - 1}`);
+    if (seen[unit]++) throw new Problem(`memory: ${what} names unit ${unit} twice`);
+  }
+}
+
+/** The next frame is the first of an episode. */
+export function resetNetwork(network: Network): void {
+  network.macs.forEach(resetMac);
+  network.frame = 0;
+}
+
+/**
+ * One frame through all levels, each seeing what the level below does in this frame (`specs/sparsey.md` 3.4). `recall`
+ * replays: the first level follows its own transitions and `active` is not looked at.
+ */
+export function runFrame(
+  network: Network,
+  active: ArrayLike<number>,
+  mode: Mode,
+  { soft, stopBelow }: { soft?: boolean; stopBelow?: number } = {},
+): Frame {
+  checkUnits(active, network.options.inputs, "a pattern");
+  network.macs.forEach(beginFrame);
+  network.frame++;
+  const reports: MacReport[] = [];
+  for (const [l, level] of network.levels.entries()) {
+    const above = network.levels[l + 1];
+    const seen: MacInput["groups"][number][][] = level.macs.map(() => []);
+    const counts = new Uint32Array(level.macs.length);
+    if (l === 0) gatherInputs(level, active, seen, counts);
+    else gatherCodes(level, network.levels[l - 1], seen, counts);
+    for (const [m, mac] of level.macs.entries()) {
+      const input: MacInput = {
+        groups: seen[m],
+        activeSources: network.frame < level.minFrame ? 0 : counts[m],
+        parents: level.parents[m].map((p) => parentCode(above.macs[p])),
+        mode: mode === "recall" && l > 0 ? "recognize" : mode,
+        soft,
+        stopBelow,
+      };
+      const report = selectCode(mac, input);
+      if (report.store) learnCode(mac, input, report);
+      reports.push(report);
+    }
+  }
+  if (mode === "learn") {
+    network.clock.now++;
+    network.activeTotal += active.length;
+  }
+  return {
+    code: codeOf(network),
+    familiarity: mean(reports, "familiarity"),
+    orderFamiliarity: mean(reports, "orderFamiliarity"),
+    macs: reports,
+  };
+}
+
+type Groups = MacInput["groups"][number][];
+
+function gatherInputs(level: Level, active: ArrayLike<number>, seen: Groups[], counts: Uint32Array): void {
+  const units: number[][] = seen.map(() => []);
+  for (let a = 0; a < active.length; a++)
+    for (const { mac, unit } of level.seenBy[active[a]]) units[mac].push(unit);
+  for (const [m, list] of units.entries()) {
+    seen[m].push({ units: list, factor: 1 });
+    counts[m] = list.length;
+  }
+}
+
+function gatherCodes(level: Level, below: Level, seen: Groups[], counts: Uint32Array): void {
+  for (const [s, source] of below.macs.entries()) {
+    if (!source.code) continue;
+    const factor = sourceFactor(source, source.zeta);
+    for (const { mac, unit } of level.seenBy[s]) {
+      const first = unit * source.q * source.k;
+      seen[mac].push({ units: source.code.map((cell) => first + cell), factor });
+      counts[mac]++;
+    }
+  }
+}
+
+function parentCode(parent: Mac) {
+  return (
+    parent.previous && {
+      code: parent.previous,
+      modules: parent.q,
+      factor: sourceFactor(parent, parent.previousZeta),
+    }
+  );
+}
+
+function mean(reports: readonly MacReport[], key: "familiarity" | "orderFamiliarity"): number | undefined {
+  let sum = 0;
+  let count = 0;
+  for (const { [key]: g } of reports)
+    if (g !== undefined) {
+      sum += g;
+      count++;
+    }
+  return count ? sum / count : undefined;
+}
+
+function codeOf({ macs, offsets, modules }: Network): Int32Array {
+  const code = new Int32Array(modules).fill(-1);
+  for (const [m, { code: cells, k }] of macs.entries())
+    cells?.forEach((cell, q) => {
+      code[offsets[m] + q] = cell - q * k;
+    });
+  return code;
+}
