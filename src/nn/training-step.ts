@@ -5,6 +5,7 @@ import { add, batchNormTraining, identity } from "../engine/operators/index.ts";
 import { numberAttribute } from "../engine/operators/operator.ts";
 import type { FlatArrays } from "../engine/parameters.ts";
 import { flatArrays, flattenParameters } from "../engine/parameters.ts";
+import { orderProducts } from "../engine/product-order.ts";
 import { replay } from "../engine/replay.ts";
 import type { Session, SessionOptions } from "../engine/session.ts";
 import { createSession } from "../engine/session.ts";
@@ -44,7 +45,7 @@ export interface TrainingGraph {
  */
 export function trainingGraph(model: Graph, objective: Objective, sparsifier?: Sparsifier): TrainingGraph {
   const statistics: RunningStatistics[] = [];
-  const graph = replay(model, {
+  const graph = replay(orderProducts(model), {
     parameter: sparsifier?.reparameterize && ((p) => sparsifier.reparameterize!(p)),
     node: (node, inputs, target) => {
       if (node.op !== "BatchNormalization") return undefined;
