@@ -20,6 +20,7 @@ import { parseArgs } from "node:util";
 import { writeResults } from "../protocols/support/results.ts";
 import { writeSafetensors } from "../src/data/safetensors.ts";
 import type { Tensor } from "../src/engine/tensor.ts";
+import { median } from "../src/runs/latency.ts";
 import type { Peer } from "./peers/peer.ts";
 import { startPeer } from "./peers/peer.ts";
 import { CASES } from "./training/cases.ts";
@@ -46,7 +47,6 @@ const TURN = 300;
 /** A peer whose step takes longer than this, in milliseconds, is excused after three rounds. */
 const SLOW = 2000;
 
-const median = (list: readonly number[]) => [...list].sort((a, b) => a - b)[list.length >> 1];
 const round = (x: number) => Number(x.toPrecision(3));
 
 async function measure(name: string, libraries: string[], folder: string, rounds: number) {

@@ -7,18 +7,20 @@
  *
  * usage: training.js [--cases lenet,vgg] [--threads 1,2] [--rounds 9] [--python /usr/bin/python3]
  */
-import { spawn, spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { cpus, loadavg, release, tmpdir } from "node:os";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { writeResults } from "../protocols/support/results.ts";
 import { writeNpz } from "../src/data/npz.ts";
 import type { Tensor } from "../src/engine/tensor.ts";
+import { median } from "../src/runs/latency.ts";
+import type { Peer } from "./peers/peer.ts";
+import { startPeer } from "./peers/peer.ts";
 import { CASES, SEED } from "./training/cases.ts";
-import type { Answer } from "./training/child.ts";
 import { serve } from "./training/child.ts";
 
 const { values: options } = parseArgs({
@@ -35,38 +37,6 @@ const { values: options } = parseArgs({
 const LOSS_TOLERANCE = 1e-4;
 /** Milliseconds of work in a turn. */
 const TURN = 300;
-
-interface Peer {
-  hello: Record<string, unknown>;
-  take(steps: number): Promise<Answer>;
-  end(): void;
-}
-
-async function startPeer(command: string, args: string[], env: Record<string, string> = {}): Promise<Peer> {
-  const child = spawn(command, args, {
-    env: { ...process.env, ...env },
-    stdio: ["pipe", "pipe", "inherit"],
-  });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const next = async () => {
-    const { value, done } = await lines.next();
-    if (done) throw new Error(`${command} ${args[0]} ended early`);
-    return JSON.parse(value);
-  };
-  return {
-    hello: await next(),
-    take: (steps) => {
-      child.stdin.write(`${steps}\n`);
-      return next();
-    },
-    end: () => child.stdin.end(),
-  };
-}
-
-function median(list: readonly number[]): number {
-  const sorted = [...list].sort((a, b) => a - b);
-  return sorted[sorted.length >> 1];
-}
 
 async function measure(name: string, threads: number, rounds: number, python: string | undefined) {
   const { name: title, model, feeds, optimizer, learningRate, weightDecay } = CASES[name]();
@@ -175,24 +145,10 @@ async function main(): Promise<void> {
         cell(row.torch?.peakMiB, 6),
       );
     }
-  const runtime = JSON.parse(
-    readFileSync(new URL("../../node_modules/onnxruntime-node/package.json", import.meta.url), "utf8"),
-  ) as { version: string };
-  const machine = {
-    processor: cpus()[0].model.trim(),
-    cores: cpus().length,
-    system: `${process.platform} ${release()}`,
-    node: process.version,
-    onnxruntime: runtime.version,
-    date: new Date().toISOString().slice(0, 10),
-    /** Processes that wanted a core, on average over the last 15 minutes: more than these benchmarks' own means noise. */
-    load: Number(loadavg()[2].toFixed(2)),
-    seed: SEED,
-  };
   if (rows.length < Object.keys(CASES).length) return;
-  const folder = fileURLToPath(new URL("../../docs/results/", import.meta.url));
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, "training-speed.json"), `${JSON.stringify({ machine, rows }, null, 1)}\n`);
+  // Processes that wanted a core, on average over the last 15 minutes: more than these benchmarks' own means noise.
+  const load = Number(loadavg()[2].toFixed(2));
+  await writeResults("training-speed", "npm run bench -- training", { load, seed: SEED, rows });
 }
 
 if (options.serve) await serve(options.serve, Number(options.threads));

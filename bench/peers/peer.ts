@@ -13,13 +13,20 @@ export interface Peer {
   end(): void;
 }
 
-/** Starts a peer and waits until it is ready. */
-export async function startPeer(command: string, args: readonly string[]): Promise<Peer> {
-  const child = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"] });
+/** Starts a peer, with `env` added to this process's environment, and waits until it is ready. */
+export async function startPeer(
+  command: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Peer> {
+  const child = spawn(command, args, {
+    env: { ...process.env, ...env },
+    stdio: ["pipe", "pipe", "inherit"],
+  });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const next = async () => {
     const { value, done } = await lines.next();
-    if (done) throw new Error(`${args[0]} ended early`);
+    if (done) throw new Error(`${command} ${args[0]} ended early`);
     return JSON.parse(value);
   };
   return {
