@@ -1,0 +1,55 @@
+/**
+ * Power of each frequency 1 .. ⌊p/2⌋ in each row of a matrix [rows, p], with the row's mean removed: |Σ_x w_x e^{−2πifx/p}|².
+ * Row-major [rows, ⌊p/2⌋].
+ */
+export function rowSpectra(data: ArrayLike<number>, p: number): Float64Array {
+  const rows = data.length / p;
+  const bins = Math.floor(p / 2);
+  const spectra = new Float64Array(rows * bins);
+  // Frequencies from 1 up see nothing of the mean.
+  const [cosine, sine] = [Math.cos, Math.sin].map((f) =>
+    Float64Array.from({ length: p }, (_, x) => f((2 * Math.PI * x) / p)),
+  );
+  for (let r = 0; r < rows; r++)
+    for (let f = 1; f <= bins; f++) {
+      let [re, im] = [0, 0];
+      for (let x = 0; x < p; x++) {
+        const at = (f * x) % p;
+        re += data[r * p + x] * cosine[at];
+        im -= data[r * p + x] * sine[at];
+      }
+      spectra[r * bins + f - 1] = re * re + im * im;
+    }
+  return spectra;
+}
+
+/**
+ * Mean over rows of the entropy of the amplitudes as shares of their sum, in nats: 0 where every row is one wave, ln ⌊p/2⌋
+ * where all frequencies are equal (grokking.md section 3; its vectors take amplitudes, not powers). Rows without any, such
+ * as pruned ones, don't count; NaN if all are.
+ */
+export function fourierEntropy(data: ArrayLike<number>, p: number): number {
+  const bins = Math.floor(p / 2);
+  const amplitudes = rowSpectra(data, p).map(Math.sqrt);
+  let [sum, counted] = [0, 0];
+  for (let from = 0; from < amplitudes.length; from += bins) {
+    const row = amplitudes.subarray(from, from + bins);
+    const total = row.reduce((a, b) => a + b, 0);
+    if (total === 0) continue;
+    counted++;
+    for (const amplitude of row) if (amplitude > 0) sum -= (amplitude / total) * Math.log(amplitude / total);
+  }
+  return sum / counted;
+}
+
+/** Share of the whole matrix's power at each frequency 1 .. ⌊p/2⌋. */
+export function meanSpectrum(data: ArrayLike<number>, p: number): number[] {
+  const bins = Math.floor(p / 2);
+  const spectra = rowSpectra(data, p);
+  const total = spectra.reduce((a, b) => a + b, 0);
+  return Array.from({ length: bins }, (_, f) => {
+    let power = 0;
+    for (let at = f; at < spectra.length; at += bins) power += spectra[at];
+    return power / total;
+  });
+}
