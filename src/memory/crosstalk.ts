@@ -54,3 +54,12 @@ export function countSynapse({ inputCounts, weighted, fanIn }: Crosstalk, j: num
   weighted[i] += inputCounts[j];
   fanIn[i]++;
 }
+
+/** Counts as they must be for these weights and input counts: nothing but the two needs to be stored. */
+export function recountSynapses(crosstalk: Crosstalk, connected: (j: number, i: number) => boolean): void {
+  crosstalk.total = crosstalk.inputCounts.reduce((sum, count) => sum + count, 0);
+  crosstalk.weighted.fill(0);
+  crosstalk.fanIn.fill(0);
+  for (let j = 0; j < crosstalk.inputCounts.length; j++)
+    for (let i = 0; i < crosstalk.fanIn.length; i++) if (connected(j, i)) countSynapse(crosstalk, j, i);
+}

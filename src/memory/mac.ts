@@ -28,7 +28,7 @@ export interface MacOptions {
  * `selectCode` finds the code of an input, `learnCode` stores it.
  */
 export interface Mac extends Required<Omit<MacOptions, "decay">> {
-  readonly rng: Random;
+  rng: Random;
   readonly up: Synapses;
   /** From its own cells a frame ago; made when first learnt. */
   horizontal?: Synapses;

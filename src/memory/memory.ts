@@ -10,6 +10,7 @@ import {
 } from "./label-field.ts";
 import { densityOf } from "./mac.ts";
 import {
+  cellCount,
   createNetwork,
   type Frame,
   type Network,
@@ -18,6 +19,7 @@ import {
   runFrame,
 } from "./network.ts";
 import { gist, sample } from "./queries.ts";
+import { readMemory, type Stored, writeMemory } from "./saved.ts";
 
 /** A binary pattern: the numbers of its active inputs, each once, in any order. */
 export type Pattern = ArrayLike<number>;
@@ -64,6 +66,8 @@ export interface Memory {
   /** The next `step` begins an episode. */
   reset(): void;
   report(): MemoryReport;
+  /** A file that `memoryFromBytes` reads. */
+  toBytes(): Uint8Array;
 }
 
 export interface RecallOptions {
@@ -102,11 +106,19 @@ export interface MemoryReport {
 /** A `Problem` where the options make no memory. */
 export function createMemory(options: MemoryOptions): Memory {
   const network = createNetwork(options);
-  return memoryOf(network, createLabelField(network.macs.reduce((sum, { q, k }) => sum + q * k, 0)));
+  return memoryOf({ network, labels: createLabelField(cellCount(network)) });
+}
+
+/**
+ * The memory that `toBytes` made these bytes of; it goes on exactly as that one would in its next episode. A
+ * `Problem` for bytes that are not a whole, undamaged memory of this version.
+ */
+export function memoryFromBytes(bytes: Uint8Array, name = "saved memory"): Memory {
+  return memoryOf(readMemory(bytes, name));
 }
 
 /** The calls of a memory around its state. */
-export function memoryOf(network: Network, labels: LabelField): Memory {
+function memoryOf({ network, labels }: Stored): Memory {
   const { macs, levels, offsets, options } = network;
   const step: Memory["step"] = (pattern, mode) => runFrame(network, pattern, mode);
   const reset = () => resetNetwork(network);
@@ -187,6 +199,7 @@ export function memoryOf(network: Network, labels: LabelField): Memory {
         weights: levels.map((level) => level.macs.reduce((sum, mac) => sum + weightsOf(mac), 0)),
       };
     },
+    toBytes: () => writeMemory({ network, labels }),
   };
 }
 

@@ -49,7 +49,7 @@ interface Level {
   /** Of every mac: its parents, as places in the level above. */
   readonly parents: readonly (readonly number[])[];
   /** Of every unit below: the macs that see it, and as which unit of their field. */
-  readonly seenBy: readonly (readonly { mac: number; unit: number }[])[];
+  readonly seenBy: readonly (readonly { mac: number; unit: number }[] | undefined)[];
 }
 
 export interface Network {
@@ -66,7 +66,8 @@ export interface Network {
   activeTotal: number;
   /** Frames of the episode so far. */
   frame: number;
-  readonly rng: Random;
+  /** Of queries that need more chance than the macs' own. */
+  rng: Random;
 }
 
 /** What a memory did with one frame. */
@@ -88,37 +89,34 @@ export function createNetwork(options: NetworkOptions): Network {
   if (decay) checkDecay(decay);
   const clock = { now: 0 };
   const resolved = resolveLevels(options, wanted);
+  const sizes = sizesOf(options);
   const levels = resolved.map((level, l): Level => {
     const { fields, q, k, persistence, band, rules, minFrame } = level;
     const below = resolved[l - 1];
-    const above = resolved[l + 1];
-    const parents = fields.map((_, m) =>
-      (above?.fields ?? []).flatMap((field, p) => (field.includes(m) ? [p] : [])),
-    );
+    const parents = parentsOf(fields.length, resolved[l + 1]);
     const scratch = createScratch(q, k);
-    const unitCells = below ? below.q * below.k : 1;
-    const macs = fields.map((field, m) =>
+    const { units, parentCells } = sizes[l];
+    const macs = fields.map((_, m) =>
       createMac(
         {
-          inputs: field.length * unitCells,
+          inputs: units[m],
           q,
           k,
           rules,
           persistence,
-          band: band ?? [1, field.length],
-          parents: parents[m].map(() => above.q * above.k),
+          band: band ?? [1, fields[m].length],
+          parents: parentCells[m],
           decay,
         },
         random(deriveSeed(seed, "mac", l, m)),
         { clock, scratch },
       ),
     );
-    const seenBy = Array.from(
-      { length: below ? below.fields.length : inputs },
-      () => [] as { mac: number; unit: number }[],
+    const seenBy = new Array<{ mac: number; unit: number }[] | undefined>(
+      below ? below.fields.length : inputs,
     );
     for (const [mac, field] of fields.entries())
-      for (const [unit, i] of field.entries()) seenBy[i].push({ mac, unit });
+      for (const [unit, i] of field.entries()) (seenBy[i] ??= []).push({ mac, unit });
     return { macs, fields, minFrame, parents, seenBy };
   });
   const macs = levels.flatMap((level) => level.macs);
@@ -130,6 +128,33 @@ export function createNetwork(options: NetworkOptions): Network {
   }
   const rng = random(deriveSeed(seed, "queries"));
   return { options, levels, macs, offsets, modules, clock, activeTotal: 0, frame: 0, rng };
+}
+
+/** Cells of all macs. */
+export function cellCount({ macs }: Network): number {
+  return macs.reduce((sum, { q, k }) => sum + q * k, 0);
+}
+
+/** Sizes of every level: cells of a mac, and per mac its inputs and the cells of its parents. */
+export function sizesOf(options: NetworkOptions) {
+  const levels = resolveLevels(options, options.levels ?? [{}]);
+  return levels.map(({ fields, q, k }, l) => {
+    const below = levels[l - 1];
+    const above = levels[l + 1];
+    const unitCells = below ? below.q * below.k : 1;
+    return {
+      cells: q * k,
+      units: fields.map((field) => field.length * unitCells),
+      parentCells: parentsOf(fields.length, above).map((parents) => parents.map(() => above.q * above.k)),
+    };
+  });
+}
+
+/** Which macs of the level above see each mac. */
+function parentsOf(macs: number, above: ResolvedLevel | undefined): number[][] {
+  const parents = Array.from({ length: macs }, () => [] as number[]);
+  for (const [p, field] of above?.fields.entries() ?? []) for (const m of field) parents[m].push(p);
+  return parents;
 }
 
 type ResolvedLevel = Required<Omit<LevelOptions, "preset" | "rules" | "fields" | "band">> & {
@@ -153,8 +178,10 @@ function resolveLevels(options: NetworkOptions, wanted: readonly LevelOptions[])
     const persistence = level.persistence ?? (l === 0 ? 1 : 2 * resolved[l - 1].persistence);
     for (const [name, value] of Object.entries({ q, k, minFrame, persistence }))
       checkCount(`${name} of level ${l + 1}`, value);
-    if (band && !(band.length === 2 && band[0] >= 0 && band[1] >= band[0]))
-      throw new Problem(`memory: band of level ${l + 1} is [${band}]; expected [fewest, most]`);
+    if (band && !(band.length === 2 && band.every(Number.isFinite) && band[0] >= 0 && band[1] >= band[0]))
+      throw new Problem(
+        `memory: band of level ${l + 1} is [${band}]; expected [fewest, most], two finite numbers`,
+      );
     const rules = resolveRules(level.preset ?? options.preset, { ...options.rules, ...level.rules });
     if (options.decay && (rules.evidence !== "raw" || rules.freezeAt !== null))
       throw new Problem(
@@ -238,7 +265,7 @@ type Groups = MacInput["groups"][number][];
 function gatherInputs(level: Level, active: ArrayLike<number>, seen: Groups[], counts: Uint32Array): void {
   const units: number[][] = seen.map(() => []);
   for (let a = 0; a < active.length; a++)
-    for (const { mac, unit } of level.seenBy[active[a]]) units[mac].push(unit);
+    for (const { mac, unit } of level.seenBy[active[a]] ?? []) units[mac].push(unit);
   for (const [m, list] of units.entries()) {
     seen[m].push({ units: list, factor: 1 });
     counts[m] = list.length;
@@ -249,7 +276,7 @@ function gatherCodes(level: Level, below: Level, seen: Groups[], counts: Uint32A
   for (const [s, source] of below.macs.entries()) {
     if (!source.code) continue;
     const factor = sourceFactor(source, source.zeta);
-    for (const { mac, unit } of level.seenBy[s]) {
+    for (const { mac, unit } of level.seenBy[s] ?? []) {
       const first = unit * source.q * source.k;
       seen[mac].push({ units: source.code.map((cell) => first + cell), factor });
       counts[mac]++;

@@ -1,5 +1,4 @@
 import { Problem } from "../problem.ts";
-import { nearest } from "../runs/nearest.ts";
 import type { Expansion, Sigmoid } from "./win-weights.ts";
 
 /** Every constant of the Code Selection Algorithm and of its plasticity; plain JSON, so that a file can hold it. */
@@ -102,10 +101,7 @@ export function resolveRules(preset: PresetName = "robust", changes: Partial<Rul
 }
 
 function unknown(kind: string, name: string, known: string[]): Problem {
-  const near = nearest(name, known);
-  return new Problem(
-    `memory: unknown ${kind} "${name}"; ${near ? `did you mean "${near}"?` : `known: ${known.join(", ")}`}`,
-  );
+  return new Problem(`memory: unknown ${kind} "${name}"; known: ${known.join(", ")}`);
 }
 
 type Check = readonly [expected: string, test: (value: unknown) => boolean];

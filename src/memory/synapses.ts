@@ -8,6 +8,8 @@ export interface Synapses {
   weight(unit: number, cell: number): number;
   /** Both are active together: the weight becomes 1. True where this synapse was never increased before. */
   connect(unit: number, cell: number): boolean;
+  /** Whether this synapse was ever increased. */
+  connected(unit: number, cell: number): boolean;
   /** Synapses that were ever increased. */
   increased(): number;
   /** What a file must hold. */
@@ -33,6 +35,7 @@ export function permanentSynapses(units: number, cells: number): Synapses {
     addSums: (rows, sums) => addRowSums(bits, rows, sums),
     weight: (unit, cell) => getBit(bits, unit, cell),
     connect: (unit, cell) => setBit(bits, unit, cell),
+    connected: (unit, cell) => getBit(bits, unit, cell) === 1,
     increased: () => countOnes(bits),
     state: bits,
   };
@@ -63,6 +66,7 @@ export function fadingSynapses(
       last[i] = clock.now + 1;
       return fresh;
     },
+    connected: (unit, cell) => last[unit * cells + cell] > 0,
     increased: () => last.reduce((sum, frame) => sum + Number(frame > 0), 0),
     state: { last, stiffness },
   };

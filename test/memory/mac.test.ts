@@ -209,7 +209,7 @@ describe("invariants", () => {
 });
 
 test("rules out of range or unknown are refused", () => {
-  expectProblem(() => resolveRules("robst" as "robust"), /unknown preset "robst"; did you mean "robust"/);
+  expectProblem(() => resolveRules("robst" as "robust"), /unknown preset "robst"; known: robust/);
   expectProblem(() => resolveRules("robust", { lambdaQ: 1 } as object), /unknown rule "lambdaQ"/);
   expectProblem(() => resolveRules("robust", { gamma: 0 }), /gamma is 0; expected a number above 0/);
   expectProblem(() => resolveRules("robust", { familiarityFloor: 1 }), /familiarityFloor is 1/);

@@ -1,0 +1,229 @@
+import { bytesOf, dataView } from "../data/bytes.ts";
+import { crc32 } from "../data/gzip.ts";
+import { Problem } from "../problem.ts";
+import { random } from "../random.ts";
+import { recountSynapses } from "./crosstalk.ts";
+import { createLabelField, type LabelField } from "./label-field.ts";
+import type { Mac } from "./mac.ts";
+import { cellCount, createNetwork, type Network, type NetworkOptions, sizesOf } from "./network.ts";
+import type { Synapses } from "./synapses.ts";
+
+/*
+ * A saved memory. All numbers are little-endian.
+ *
+ *   8 bytes   89 46 4C 47 4D 45 4D 0A ("\x89FLGMEM\n")
+ *   uint32    version, 1
+ *   uint32    length of the header in bytes
+ *   header    JSON, padded with spaces to a multiple of 4 bytes: `Header` below
+ *   per mac   uint32[N]    how often each input was active
+ *             synapses     from its N inputs, then from its own cells, then from each parent's, where they were learnt
+ *   per class uint32[cells] how often each cell of the memory was active in it
+ *   uint32    CRC-32 (as in gzip) of everything before
+ *
+ * Synapses are one row a presynaptic unit, one bit a cell, the lowest first, padded with zeros to a multiple of 32.
+ * Where weights fade they are uint32[rows][cells], the frame of the last coincidence counted from 1, and
+ * uint8[rows][cells], the stiffness, padded to a multiple of 4.
+ *
+ * Codes that are active in the middle of an episode are not saved: a loaded memory begins a new one.
+ */
+const MAGIC = Uint8Array.from([0x89, 0x46, 0x4c, 0x47, 0x4d, 0x45, 0x4d, 0x0a]);
+const VERSION = 1;
+const START = MAGIC.length + 8;
+
+interface Header {
+  options: NetworkOptions;
+  /** Frames learnt, and active inputs of all of them. */
+  frames: number;
+  activeTotal: number;
+  /** State of the random numbers of queries. */
+  random: number;
+  macs: MacHeader[];
+  labels: { name: string; items: number }[];
+}
+
+interface MacHeader {
+  presentations: number;
+  frozen: boolean;
+  random: number;
+  /** Whether there are synapses from its own cells, and from those of each parent. */
+  horizontal: boolean;
+  down: boolean[];
+}
+
+/** All that a memory is between two episodes. */
+export interface Stored {
+  network: Network;
+  labels: LabelField;
+}
+
+export function writeMemory({ network, labels }: Stored): Uint8Array {
+  const { options } = network;
+  const header: Header = {
+    options: {
+      ...options,
+      levels: options.levels?.map((level) => ({
+        ...level,
+        fields: level.fields?.map((field) => Array.from(field)),
+      })),
+    },
+    frames: network.clock.now,
+    activeTotal: network.activeTotal,
+    random: network.rng.state(),
+    macs: network.macs.map((mac) => ({
+      presentations: mac.crosstalk.presentations,
+      frozen: mac.frozen,
+      random: mac.rng.state(),
+      horizontal: mac.horizontal !== undefined,
+      down: mac.down.map((synapses) => synapses !== undefined),
+    })),
+    labels: labels.names.map((name, c) => ({ name, items: labels.items[c] })),
+  };
+  const text = padded(new TextEncoder().encode(JSON.stringify(header)), 0x20);
+  const parts = [
+    MAGIC,
+    bytesOf(Uint32Array.of(VERSION, text.length)),
+    text,
+    ...network.macs.flatMap((mac) => arraysOf(mac).map((array) => padded(bytesOf(array), 0))),
+    ...labels.counts.map(bytesOf),
+  ];
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  const bytes = new Uint8Array(length + 4);
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  dataView(bytes).setUint32(length, crc32(bytes.subarray(0, length)), true);
+  return bytes;
+}
+
+/**
+ * The reverse of `writeMemory`; a `Problem` for bytes that are not a whole, undamaged memory of this version.
+ */
+export function readMemory(bytes: Uint8Array, name: string): Stored {
+  const view = dataView(bytes);
+  if (bytes.length < START + 4 || MAGIC.some((byte, i) => bytes[i] !== byte))
+    throw new Problem(`${name}: not a saved memory of Filigree`);
+  const version = view.getUint32(MAGIC.length, true);
+  if (version !== VERSION)
+    throw new Problem(
+      `${name}: a saved memory of version ${version}; this Filigree reads version ${VERSION}: use the one that wrote it`,
+    );
+  const end = bytes.length - 4;
+  if (crc32(bytes.subarray(0, end)) !== view.getUint32(end, true))
+    throw new Problem(`${name}: the saved memory is damaged or cut short (CRC-32); restore it from a copy`);
+  const headerLength = view.getUint32(START - 4, true);
+  if (headerLength % 4 !== 0 || headerLength > end - START)
+    throw new Problem(`${name}: the header of the saved memory is damaged`);
+  try {
+    const header = JSON.parse(
+      new TextDecoder().decode(bytes.subarray(START, START + headerLength)),
+    ) as Header;
+    return restore(header, bytes.subarray(START + headerLength, end));
+  } catch (error) {
+    if (error instanceof Problem) throw new Problem(`${name}: ${error.message}`);
+    throw new Problem(
+      `${name}: the header of the saved memory is damaged (${(error as Error).message.split("\n")[0]})`,
+    );
+  }
+}
+
+function restore(header: Header, body: Uint8Array): Stored {
+  // What the header claims is compared with what is there before anything of that size is made.
+  if (expectedBytes(header, body.length) !== body.length)
+    throw new Problem("the saved memory is damaged: its header does not fit its contents");
+  const network = createNetwork(header.options);
+  const labels = createLabelField(cellCount(network));
+  network.clock.now = whole(header.frames);
+  network.activeTotal = whole(header.activeTotal);
+  network.rng = random(whole(header.random));
+  let at = 0;
+  const fill = (array: ArrayBufferView) => {
+    bytesOf(array).set(body.subarray(at, at + array.byteLength));
+    at += 4 * Math.ceil(array.byteLength / 4);
+  };
+  for (const [m, mac] of network.macs.entries()) {
+    const saved = header.macs[m];
+    mac.frozen = saved.frozen === true;
+    mac.rng = random(whole(saved.random));
+    if (saved.horizontal) mac.horizontal = mac.createSynapses(mac.q * mac.k);
+    for (const [p, learnt] of saved.down.entries())
+      if (learnt) mac.down[p] = mac.createSynapses(mac.parents[p]);
+    for (const array of arraysOf(mac)) fill(array);
+    for (const synapses of synapsesOf(mac)) checkPadding(synapses);
+    mac.increased = mac.up.increased();
+    mac.crosstalk.presentations = whole(saved.presentations);
+    if (mac.crosstalk.inputCounts.some((count) => count > saved.presentations))
+      throw new Problem("the saved memory is damaged: an input was active more often than there were inputs");
+    recountSynapses(mac.crosstalk, mac.up.connected);
+  }
+  for (const { name, items } of header.labels) addLabel(labels, name, whole(items), fill);
+  return { network, labels };
+}
+
+function addLabel(labels: LabelField, name: string, items: number, fill: (array: Uint32Array) => void): void {
+  if (typeof name !== "string" || labels.names.includes(name))
+    throw new Problem("the saved memory is damaged: its classes must have different names");
+  const counts = new Uint32Array(labels.cells);
+  fill(counts);
+  labels.names.push(name);
+  labels.items.push(items);
+  labels.counts.push(counts);
+}
+
+const synapsesOf = ({ up, horizontal, down }: Mac): Synapses[] =>
+  [up, horizontal, ...down].filter((synapses) => synapses !== undefined);
+
+/** Every array of a mac that is saved, in the order of the file. */
+function arraysOf(mac: Mac): ArrayBufferView[] {
+  return [
+    mac.crosstalk.inputCounts,
+    ...synapsesOf(mac).flatMap(({ state }): ArrayBufferView[] =>
+      "words" in state ? [state.words] : [state.last, state.stiffness],
+    ),
+  ];
+}
+
+/** Bytes behind the header; NaN where the header makes no sense. `available` bounds what may be looked at. */
+function expectedBytes({ options, macs, labels }: Header, available: number): number {
+  // An input that a mac sees takes eight bytes at least; some may be seen by none.
+  if (!(options.inputs <= 2 ** 20 + available)) return Number.NaN;
+  const fading = options.decay !== undefined;
+  const rows = (units: number, cells: number) =>
+    fading ? 4 * units * cells + 4 * Math.ceil((units * cells) / 4) : 4 * units * Math.ceil(cells / 32);
+  let bytes = 0;
+  let m = 0;
+  let all = 0;
+  for (const { cells, units, parentCells } of sizesOf(options))
+    for (const [place, n] of units.entries()) {
+      const { horizontal, down } = macs[m++];
+      all += cells;
+      bytes += 4 * n + rows(n, cells) + (horizontal ? rows(cells, cells) : 0);
+      if (down.length !== parentCells[place].length) return Number.NaN;
+      for (const [p, learnt] of down.entries()) if (learnt) bytes += rows(parentCells[place][p], cells);
+    }
+  return m === macs.length ? bytes + 4 * labels.length * all : Number.NaN;
+}
+
+/** Bits behind the last cell would be counted as weights. */
+function checkPadding({ state }: Synapses): void {
+  if (!("words" in state) || state.columns % 32 === 0) return;
+  const { words, stride, columns } = state;
+  for (let at = stride - 1; at < words.length; at += stride)
+    if (words[at] >>> (columns & 31) !== 0)
+      throw new Problem("the saved memory is damaged: weights beyond the last cell");
+}
+
+function whole(value: number): number {
+  if (!Number.isSafeInteger(value) || value < 0)
+    throw new Problem("the saved memory is damaged: a count is not a whole number");
+  return value;
+}
+
+/** `bytes` filled up to a multiple of four. */
+function padded(bytes: Uint8Array, fill: number): Uint8Array {
+  if (bytes.length % 4 === 0) return bytes;
+  const out = new Uint8Array(4 * Math.ceil(bytes.length / 4)).fill(fill);
+  out.set(bytes);
+  return out;
+}
