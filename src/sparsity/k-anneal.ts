@@ -61,6 +61,11 @@ export interface KAnnealOptions {
   seed?: number;
   /** The trainer's optimiser is Adam: in which metric proximal steps are taken. */
   adam?: AdaptiveOptions;
+  /**
+   * Momentum β of the trainer's SGD, whose steps add up to 1/(1 − β) times the gradient, while proximal steps do not:
+   * what is solved is loss + (1 − β)·penalty. The certificate takes that into account. Default 0.
+   */
+  momentum?: number;
 }
 
 /** How a layer came to its number of groups. */
@@ -136,6 +141,7 @@ export function createKAnneal(options: KAnnealOptions): KAnneal {
     ranking = "norm",
     gradual = false,
     seed = 0,
+    momentum = 0,
   } = options;
   for (const { name, keep, partition } of layers)
     if (typeof keep === "number" && (!Number.isInteger(keep) || keep < 1 || keep > partition.groups))
@@ -278,7 +284,12 @@ export function createKAnneal(options: KAnnealOptions): KAnneal {
       const descent: Record<string, Float32Array> = {};
       for (const { parameter } of layers[i].partition.parts)
         descent[parameter] ??= gradientSum.arrays[parameter].map((g) => -g / observed);
-      const certificate = regularizers[i].certificate?.(arrays, descent, stepOf(i, moment));
+      const step = stepOf(i, moment);
+      const certificate = regularizers[i].certificate?.(arrays, descent, {
+        ...step,
+        lambda: (1 - momentum) * step.lambda,
+        mu: (1 - momentum) * step.mu,
+      });
       if (certificate) certificates[`gap/${name}`] = certificate.relative;
     });
   }
