@@ -31,6 +31,7 @@ interface CompressOptions extends JsonOption {
   keep?: number | Record<string, number>;
   budget?: number;
   groups: "filter";
+  validation: number;
   epochs: number;
   optimizer?: CompressRequest["optimizer"];
   learningRate?: number;
@@ -63,6 +64,7 @@ export function compressCommand(): Command {
       natural: "groups that training itself had left, before any were cut by force",
       commit: "accuracy before and after groups were cut by force; null where none were",
       "accuracy, parameters": "{ before, after }; accuracy on the test set, 0 to 1",
+      validation: "{ before, after }; accuracy on the held-out training samples; null without --validation",
       "bytes, macs": "{ before, after }; size of the .onnx file, multiply-accumulates a sample",
       latencyMs:
         "{ before, after, masked: { b1, b64 } }; medians on one thread, zeros left in place with masked",
@@ -97,6 +99,12 @@ export function compressCommand(): Command {
       choice(["filter"] as const),
       "filter",
     )
+    .option(
+      "--validation <share>",
+      "share of the training samples to hold out, and to measure accuracy on as well: choose settings by it",
+      parseHeldOut,
+      0,
+    )
     .option("--epochs <n>", "epochs of training", wholeNumber(2), 12)
     .option(
       "--optimizer <name>",
@@ -122,6 +130,7 @@ export function compressCommand(): Command {
         inputScale: options.inputScale ?? "standard",
         method: options.method,
         budget: keep !== undefined ? { keep } : { macs: budget! },
+        validation: options.validation,
         epochs: options.epochs,
         seed: options.seed,
         batch: options.batch,
@@ -212,7 +221,7 @@ async function save(
 
 /** Before and after, side by side, with the factor between them. */
 export function resultTable(result: CompressResult): string {
-  const { accuracy, parameters, bytes, macs, latencyMs, kept, natural, requested } = result;
+  const { accuracy, validation, parameters, bytes, macs, latencyMs, kept, natural, requested } = result;
   const times = ({ before, after }: { before: number; after: number }) => `${significant(before / after)}×`;
   const ms = (v: number) => `${significant(v)} ms`;
   const latency = (b: "b1" | "b64") => ({ before: latencyMs.before[b], after: latencyMs.after[b] });
@@ -222,13 +231,15 @@ export function resultTable(result: CompressResult): string {
     format(figures.after),
     times(figures),
   ];
+  const accuracyRow = (name: string, { before, after }: { before: number; after: number }) => [
+    name,
+    formatShare(before),
+    formatShare(after),
+    `${((after - before) * 100).toFixed(2)} points`,
+  ];
   const rows = [
-    [
-      "test accuracy",
-      formatShare(accuracy.before),
-      formatShare(accuracy.after),
-      `${((accuracy.after - accuracy.before) * 100).toFixed(2)} points`,
-    ],
+    accuracyRow("test accuracy", accuracy),
+    ...(validation ? [accuracyRow("validation accuracy", validation)] : []),
     row("parameters", parameters, formatCount),
     row("bytes on disk", bytes, formatBytes),
     row("multiply-accumulates", macs, formatCount),
@@ -273,6 +284,13 @@ function parseBudget(text: string): number {
   if (!match)
     throw new InvalidArgumentError("expected macs= and a share above 0 and at most 1, such as macs=0.2");
   return Number(match[1]);
+}
+
+function parseHeldOut(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !(value >= 0 && value <= 0.9))
+    throw new InvalidArgumentError("expected a share from 0 to 0.9, such as 0.1");
+  return value;
 }
 
 function parsePositive(text: string): number {

@@ -29,7 +29,8 @@ export function runCommand(): Command {
       epochs: "epochs that are done",
       steps: "steps that are done",
       seconds: "time that training has taken",
-      metrics: "of the last epoch: loss, trainAccuracy, accuracy and testLoss (on the test set), …",
+      metrics:
+        "of the last epoch: loss, trainAccuracy, accuracy and testLoss (on the test set), with held-out samples validationAccuracy and validationLoss, …",
       sparsity:
         "null without a sparsifier, else { layers, commit }: groups, keep, natural, forced of each layer",
     },
@@ -75,9 +76,11 @@ export function trainingDisplay({ name, epochs }: Pick<Recipe, "name" | "epochs"
       progress.update(step, `loss ${significant(loss)}`);
     },
     epoch: ({ epoch, loss, learningRate, metrics }: MetricsLine) => {
-      const { accuracy } = metrics;
+      const { accuracy, validationAccuracy } = metrics;
       const parts = [`loss ${significant(loss)}`, `learning rate ${significant(learningRate)}`];
-      if (accuracy !== undefined) parts.splice(1, 0, `accuracy ${formatShare(accuracy)}`);
+      if (validationAccuracy !== undefined)
+        parts.splice(1, 0, `validation accuracy ${formatShare(validationAccuracy)}`);
+      else if (accuracy !== undefined) parts.splice(1, 0, `accuracy ${formatShare(accuracy)}`);
       note(`epoch ${String(epoch + 1).padStart(String(epochs).length)}/${epochs}  ${parts.join("  ")}`);
     },
     end: () => progress?.end(),

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { holdOut } from "../data/hold-out.ts";
 import type { LoadOptions } from "../data/load.node.ts";
 import { loadDataset } from "../data/load.node.ts";
 import type { Graph } from "../engine/graph.ts";
@@ -32,6 +33,8 @@ export interface CompressRequest {
   method: MethodName;
   /** Groups to keep: a share of every layer's, counts by layer, or as many as a share of the MACs allows. */
   budget: { keep: number | KeepCounts } | { macs: number };
+  /** Share of the training samples that is held out, see `holdOut`. Default 0. */
+  validation?: number;
   epochs: number;
   seed: number;
   batch: number;
@@ -72,6 +75,8 @@ export interface CompressResult {
   /** Accuracy on the test set right before and right after groups were cut by force; null where none had to be. */
   commit: BeforeAfter | null;
   accuracy: BeforeAfter;
+  /** Accuracy on the samples that were held out of training; null where none were. */
+  validation: BeforeAfter | null;
   parameters: BeforeAfter;
   /** Sizes of the .onnx files. */
   bytes: BeforeAfter;
@@ -131,7 +136,7 @@ export async function compress(
   options: CompressOptions,
 ): Promise<Compression | undefined> {
   const start = performance.now();
-  const data = await loadDataset(request.data, options);
+  const data = holdOut(await loadDataset(request.data, options), request.validation ?? 0, request.seed);
   const scale = scaleFor(request.inputScale, data);
   const load = async (path: string) => (await loadModel(path, { data, seed: request.seed })).graph;
   const original = await load(request.model);
@@ -174,8 +179,8 @@ export async function compress(
 
   options.onStage?.("measuring");
   const outputError = await requireSameOutputs(masked, alignChannels(shrunk, ALIGNMENT), data.test, scale);
-  const accuracy = async (graph: Graph) =>
-    (await evaluateClassifier(graph, data.test, scale, { threads: request.threads })).accuracy;
+  const accuracy = async (graph: Graph, split = data.test) =>
+    (await evaluateClassifier(graph, split, scale, { threads: request.threads })).accuracy;
   const models = [before, masked, shrunk, alignChannels(shrunk, ALIGNMENT)];
   const latencies: Record<keyof Latency, number[]> = { b1: [], b64: [] };
   for (const [name, batch] of Object.entries(LATENCY_BATCHES) as [keyof Latency, number][])
@@ -202,6 +207,9 @@ export async function compress(
       natural: counts((o) => o.natural),
       commit: forced && commit ? { before: commit.before.accuracy, after: commit.after.accuracy } : null,
       accuracy: { before: await accuracy(before), after: await accuracy(final) },
+      validation: data.validation
+        ? { before: await accuracy(before, data.validation), after: await accuracy(final, data.validation) }
+        : null,
       parameters: { before: costBefore.parameters, after: costAfter.parameters },
       bytes: { before: exportModel(before).length, after: exportModel(final).length },
       macs: { before: costBefore.macs, after: costAfter.macs },
@@ -247,6 +255,7 @@ function recipeOf(
       name: kind,
       model,
       data,
+      validation: request.validation ?? 0,
       inputScale,
       epochs,
       seed,

@@ -1,5 +1,6 @@
 import { stat } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
+import { holdOut } from "../data/hold-out.ts";
 import type { LoadOptions } from "../data/load.node.ts";
 import { loadDataset } from "../data/load.node.ts";
 import type { Graph } from "../engine/graph.ts";
@@ -35,8 +36,8 @@ export interface RunOptions extends LoadOptions, OpenOptions {
  */
 export async function executeRun(given: Recipe, path: string, options: RunOptions = {}): Promise<RunResult> {
   const recipe = completeRecipe({ ...given, versions: softwareVersions() });
-  const data = await loadDataset(recipe.data, options);
   const { batch, seed } = recipe;
+  const data = holdOut(await loadDataset(recipe.data, options), recipe.validation, seed);
   const { graph } = await loadModel(recipe.model, { batch, seed, data });
   const sparsifier = createRunSparsifier(graph, recipe);
   const scale = scaleFor(recipe.inputScale, data);
@@ -56,8 +57,11 @@ export async function executeRun(given: Recipe, path: string, options: RunOption
       clipNorm: recipe.clipNorm ?? undefined,
       sparsifier,
       evaluate: async () => {
-        const { accuracy, loss } = await evaluateClassifier(graph, data.test, scale, session);
-        return { accuracy, testLoss: loss };
+        const test = await evaluateClassifier(graph, data.test, scale, session);
+        const figures = { accuracy: test.accuracy, testLoss: test.loss };
+        if (!data.validation) return figures;
+        const held = await evaluateClassifier(graph, data.validation, scale, session);
+        return { validationAccuracy: held.accuracy, validationLoss: held.loss, ...figures };
       },
       save: (snapshot) => directory.save(snapshot()),
       resume: directory.resumed?.snapshot,

@@ -19,6 +19,8 @@ export interface Recipe {
   model: string;
   /** A data set by name, or the path of an .npz file or of a folder of images. */
   data: string;
+  /** Share of the training samples, chosen by the seed, that is held out: what is tried out is chosen by these, not by the test set. */
+  validation: number;
   inputScale: InputScale;
   epochs: number;
   /** Samples a step. */
@@ -151,6 +153,7 @@ function fieldsOf(defaults: RecipeDefaults): Fields<Omit<Recipe, "learningRate">
     name: s.withDefault(name, defaults.name),
     model: s.text(),
     data: s.text(),
+    validation: s.withDefault(s.number({ min: 0, max: 0.9 }), 0),
     inputScale: s.withDefault(s.oneOf(INPUT_SCALES), "standard"),
     epochs: s.withDefault(atLeast(1), 10),
     batch: s.withDefault(atLeast(1), 128),

@@ -49,6 +49,7 @@ test("a built-in network comes out with exactly the groups asked for, smaller by
   expect(result.bytes.after).toBeLessThan(result.bytes.before / 8);
   expect(result.outputError).toBeLessThan(1e-5);
   expect(result.accuracy.after).toBeGreaterThan(0.3);
+  expect(result.validation).toBeNull();
 });
 
 test("stopped half-way and resumed, it ends in the same bytes", { timeout: 120_000 }, async () => {
@@ -75,11 +76,18 @@ test("a file meets a budget of MACs", async () => {
   const path = join(folder, "file.onnx");
   await writeFile(path, exportModel(network()));
   const { result } = (await compress(
-    request("file", { model: path, budget: { macs: 0.3 }, optimizer: "adam", learningRate: 0.002 }),
+    request("file", {
+      model: path,
+      budget: { macs: 0.3 },
+      optimizer: "adam",
+      learningRate: 0.002,
+      validation: 0.1,
+    }),
     options,
   ))!;
   expect(result.macs.after).toBeLessThanOrEqual(0.3 * result.macs.before);
   expect(result.macs.after).toBeGreaterThan(0.2 * result.macs.before);
+  expect(result.validation!.after).toBeGreaterThan(result.validation!.before);
   expect(result.kept).toEqual(result.requested);
 });
 

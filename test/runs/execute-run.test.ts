@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { holdOut } from "../../src/data/hold-out.ts";
 import { loadDataset } from "../../src/data/load.node.ts";
 import { importModel } from "../../src/engine/onnx/import.ts";
 import { evaluateClassifier } from "../../src/nn/classification.ts";
@@ -76,6 +77,18 @@ describe("a run", () => {
     const { accuracy, loss } = await evaluateClassifier(importModel(model("a")), split, scale);
     expect(accuracy).toBe(metrics.accuracy);
     expect(loss).toBeCloseTo(metrics.testLoss, 5);
+  });
+
+  test("with held-out samples trains without them, and measures them beside the test set", async () => {
+    const { recipe, model, run } = task({ sparsifier: null, validation: 0.2 });
+    const { metrics, steps } = await run("a");
+    // 240 of 300 samples in batches of 20, four epochs.
+    expect(steps).toBe(48);
+    const { validation, scale } = holdOut(await loadDataset(recipe.data), 0.2, recipe.seed);
+    const { accuracy, loss } = await evaluateClassifier(importModel(model("a")), validation!, scale);
+    expect(accuracy).toBe(metrics.validationAccuracy);
+    expect(loss).toBeCloseTo(metrics.validationLoss, 5);
+    expect(metrics.testLoss).not.toBeCloseTo(metrics.validationLoss, 5);
   });
 
   test("that is interrupted goes on to the same bytes and metrics", async () => {
