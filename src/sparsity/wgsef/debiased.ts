@@ -48,9 +48,10 @@ export function debiasedProxFactors(
     { ...step, norms: shared ? norms : moved, h: shared ? metric[0] : metric },
     ws,
   );
-  const longer = (j: number) => h.values[j & h.mask] / metric[shared ? 0 : j];
-  for (let j = 0; j < m; j++) factors[j] *= longer(j);
-  return { factors, u, omega: shared ? omega / longer(0) : omega };
+  if (!shared) for (let j = 0; j < m; j++) factors[j] *= h.values[j & h.mask] / metric[j];
+  const longer = shared ? h.values[0] / metric[0] : 1;
+  if (longer !== 1) for (let j = 0; j < m; j++) factors[j] *= longer;
+  return { factors, u, omega: omega / longer };
 }
 
 function hardLimit(step: DebiasedStep & { norms: Float64Array }, ws: ProxWorkspace): ProxResult {

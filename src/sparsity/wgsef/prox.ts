@@ -1,6 +1,14 @@
+import type { Arena } from "../../kernels/arena.ts";
 import { type Arrays, type GroupPartition, groupNorms, scaleGroups } from "../groups.ts";
 import { type GroupValues, groupValues, notNegative, type PerGroup, positive } from "./per-group.ts";
-import { findRoot, type RootWorkspace, rootWorkspace, shareAt } from "./root.ts";
+import {
+  findRoot,
+  ROOT_BYTES,
+  type RootWorkspace,
+  rootWorkspace,
+  sharedRootWorkspace,
+  sharesAndFactors,
+} from "./root.ts";
 import type { Wgsef } from "./value.ts";
 
 /** A proximal step: min over θ of λ·W_k(θ) + 1/(2α)·Σ_j h_j‖θ_j − t_j‖². */
@@ -26,8 +34,6 @@ export interface ProxResult {
 export interface ProxWorkspace {
   root: RootWorkspace;
   norms: Float64Array;
-  slope: Float64Array;
-  rho: Float64Array;
   /** The point and metric that the debiased prox hands to the plain one. */
   moved: Float64Array;
   metric: Float64Array;
@@ -35,14 +41,20 @@ export interface ProxWorkspace {
   u: Float64Array;
 }
 
-/** A workspace for m groups. */
-export function proxWorkspace(m: number): ProxWorkspace {
-  const numbers = () => new Float64Array(m);
+/** Bytes that a workspace takes in an arena for each group, and at most those of sixteen groups more. */
+export const PROX_BYTES = ROOT_BYTES + 8 * 5;
+
+/**
+ * A workspace for m groups.
+ *
+ * @param arena Where it is to lie: in that of the weights, norms and factors need no copies. By default, what lasts no
+ * longer than a search is shared by all workspaces.
+ */
+export function proxWorkspace(m: number, arena?: Arena): ProxWorkspace {
+  const numbers = () => arena?.float64(m) ?? new Float64Array(m);
   return {
-    root: rootWorkspace(),
+    root: arena ? rootWorkspace(m, arena) : sharedRootWorkspace(m),
     norms: numbers(),
-    slope: numbers(),
-    rho: numbers(),
     moved: numbers(),
     metric: numbers(),
     factors: numbers(),
@@ -74,24 +86,18 @@ export function proxFactors(
   const weighed = (d.mask | c.mask) !== 0;
   // One weight for all groups only rescales ω, so the norms themselves serve as slopes.
   const unit = weighed ? 1 : Math.sqrt(d.values[0] / c.values[0]);
-  const slope = weighed ? ws.slope : norms;
+  const slope = weighed ? ws.root.slope.subarray(0, m) : norms;
   if (weighed)
     for (let j = 0; j < m; j++) slope[j] = norms[j] * Math.sqrt(d.values[j & d.mask] / c.values[j & c.mask]);
   const shared = (d.mask | h.mask) === 0;
   const rhoAt = (j: number) => (alpha * lambda * d.values[j & d.mask]) / h.values[j & h.mask];
-  if (!shared) for (let j = 0; j < m; j++) ws.rho[j] = rhoAt(j);
+  if (!shared) for (let j = 0; j < m; j++) ws.root.rho[j] = rhoAt(j);
   const rho: GroupValues = shared
     ? { values: Float64Array.of(rhoAt(0)), mask: 0 }
-    : { values: ws.rho, mask: -1 };
+    : { values: ws.root.rho, mask: -1 };
 
   const omega = findRoot(slope, rho, c, k, ws.root);
-  const { values: rhos, mask } = rho;
-  for (let j = 0; j < m; j++) {
-    const r = rhos[j & mask];
-    const share = shareAt(omega, slope[j], r);
-    u[j] = share;
-    factors[j] = r === 0 ? 1 : share / (share + r);
-  }
+  sharesAndFactors(omega, slope, rho, ws.root, ws);
   return { factors, u, omega: omega / unit };
 }
 

@@ -1,5 +1,5 @@
 import { groupValues, type PerGroup, positive } from "./per-group.ts";
-import { findRoot, type RootWorkspace, rootWorkspace, shareAt } from "./root.ts";
+import { findRoot, type RootWorkspace, shareAt, sharedRootWorkspace } from "./root.ts";
 
 /** What defines W_k: how many groups may stay, and how groups are weighed. */
 export interface Wgsef {
@@ -30,7 +30,7 @@ export interface WgsefValue {
 export function wgsefValue(
   norms: Float64Array,
   wgsef: Wgsef,
-  ws: RootWorkspace = rootWorkspace(),
+  ws: RootWorkspace = sharedRootWorkspace(norms.length),
 ): WgsefValue {
   const m = norms.length;
   const k = positive(wgsef.k, "k");

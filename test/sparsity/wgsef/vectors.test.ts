@@ -96,7 +96,13 @@ describe("root", () => {
   for (const v of vectors.root)
     it(v.name, () => {
       const values = (list: number[]) => ({ values: Float64Array.from(list), mask: -1 as const });
-      const omega = findRoot(Float64Array.from(v.slope), values(v.rho), values(v.c), v.K, rootWorkspace());
+      const omega = findRoot(
+        Float64Array.from(v.slope),
+        values(v.rho),
+        values(v.c),
+        v.K,
+        rootWorkspace(v.slope.length),
+      );
       const u = v.slope.map((a: number, j: number) => shareAt(omega, a, v.rho[j]));
       expectClose(u, v.u, TOLERANCE);
       expectClose(sharesBySorting(v.slope, v.rho, v.c, v.K), v.u, TOLERANCE);
