@@ -1,0 +1,187 @@
+import { Problem } from "../problem.ts";
+
+/**
+ * What a field will do, before anything is stored: closed forms for random patterns and codes drawn without regard to
+ * similarity (`specs/sparsey.md` 7, `capacityUniform` and `freeze`). Q does not matter to them: each module fails or
+ * succeeds alone.
+ */
+export interface FieldLoad {
+  /** N: inputs. */
+  inputs: number;
+  /** S: active inputs of a pattern. */
+  active: number;
+  /** K: cells a module. */
+  k: number;
+}
+
+/** Expected share of bottom-up weights that are 1 after `items` patterns: 1 − (1 − S/(N·K))^M. */
+export function expectedDensity({ inputs, active, k }: FieldLoad, items: number): number {
+  return -Math.expm1(items * Math.log1p(-active / (inputs * k)));
+}
+
+/** Patterns after which the density reaches `theta`: ⌈ln(1 − θ)/ln(1 − S/(N·K))⌉. */
+export function freezePoint({ inputs, active, k }: FieldLoad, theta: number): number {
+  return Math.ceil(Math.log1p(-theta) / Math.log1p(-active / (inputs * k)));
+}
+
+/**
+ * For n = 0 .. `most`: the chance that n random patterns together contain all active inputs of another one, so that
+ * their cell looks as familiar as the right one.
+ *
+ * The inputs still missing form a Markov chain with hypergeometric steps; unlike the alternating sum of the spec, this
+ * loses no digits for large S.
+ */
+export function coverProbabilities(inputs: number, active: number, most: number): Float64Array {
+  const steps = Array.from({ length: active + 1 }, (_, missing) => hypergeometric(inputs, active, missing));
+  const cover = new Float64Array(most + 1);
+  let chance = new Float64Array(active + 1);
+  chance[active] = 1;
+  cover[0] = chance[0];
+  for (let n = 1; n <= most; n++) {
+    const next = new Float64Array(active + 1);
+    for (let missing = 0; missing <= active; missing++)
+      if (chance[missing] > 0)
+        for (const [hit, p] of steps[missing].entries()) next[missing - hit] += chance[missing] * p;
+    chance = next;
+    cover[n] = chance[0];
+  }
+  return cover;
+}
+
+/** Chances that a pattern of `active` out of `inputs` contains 0, 1, … of `special` given inputs. */
+function hypergeometric(inputs: number, active: number, special: number): Float64Array {
+  const p = new Float64Array(special + 1);
+  for (let hit = 0; hit <= special; hit++)
+    if (active - hit <= inputs - special)
+      p[hit] = Math.exp(
+        logChoose(special, hit) + logChoose(inputs - special, active - hit) - logChoose(inputs, active),
+      );
+  return p;
+}
+
+function logChoose(n: number, k: number): number {
+  return logFactorial(n) - logFactorial(k) - logFactorial(n - k);
+}
+
+const logFactorials = [0];
+
+function logFactorial(n: number): number {
+  for (let i = logFactorials.length; i <= n; i++) logFactorials.push(logFactorials[i - 1] + Math.log(i));
+  return logFactorials[n];
+}
+
+/**
+ * Expected share of modules that give back the winner of a stored pattern, when `items` are stored: with q the chance
+ * that another cell is as familiar, (1 − (1 − q)^K)/(K·q).
+ */
+export function expectedAccuracy({ inputs, active, k }: FieldLoad, items: number): number {
+  const others = Math.max(0, items - 1);
+  const mean = others / k;
+  // Loads of a cell beyond these bounds have no weight.
+  const spread = 12 * Math.sqrt(mean * (1 - 1 / k)) + 12;
+  const low = Math.max(0, Math.floor(mean - spread));
+  const high = Math.min(others, Math.ceil(mean + spread));
+  const cover = coverProbabilities(inputs, active, high);
+  let q = 0;
+  for (let n = low; n <= high; n++)
+    q += cover[n] * Math.exp(logChoose(others, n) - n * Math.log(k) + (others - n) * Math.log1p(-1 / k));
+  q = Math.min(1, q);
+  return q < 1e-15 ? 1 : -Math.expm1(k * Math.log1p(-q)) / (k * q);
+}
+
+export interface PlanOptions {
+  /** Patterns to be stored. */
+  items: number;
+  inputs: number;
+  /** Active inputs of a pattern. */
+  active: number;
+  /** Modules. Default 24. */
+  q?: number;
+  /** Cells a module. Default: the fewest that do. */
+  k?: number;
+  /** Share of winners that must come back with all items stored. Default 0.97. */
+  accuracy?: number;
+  /** Density at which the field freezes. Default 0.5, or null = never. */
+  freezeAt?: number | null;
+}
+
+export interface Plan {
+  q: number;
+  k: number;
+  /** N·Q·K. */
+  weights: number;
+  /** Of the weights of patterns, packed. */
+  bytes: number;
+  /** Share of weights that are 1 in the end. */
+  density: number;
+  /** Share of winners that come back when all items are stored. */
+  accuracy: number;
+  /** Patterns until it freezes; undefined where it never does. */
+  freezesAfter?: number;
+  /** Patterns it can hold at the wanted accuracy without freezing. */
+  capacity: number;
+}
+
+/** Cells of a module that a plan will not go beyond. */
+const LARGEST = 2 ** 16;
+
+/** A field for so many random patterns; a `Problem` where none of a sensible size does. */
+export function planField(options: PlanOptions): Plan {
+  const { items, inputs, active, q = 24, accuracy = 0.97, freezeAt = 0.5 } = options;
+  for (const [name, value] of Object.entries({
+    items,
+    inputs,
+    active,
+    q,
+    ...(options.k && { k: options.k }),
+  }))
+    if (!Number.isSafeInteger(value) || value < 1)
+      throw new Problem(`plan: ${name} is ${value}; expected a whole number of at least 1`);
+  if (active >= inputs)
+    throw new Problem(`plan: ${active} of ${inputs} inputs are active; expected fewer than all`);
+  if (!(accuracy > 0 && accuracy < 1))
+    throw new Problem(`plan: accuracy is ${accuracy}; expected between 0 and 1`);
+  if (freezeAt !== null && !(freezeAt > 0 && freezeAt < 1))
+    throw new Problem(`plan: freezeAt is ${freezeAt}; expected between 0 and 1`);
+  const does = (k: number, count: number) => {
+    const load = { inputs, active, k };
+    return (
+      (freezeAt === null || freezePoint(load, freezeAt) >= count) && expectedAccuracy(load, count) >= accuracy
+    );
+  };
+  const k = options.k ?? smallest(2, LARGEST, (cells) => does(cells, items));
+  if (k === undefined)
+    throw new Problem(
+      `plan: no field of up to ${LARGEST} cells a module holds ${items} patterns of ${active} active inputs; ` +
+        "use several macs, or fewer active inputs",
+    );
+  const load = { inputs, active, k };
+  // The largest load that does is one below the smallest that does not.
+  const over = smallest(1, 2 ** 24, (count) => !does(k, count)) ?? 2 ** 24;
+  return {
+    q,
+    k,
+    weights: inputs * q * k,
+    bytes: 4 * inputs * Math.ceil((q * k) / 32),
+    density: expectedDensity(load, items),
+    accuracy: expectedAccuracy(load, items),
+    freezesAfter: freezeAt === null ? undefined : freezePoint(load, freezeAt),
+    capacity: over - 1,
+  };
+}
+
+/** The smallest whole number from `low` on that passes a test which, once passed, stays passed. */
+function smallest(low: number, limit: number, passes: (x: number) => boolean): number | undefined {
+  let high = low;
+  while (!passes(high)) {
+    low = high + 1;
+    if (high >= limit) return undefined;
+    high = Math.min(limit, 2 * high);
+  }
+  while (low < high) {
+    const mid = (low + high) >> 1;
+    if (passes(mid)) high = mid;
+    else low = mid + 1;
+  }
+  return high;
+}
