@@ -44,7 +44,7 @@ for (const [name, model] of Object.entries(networks)) {
         data: "mnist",
         inputScale: "bytes",
         method: "wgsef",
-        budget: { macs: 0.5 },
+        budget: { within: "macs=0.5" },
         epochs: Number(values.epochs),
         seed,
         batch: 128,

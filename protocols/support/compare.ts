@@ -7,10 +7,10 @@ import { classification, classificationSource, evaluateClassifier } from "../../
 import type { TrainOptions } from "../../src/nn/trainer.ts";
 import { train } from "../../src/nn/trainer.ts";
 import { measureLatency } from "../../src/runs/latency.ts";
-import { prunableLayers } from "../../src/runs/run-sparsifier.ts";
 import { accountModel } from "../../src/sparsity/accounting.ts";
 import { alignChannels } from "../../src/sparsity/align.ts";
 import type { GroupPenalty } from "../../src/sparsity/group-prox.ts";
+import { findGroups } from "../../src/sparsity/groups/kinds.ts";
 import { createKAnneal } from "../../src/sparsity/k-anneal.ts";
 import { shrinkZeros } from "../../src/sparsity/shrink-zeros.ts";
 import { finishJob, ownJob, runJobs } from "./jobs.ts";
@@ -149,7 +149,7 @@ async function trainOnce(c: Comparison, method: Method, seed: number): Promise<J
   const { data, batch, epochs } = c;
   const model = c.build({ seed, batch, small: method === "scratch" });
   const sparse = method !== "dense" && method !== "scratch";
-  const prunable = sparse ? prunableLayers(model) : [];
+  const prunable = sparse ? findGroups(model) : [];
   const layers = sparse
     ? Object.entries(c.keep).map(([name, keep]) => ({
         name,

@@ -4,16 +4,21 @@ import { InvalidArgumentError } from "commander";
 import { loadDataset } from "../data/load.node.ts";
 import { exportModel } from "../engine/onnx/export.ts";
 import { MODELS } from "../nn/models/index.ts";
+import { Problem } from "../problem.ts";
+import { parseBudget } from "../runs/budget.ts";
 import type { Compression, CompressRequest, CompressResult } from "../runs/compress.node.ts";
 import { compress } from "../runs/compress.node.ts";
 import { defaultThreads } from "../runs/environment.node.ts";
-import { checkWritable, writeWhole } from "../runs/files.node.ts";
+import { checkWritable, readBytes, writeWhole } from "../runs/files.node.ts";
 import { formatBytes, formatCount, formatSeconds, formatShare, significant } from "../runs/format.ts";
 import type { InputScale } from "../runs/input-scale.ts";
 import { SCALE_KEY, scaleFor } from "../runs/input-scale.ts";
 import { METHOD_NAMES, METHODS } from "../runs/methods.ts";
+import { readCustomGroups } from "../runs/recipe.ts";
 import { compressionReport } from "../runs/report/compression-report.node.ts";
 import { numberedDirectory } from "../runs/run-directory.node.ts";
+import type { GroupChoice } from "../sparsity/groups/kinds.ts";
+import { GROUP_KINDS, parseKind } from "../sparsity/groups/kinds.ts";
 import type { JsonOption } from "./command.ts";
 import { choice, createCommand, emit, wholeNumber } from "./command.ts";
 import { downloadProgress } from "./downloads.ts";
@@ -29,9 +34,10 @@ interface CompressOptions extends JsonOption {
   inputScale?: InputScale;
   method: CompressRequest["method"];
   keep?: number | Record<string, number>;
-  budget?: number;
-  groups: "filter";
+  budget?: string;
+  groups: string;
   validation: number;
+  round: number;
   epochs: number;
   optimizer?: CompressRequest["optimizer"];
   learningRate?: number;
@@ -52,6 +58,7 @@ export function compressCommand(): Command {
     examples: [
       "filigree compress lenet --data mnist --keep conv1=5,conv2=14,fc1=100",
       "filigree compress model.onnx --data mnist --budget macs=0.5 -o small.onnx",
+      "filigree compress model.onnx --data mnist --budget ms@64=60% --round 8",
     ],
     words: {
       heading: "Methods:",
@@ -59,8 +66,8 @@ export function compressCommand(): Command {
     },
     keys: {
       "method, groups": "what drove groups of weights to zero, and what a group is",
-      requested: "groups asked for, by layer",
-      kept: "groups that are left; equal to requested",
+      "requested, budget": "groups asked for, by layer; or what the network may cost; the other one is null",
+      kept: "groups that are left; equal to requested where that is given",
       natural: "groups that training itself had left, before any were cut by force",
       commit: "accuracy before and after groups were cut by force; null where none were",
       "accuracy, parameters": "{ before, after }; accuracy on the test set, 0 to 1",
@@ -89,15 +96,21 @@ export function compressCommand(): Command {
     )
     .option("--keep <groups>", "share of every layer's groups (0.3), or counts (conv1=6,fc1=100)", parseKeep)
     .option(
-      "--budget <macs=share>",
-      "share of the multiply-accumulates that may be left (macs=0.2)",
-      parseBudget,
+      "--budget <what=amount>",
+      "what the whole network may cost: groups, parameters, macs, bytes or ms, as a share (macs=0.2, ms=60%) or an amount (bytes=50kB, ms@64=2.5 for a batch of 64)",
+      checked(parseBudget),
     )
     .option(
       "--groups <kind>",
-      "kind of group: filter (output channels and neurons)",
-      choice(["filter"] as const),
+      `${GROUP_KINDS.join(", ")} (block:8x4 with the tiles' size), or a .json file with lists`,
+      (text) => (text.endsWith(".json") ? text : checked(parseKind)(text)),
       "filter",
+    )
+    .option(
+      "--round <n>",
+      "keep a multiple of n groups in every layer, as fast kernels like it (8)",
+      wholeNumber(1),
+      1,
     )
     .option(
       "--validation <share>",
@@ -129,7 +142,9 @@ export function compressCommand(): Command {
         data: options.data,
         inputScale: options.inputScale ?? "standard",
         method: options.method,
-        budget: keep !== undefined ? { keep } : { macs: budget! },
+        groups: await readGroups(options.groups),
+        budget: keep !== undefined ? { keep } : { within: budget! },
+        round: options.round,
         validation: options.validation,
         epochs: options.epochs,
         seed: options.seed,
@@ -221,7 +236,8 @@ async function save(
 
 /** Before and after, side by side, with the factor between them. */
 export function resultTable(result: CompressResult): string {
-  const { accuracy, validation, parameters, bytes, macs, latencyMs, kept, natural, requested } = result;
+  const { accuracy, validation, parameters, bytes, macs, latencyMs, kept, natural, requested, budget } =
+    result;
   const times = ({ before, after }: { before: number; after: number }) => `${significant(before / after)}×`;
   const ms = (v: number) => `${significant(v)} ms`;
   const latency = (b: "b1" | "b64") => ({ before: latencyMs.before[b], after: latencyMs.after[b] });
@@ -255,7 +271,7 @@ export function resultTable(result: CompressResult): string {
   const right = (heading: string) => ({ heading, align: "right" as const });
   const layers = table(
     [{ heading: "layer" }, right("asked for"), right("reached in training"), right("kept")],
-    Object.keys(requested).map((name) => [name, requested[name], natural[name], kept[name]]),
+    Object.keys(kept).map((name) => [name, requested?.[name] ?? budget ?? "", natural[name], kept[name]]),
   );
   return `${table([{ heading: `${result.model} on ${result.data}` }, right("before"), right("after"), right("smaller by")], rows)}\n\n${layers}\n\ntook ${formatSeconds(result.seconds)}`;
 }
@@ -279,11 +295,23 @@ function parseKeep(text: string): number | Record<string, number> {
   return counts;
 }
 
-function parseBudget(text: string): number {
-  const match = /^macs=(0?\.\d+|1(\.0*)?)$/.exec(text);
-  if (!match)
-    throw new InvalidArgumentError("expected macs= and a share above 0 and at most 1, such as macs=0.2");
-  return Number(match[1]);
+/** For `.option`: the text itself where `parse` takes it. */
+function checked(parse: (text: string) => unknown): (text: string) => string {
+  return (text) => {
+    try {
+      parse(text);
+      return text;
+    } catch (error) {
+      throw error instanceof Problem ? new InvalidArgumentError(error.message) : error;
+    }
+  };
+}
+
+/** A kind by name, or the lists in a file. */
+async function readGroups(text: string): Promise<GroupChoice> {
+  if (!text.endsWith(".json")) return text as GroupChoice;
+  const bytes = await readBytes(text);
+  return readCustomGroups(new TextDecoder().decode(bytes), text);
 }
 
 function parseHeldOut(text: string): number {

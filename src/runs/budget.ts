@@ -1,49 +1,129 @@
 import type { Graph } from "../engine/graph.ts";
 import { Problem } from "../problem.ts";
-import { accountModel } from "../sparsity/accounting.ts";
+import type { Choice } from "../sparsity/groups/choose.ts";
+import { chooseWithin, leastCost } from "../sparsity/groups/choose.ts";
+import type { GroupSet } from "../sparsity/groups/group-set.ts";
+import type { Ledger, Measure } from "../sparsity/groups/ledger.ts";
+import { createLedger, MEASURES } from "../sparsity/groups/ledger.ts";
+import { groupNorms, groupSizes } from "../sparsity/groups.ts";
 import { shrink } from "../sparsity/shrink.ts";
-import { significant } from "./format.ts";
-import type { PrunableLayer } from "./run-sparsifier.ts";
+import { formatCount, significant } from "./format.ts";
 
-/** Groups to keep in each layer, by its name. */
+/** Groups to keep in each set, by its name. */
 export type KeepCounts = Record<string, number>;
 
-/** The same share of every layer's groups, at least one each. */
-export function keepShare(layers: readonly PrunableLayer[], share: number): KeepCounts {
+/** What a network may cost. */
+export interface Budget {
+  measure: Measure | "ms";
+  amount: number;
+  /** The amount is a share of what the original network costs. */
+  isShare: boolean;
+  /** Samples in a run whose milliseconds are meant. */
+  batch: number;
+}
+
+const UNITS: Readonly<Record<string, number>> = { "": 1, k: 1e3, M: 1e6, G: 1e9 };
+
+/**
+ * A budget from text: `macs=0.3` and `macs=30%` are shares, `parameters=20k`, `bytes=50kB` and `groups=120` amounts;
+ * `ms=2.5` or `ms=60%` is time for one sample, `ms@64=2.5` for a batch of 64. Throws a `Problem` for anything else.
+ */
+export function parseBudget(text: string): Budget {
+  const match = /^(\w+)(?:@([1-9]\d*))?=(\d*\.?\d+)(%|[kMG]?B?)$/.exec(text.trim());
+  const measures: readonly string[] = [...MEASURES, "ms"];
+  const [, measure = "", batch, number, unit = ""] = match ?? [];
+  const isTime = measure === "ms";
+  const wellFormed =
+    measures.includes(measure) &&
+    Number(number) > 0 &&
+    (batch === undefined || isTime) &&
+    (!unit.endsWith("B") || measure === "bytes") &&
+    (unit === "" || unit === "%" || !isTime);
+  if (!wellFormed)
+    throw new Problem(
+      `"${text}" is no budget; expected one of ${measures.join(", ")} with a share or an amount, such as macs=0.3, parameters=20k, bytes=50kB, ms=60% or ms@64=2.5`,
+    );
+  const isShare = unit === "%" || (!isTime && unit === "" && Number(number) <= 1);
+  const amount = Number(number) * (unit === "%" ? 0.01 : UNITS[unit.replace("B", "")]);
+  if (isShare && amount > 1) throw new Problem(`"${text}": a share is at most 100 %`);
+  return { measure: measure as Budget["measure"], amount, isShare, batch: Number(batch ?? 1) };
+}
+
+/** `count` rounded up to a multiple, but never above what there is (wgsef.md 3.9, rule 7). */
+export function roundedUp(count: number, groups: number, round: number): number {
+  return Math.min(groups, Math.ceil(count / round) * round);
+}
+
+/** The same share of every set's groups, at least one each. */
+export function keepShare(sets: readonly GroupSet[], share: number): KeepCounts {
   return Object.fromEntries(
-    layers.map(({ name, partition }) => [name, Math.max(1, Math.round(share * partition.groups))]),
+    sets.map(({ name, partition }) => [name, Math.max(1, Math.round(share * partition.groups))]),
   );
 }
 
-/** The network with `keep` groups in each layer, whichever they are: what it will cost is already exact. */
-export function withCounts(graph: Graph, layers: readonly PrunableLayer[], keep: KeepCounts): Graph {
-  const masks = layers
-    .filter(({ name }) => keep[name] !== undefined)
+/** The network with `keep` channels in each set, whichever they are: what it will cost is already exact. */
+export function withCounts(graph: Graph, sets: readonly GroupSet[], keep: KeepCounts): Graph {
+  const masks = sets
+    .filter(({ name, stream }) => stream !== undefined && keep[name] !== undefined)
     .map(
-      ({ name, partition }) =>
-        [name, Uint8Array.from({ length: partition.groups }, (_, j) => Number(j < keep[name]))] as const,
+      ({ name, stream, partition }) =>
+        [stream!, Uint8Array.from({ length: partition.groups }, (_, j) => Number(j < keep[name]))] as const,
     );
   return shrink(graph, new Map(masks));
 }
 
-/**
- * The largest common share of groups whose network costs at most `share` of the multiply–accumulates of `graph`. Throws
- * a `Problem` where even one group a layer costs more.
- */
-export function keepForMacs(graph: Graph, layers: readonly PrunableLayer[], share: number): KeepCounts {
-  const limit = share * accountModel(graph).total.macs;
-  const macsWith = (keep: KeepCounts) => accountModel(withCounts(graph, layers, keep)).total.macs;
-  const least = keepShare(layers, 0);
-  const floor = macsWith(least);
-  if (floor > limit)
+export interface PlanOptions {
+  round?: number;
+  /** What prices the groups, instead of counting what `measure` says. */
+  ledger?: Ledger;
+}
+
+/** The budget as a limit on what `sets` may cost. Throws a `Problem` that names the least where even that is more. */
+export function planBudget(
+  graph: Graph,
+  sets: readonly GroupSet[],
+  budget: Budget,
+  { round = 1, ledger = createLedger(graph, sets, countable(budget)) }: PlanOptions = {},
+): Choice {
+  const sections = sets.map(({ name, partition }) => ({ name, groups: partition.groups }));
+  const total = ledger.cost();
+  const limit = budget.isShare ? budget.amount * total : budget.amount;
+  const least = leastCost({ ledger, sections, round });
+  if (least > limit * (1 + 1e-12)) {
+    const figure = (n: number) => (budget.measure === "ms" ? significant(n) : formatCount(n));
+    const each = round > 1 ? `${round} groups` : "one group";
     throw new Problem(
-      `no network of this kind has ${significant(100 * share)} % of the MACs: with one group a layer it still has ${significant((100 * floor * share) / limit)} %; ask for more`,
+      `a budget of ${figure(limit)} ${budget.measure} cannot be met: with ${each} a layer ${figure(least)} are left, ${significant((100 * least) / total)} % of ${figure(total)}; ask for that or more`,
     );
-  let [low, high] = [0, 1];
-  for (let i = 0; i < 12; i++) {
-    const middle = (low + high) / 2;
-    if (macsWith(keepShare(layers, middle)) <= limit) low = middle;
-    else high = middle;
   }
-  return keepShare(layers, low);
+  return { ledger, sections, limit, round };
+}
+
+function countable({ measure }: Budget): Measure {
+  if (measure === "ms")
+    throw new Problem(
+      "a budget in ms needs measurements, which a recipe cannot repeat; filigree compress measures, or name groups by keep",
+    );
+  return measure;
+}
+
+/**
+ * How many groups of each set a budget leaves, with the weights as they are: the largest for what they cost, by norms
+ * in units of √|s_j| that are comparable between layers (wgsef.md 9.9).
+ */
+export function countsWithin(graph: Graph, sets: readonly GroupSet[], choice: Choice): KeepCounts {
+  const arrays = Object.fromEntries([...graph.parameters].map(([name, t]) => [name, t.data]));
+  const scores = sets.flatMap(({ partition }) => {
+    const sizes = groupSizes(partition);
+    // A group of zeros counts too: which ones stay is not decided here.
+    return [...groupNorms(partition, arrays)].map((norm, j) => norm / Math.sqrt(sizes[j]) + 1e-30);
+  });
+  const kept = chooseWithin(choice, Float64Array.from(scores));
+  let start = 0;
+  return Object.fromEntries(
+    sets.map(({ name, partition }) => {
+      const own = kept.subarray(start, (start += partition.groups));
+      return [name, own.reduce((a, b) => a + b, 0)];
+    }),
+  );
 }

@@ -10,8 +10,10 @@ import type { StepProgress } from "../nn/trainer.ts";
 import { Problem } from "../problem.ts";
 import { accountModel } from "../sparsity/accounting.ts";
 import { alignChannels } from "../sparsity/align.ts";
+import type { GroupChoice } from "../sparsity/groups/kinds.ts";
 import type { KeepCounts } from "./budget.ts";
-import { keepForMacs, keepShare } from "./budget.ts";
+import type { Size } from "./compression-size.node.ts";
+import { createSize } from "./compression-size.node.ts";
 import { executeRun } from "./execute-run.node.ts";
 import type { InputScale } from "./input-scale.ts";
 import { scaleFor } from "./input-scale.ts";
@@ -22,7 +24,7 @@ import { methodOf } from "./methods.ts";
 import type { Recipe, SparsifierRecipe } from "./recipe.ts";
 import { readRecipe } from "./recipe.ts";
 import type { MetricsLine } from "./run-result.ts";
-import { createRunSparsifier, prunableLayers } from "./run-sparsifier.ts";
+import { createRunSparsifier } from "./run-sparsifier.ts";
 import { requireSameOutputs } from "./same-outputs.ts";
 
 export interface CompressRequest {
@@ -31,8 +33,12 @@ export interface CompressRequest {
   data: string;
   inputScale: InputScale;
   method: MethodName;
-  /** Groups to keep: a share of every layer's, counts by layer, or as many as a share of the MACs allows. */
-  budget: { keep: number | KeepCounts } | { macs: number };
+  /** What a group is. Default filters. */
+  groups?: GroupChoice;
+  /** Groups to keep: a share of every layer's, counts by layer, or as many as a budget for the whole network allows. */
+  budget: { keep: number | KeepCounts } | { within: string };
+  /** Every layer keeps a multiple of this many groups, or all. Default 1. */
+  round?: number;
   /** Share of the training samples that is held out, see `holdOut`. Default 0. */
   validation?: number;
   epochs: number;
@@ -67,9 +73,12 @@ export interface CompressResult {
   model: string;
   data: string;
   method: string;
-  /** Kind of group. */
-  groups: "filter";
-  requested: KeepCounts;
+  /** Kind of group; `custom` for lists made by hand. */
+  groups: string;
+  /** Groups asked for, by layer; null where a budget left it to training. */
+  requested: KeepCounts | null;
+  /** The budget in its own words; null where groups were counted. */
+  budget: string | null;
   kept: KeepCounts;
   natural: KeepCounts;
   /** Accuracy on the test set right before and right after groups were cut by force; null where none had to be. */
@@ -140,48 +149,45 @@ export async function compress(
   const scale = scaleFor(request.inputScale, data);
   const load = async (path: string) => (await loadModel(path, { data, seed: request.seed })).graph;
   const original = await load(request.model);
-  const layers = prunableLayers(original);
-  const { budget } = request;
-  const requested =
-    "macs" in budget
-      ? keepForMacs(original, layers, budget.macs)
-      : typeof budget.keep === "number"
-        ? keepShare(layers, budget.keep)
-        : budget.keep;
+  const size = await createSize(original, request);
   // What training will refuse, it refuses here, before the dense network is trained.
-  createRunSparsifier(original, recipeOf(request, "sparse", requested, 1));
+  createRunSparsifier(original, recipeOf(request, "sparse", await size(original), 1));
 
   const builtIn = Object.hasOwn(MODELS, request.model);
   const temperature = builtIn
     ? 1
     : await fittingTemperature(original, data.train, scale, { threads: request.threads });
-  const train = async (kind: "dense" | "sparse") => {
+  const train = async (kind: "dense" | "sparse", wanted: Size) => {
     const path = join(request.directory, kind);
-    const { finished, ...result } = await executeRun(recipeOf(request, kind, requested, temperature), path, {
+    const { finished, ...result } = await executeRun(recipeOf(request, kind, wanted, temperature), path, {
       ...options,
       otherRecipe: OTHER_REQUEST,
     });
     return finished ? { path, result } : undefined;
   };
   if (builtIn) options.onStage?.("training the dense network");
-  const dense = builtIn ? await train("dense") : undefined;
+  const dense = builtIn ? await train("dense", {}) : undefined;
   if (builtIn && !dense) return undefined;
   const before = dense ? await load(join(dense.path, "model.onnx")) : original;
-  options.onStage?.(
-    `training it down to ${Object.entries(requested)
-      .map(([name, k]) => `${name}=${k}`)
-      .join(", ")}`,
-  );
-  const sparse = await train("sparse");
+  const wanted = await size(before, options.resume ? join(request.directory, "sparse") : undefined);
+  const asked = wanted.keep
+    ? Object.entries(wanted.keep).map(([name, k]) => `${name}=${k}`)
+    : [`a budget of ${wanted.budget}`];
+  options.onStage?.(`training it down to ${asked.join(", ")}`);
+  const sparse = await train("sparse", wanted);
   if (!sparse) return undefined;
   const masked = await load(join(sparse.path, "trained.onnx"));
   const shrunk = await load(join(sparse.path, "model.onnx"));
 
   options.onStage?.("measuring");
-  const outputError = await requireSameOutputs(masked, alignChannels(shrunk, ALIGNMENT), data.test, scale);
+  const aligned = alignChannels(shrunk, ALIGNMENT);
+  const outputError = Math.max(
+    await requireSameOutputs(masked, shrunk, data.test, scale),
+    await requireSameOutputs(masked, aligned, data.test, scale),
+  );
   const accuracy = async (graph: Graph, split = data.test) =>
     (await evaluateClassifier(graph, split, scale, { threads: request.threads })).accuracy;
-  const models = [before, masked, shrunk, alignChannels(shrunk, ALIGNMENT)];
+  const models = [before, masked, shrunk, aligned];
   const latencies: Record<keyof Latency, number[]> = { b1: [], b64: [] };
   for (const [name, batch] of Object.entries(LATENCY_BATCHES) as [keyof Latency, number][])
     latencies[name] = await measureLatency(models, { batch, threads: 1 });
@@ -201,8 +207,9 @@ export async function compress(
       model: request.model,
       data: data.name,
       method: request.method,
-      groups: "filter",
-      requested,
+      groups: typeof request.groups === "object" ? "custom" : (request.groups ?? "filter"),
+      requested: wanted.keep ?? null,
+      budget: "within" in request.budget ? request.budget.within : null,
       kept: counts((o) => o.natural - o.forced),
       natural: counts((o) => o.natural),
       commit: forced && commit ? { before: commit.before.accuracy, after: commit.after.accuracy } : null,
@@ -236,14 +243,16 @@ function ramp({ method, optimizer, learningRate }: CompressRequest): Partial<Spa
 function recipeOf(
   request: CompressRequest,
   kind: "dense" | "sparse",
-  keep: KeepCounts,
+  size: Size,
   temperature: number,
 ): Recipe {
   const { model, data, inputScale, epochs, seed, batch, threads, learningRate } = request;
   const [warmup, select] = [0.17, 0.5];
   const sparsifier: Partial<SparsifierRecipe> = {
     method: request.method,
-    keep,
+    groups: request.groups,
+    ...size,
+    round: request.round,
     ...(request.fixedLambda !== undefined && { mode: { kind: "fixed", lambda: request.fixedLambda } }),
     warmup,
     select,

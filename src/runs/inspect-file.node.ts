@@ -2,8 +2,8 @@ import type { ValueType } from "../engine/graph.ts";
 import type { Shape } from "../engine/tensor.ts";
 import type { Cost } from "../sparsity/accounting.ts";
 import { accountModel } from "../sparsity/accounting.ts";
+import { lookForGroups } from "../sparsity/groups/kinds.ts";
 import { loadModel } from "./load-model.node.ts";
-import { prunableLayers } from "./run-sparsifier.ts";
 
 export interface CostSummary {
   parameters: number;
@@ -42,7 +42,7 @@ export async function inspectFile(
   const { graph, bytes } = await loadModel(path, { dimensions });
   const { layers, total } = accountModel(graph);
   const groups = new Map(
-    prunableLayers(graph).flatMap(({ name, layers: members, partition }) =>
+    lookForGroups(graph, "filter").sets.flatMap(({ name, layers: members, partition }) =>
       members.map((member) => [
         member,
         { groups: partition.groups, sharedWith: member === name ? null : name },

@@ -4,6 +4,10 @@ import type { OptimizerSpec } from "../nn/optimizers.ts";
 import type { ScheduleSpec } from "../nn/schedules.ts";
 import { Problem } from "../problem.ts";
 import { ADAPTIVE_METRICS } from "../sparsity/adaptive-metric.ts";
+import type { CustomGroups } from "../sparsity/groups/custom.ts";
+import type { GroupChoice } from "../sparsity/groups/kinds.ts";
+import { parseKind } from "../sparsity/groups/kinds.ts";
+import { parseBudget } from "./budget.ts";
 import type { InputScale } from "./input-scale.ts";
 import { INPUT_SCALES } from "./input-scale.ts";
 import type { MethodName } from "./methods.ts";
@@ -53,8 +57,14 @@ export interface Recipe {
 /** Exactly so many groups a layer are to survive; see `KAnnealOptions`. */
 export interface SparsifierRecipe {
   method: MethodName;
-  /** Groups to keep by layer, or the share of every layer's groups. */
-  keep: number | Record<string, number>;
+  /** What a group is: a kind by name, or lists of elements by parameter. */
+  groups: GroupChoice;
+  /** Groups to keep by layer, or the share of every layer's groups; null where there is a budget. */
+  keep: number | Record<string, number> | null;
+  /** What the whole network may cost, such as `macs=0.3` (see `parseBudget`); null where groups are counted. */
+  budget: string | null;
+  /** Counts are rounded up to multiples of this, budgets shared out in them. */
+  round: number;
   /** λ that grows until every layer has its number, with a cut at the end; or one λ throughout, and nothing else. */
   mode: { kind: "k-anneal" } | { kind: "fixed"; lambda: number };
   warmup: number;
@@ -106,7 +116,31 @@ const schedule = s.variant<"kind", ScheduleSpec>("kind", {
   },
 });
 
-const keep: Reader<SparsifierRecipe["keep"]> = (value, path, refuse) =>
+/** Turns a `Problem` of a parser into a refusal that says where. */
+function accepted<T>(parse: () => T, path: Path, refuse: Refuse): T {
+  try {
+    return parse();
+  } catch (error) {
+    if (error instanceof Problem) return refuse(path, error.message);
+    throw error;
+  }
+}
+
+const customGroups: Reader<CustomGroups> = s.record(s.list(s.record(s.list(atLeast(0)))));
+
+const groups: Reader<GroupChoice> = (value, path, refuse) => {
+  if (typeof value !== "string") return customGroups(value, path, refuse);
+  accepted(() => parseKind(value), path, refuse);
+  return value as GroupChoice;
+};
+
+const budget: Reader<string> = (value, path, refuse) => {
+  const text = s.text()(value, path, refuse);
+  accepted(() => parseBudget(text), path, refuse);
+  return text;
+};
+
+const keep: Reader<number | Record<string, number>> = (value, path, refuse) =>
   typeof value === "number"
     ? s.number({ min: 0, above: true, max: 1 })(value, path, refuse)
     : s.record(atLeast(1))(value, path, refuse);
@@ -120,7 +154,10 @@ const sparsifierFields = s.object<
   Omit<SparsifierRecipe, "lambdaStart" | "lambdaEnd"> & Record<"lambdaStart" | "lambdaEnd", number | null>
 >({
   method: s.oneOf(METHOD_NAMES),
-  keep,
+  groups: s.withDefault<GroupChoice>(groups, "filter"),
+  keep: s.orNull(keep),
+  budget: s.orNull(budget),
+  round: s.withDefault(atLeast(1), 1),
   mode: s.withDefault(mode, { kind: "k-anneal" }),
   warmup: s.withDefault(share, 0.15),
   select: s.withDefault(share, 0.5),
@@ -134,9 +171,25 @@ const sparsifierFields = s.object<
 /** The range of λ that is left out is the method's own. */
 const sparsifier: Reader<SparsifierRecipe> = (value, path, refuse) => {
   const read = sparsifierFields(value, path, refuse);
+  if ((read.keep === null) === (read.budget === null))
+    refuse(path, "say how small: either keep or budget, such as keep: 0.3");
   const { lambdaStart = 0.01, lambdaEnd = 3 } = methodOf(read.method).options;
   return { ...read, lambdaStart: read.lambdaStart ?? lambdaStart, lambdaEnd: read.lambdaEnd ?? lambdaEnd };
 };
+
+/** Groups made by hand from JSON. Throws a `Problem` that says where the text is wrong. */
+export function readCustomGroups(json: string, file: string): CustomGroups {
+  const refuse: Refuse = (path, reason) => {
+    throw new Problem(`${file}: ${path.length ? `${path.join(".")}: ` : ""}${reason}`);
+  };
+  let data: unknown;
+  try {
+    data = JSON.parse(json);
+  } catch (cause) {
+    return refuse([], `not JSON: ${(cause as Error).message}`);
+  }
+  return customGroups(data, [], refuse);
+}
 
 /** A name that is a single folder on every system. */
 const name: Reader<string> = (value, path, refuse) => {

@@ -1,9 +1,14 @@
 import type { Graph } from "../engine/graph.ts";
 import { Problem } from "../problem.ts";
-import { analyzeChannels, streamPartition } from "../sparsity/channels.ts";
+import { createBudget } from "../sparsity/groups/budget.ts";
+import type { GroupSet } from "../sparsity/groups/group-set.ts";
+import { findGroups } from "../sparsity/groups/kinds.ts";
 import type { GroupPartition } from "../sparsity/groups.ts";
+import { groupSizes, joinPartitions } from "../sparsity/groups.ts";
 import type { GroupedLayer, KAnneal } from "../sparsity/k-anneal.ts";
 import { createKAnneal } from "../sparsity/k-anneal.ts";
+import type { KeepCounts } from "./budget.ts";
+import { countsWithin, keepShare, parseBudget, planBudget, roundedUp } from "./budget.ts";
 import { methodOf } from "./methods.ts";
 import { nearest } from "./nearest.ts";
 import type { Recipe, SparsifierRecipe } from "./recipe.ts";
@@ -11,19 +16,14 @@ import type { Recipe, SparsifierRecipe } from "./recipe.ts";
 /** The sparsifier of a recipe for its model; undefined where the recipe has none. */
 export function createRunSparsifier(graph: Graph, recipe: Recipe): KAnneal | undefined {
   if (!recipe.sparsifier) return undefined;
-  const { method, keep, mode, metric, ...options } = recipe.sparsifier;
+  const { method, groups, keep, budget, round, mode, metric, ...options } = recipe.sparsifier;
   const { optimizer } = recipe;
   if (optimizer.kind === "rmsprop")
     throw new Problem(
       `sparsifier: ${method} has an exact proximal step for sgd, adam and adamw, not for rmsprop; adam with betas: [0, ${optimizer.alpha}] is rmsprop with its bias corrected`,
     );
-  const prunable = prunableLayers(graph);
-  if (prunable.length === 0)
-    throw new Problem(
-      `nothing in ${recipe.model} can shrink: what its layers write is all part of its output, or used in a way that ties every channel to the rest`,
-    );
   const { options: own, onScales } = methodOf(method);
-  const layers = layersToKeep(prunable, keep);
+  const layers = layersToKeep(graph, findGroups(graph, groups), { keep, budget, round });
   return createKAnneal({
     ...own,
     ...options,
@@ -47,40 +47,39 @@ function scalesOf(graph: Graph, { name, partition }: GroupedLayer): GroupPartiti
   return { groups: partition.groups, parts };
 }
 
-/** A stream of channels that can shrink, as groups of weights. */
-export interface PrunableLayer {
-  /** The first layer that writes the channels; with a residual sum there are several. */
-  name: string;
-  layers: readonly string[];
-  partition: GroupPartition;
+/**
+ * The regularisers of a recipe: one a set with its own count, or one over all sets with a budget. With `round` the budget is
+ * shared out beforehand, by the weights as they are, for widths cannot snap to blocks while groups are still dying.
+ */
+function layersToKeep(
+  graph: Graph,
+  sets: readonly GroupSet[],
+  { keep, budget, round }: Pick<SparsifierRecipe, "keep" | "budget" | "round">,
+): GroupedLayer[] {
+  if (budget !== null) {
+    const choice = planBudget(graph, sets, parseBudget(budget), { round });
+    if (round > 1) return byCounts(sets, countsWithin(graph, sets, choice), 1);
+    const partition = joinPartitions(sets.map((s) => s.partition));
+    return [{ name: "network", partition, keep: createBudget(choice, groupSizes(partition)) }];
+  }
+  return byCounts(sets, typeof keep === "number" ? keepShare(sets, keep) : keep!, round);
 }
 
-/** What of a graph can shrink, in graph order: no layer twice, and never the outputs. */
-export function prunableLayers(graph: Graph): PrunableLayer[] {
-  const chosen = new Set<string>();
-  return analyzeChannels(graph).streams.flatMap((stream) => {
-    const partition = stream.blocked === undefined ? streamPartition(graph, stream) : undefined;
-    if (!partition?.parts.length || stream.crosses.some((name) => chosen.has(name))) return [];
-    chosen.add(stream.name);
-    return [{ name: stream.name, layers: stream.layers, partition }];
-  });
-}
-
-function layersToKeep(prunable: readonly PrunableLayer[], keep: SparsifierRecipe["keep"]): GroupedLayer[] {
-  if (typeof keep === "number")
-    return prunable.map(({ name, partition }) => ({
-      name,
-      partition,
-      keep: Math.max(1, Math.round(keep * partition.groups)),
-    }));
-  const taken = new Map<PrunableLayer, string>();
+function byCounts(sets: readonly GroupSet[], keep: KeepCounts, round: number): GroupedLayer[] {
+  const taken = new Map<GroupSet, string>();
   return Object.entries(keep).map(([name, count]) => {
-    const found = prunable.find((l) => l.name === name) ?? prunable.find((l) => l.layers.includes(name));
+    const found = sets.find((s) => s.name === name) ?? sets.find((s) => s.layers.includes(name));
     const other = found && taken.get(found);
     if (other) throw new Problem(`keep: "${other}" and "${name}" write the same channels; name one of them`);
     if (found) taken.set(found, name);
-    if (found) return { name, partition: found.partition, keep: count };
-    const names = prunable.map((l) => l.name);
+    const { partition } = found ?? {};
+    if (partition)
+      return {
+        name,
+        partition,
+        keep: count > partition.groups ? count : roundedUp(count, partition.groups, round),
+      };
+    const names = sets.map((s) => s.name);
     const near = nearest(name, names);
     throw new Problem(
       `keep: there is no layer "${name}" that can shrink${near ? `; did you mean "${near}"?` : ""}; ` +

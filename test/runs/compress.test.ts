@@ -7,12 +7,12 @@ import { exportModel } from "../../src/engine/onnx/export.ts";
 import { replay } from "../../src/engine/replay.ts";
 import type { Tensor } from "../../src/engine/tensor.ts";
 import { smallCnn } from "../../src/nn/models/small-cnn.ts";
-import { keepForMacs, withCounts } from "../../src/runs/budget.ts";
+import { countsWithin, parseBudget, planBudget, withCounts } from "../../src/runs/budget.ts";
 import type { CompressOptions, CompressRequest } from "../../src/runs/compress.node.ts";
 import { compress } from "../../src/runs/compress.node.ts";
-import { prunableLayers } from "../../src/runs/run-sparsifier.ts";
 import { requireSameOutputs } from "../../src/runs/same-outputs.ts";
 import { accountModel } from "../../src/sparsity/accounting.ts";
+import { findGroups } from "../../src/sparsity/groups/kinds.ts";
 import { expectProblemLater } from "../data/support.ts";
 
 let folder: string;
@@ -78,7 +78,7 @@ test("a file meets a budget of MACs", async () => {
   const { result } = (await compress(
     request("file", {
       model: path,
-      budget: { macs: 0.3 },
+      budget: { within: "macs=0.3" },
       optimizer: "adam",
       learningRate: 0.002,
       validation: 0.1,
@@ -86,25 +86,25 @@ test("a file meets a budget of MACs", async () => {
     options,
   ))!;
   expect(result.macs.after).toBeLessThanOrEqual(0.3 * result.macs.before);
-  expect(result.macs.after).toBeGreaterThan(0.2 * result.macs.before);
+  expect(result.macs.after).toBeGreaterThan(0.25 * result.macs.before);
+  expect(result).toMatchObject({ requested: null, budget: "macs=0.3" });
   expect(result.validation!.after).toBeGreaterThan(result.validation!.before);
-  expect(result.kept).toEqual(result.requested);
 });
 
 test("a budget that nothing meets is refused with what is possible", () => {
   const graph = network();
-  const layers = prunableLayers(graph);
-  expect(() => keepForMacs(graph, layers, 1e-4)).toThrow(
-    /no network of this kind has 0\.0100 % of the MACs: with one group a layer it still has \d/,
+  const sets = findGroups(graph);
+  const least = accountModel(withCounts(graph, sets, { conv1: 1, conv2: 1, fc1: 1 })).total.macs;
+  expect(() => planBudget(graph, sets, parseBudget("macs=0.0001"))).toThrow(
+    `a budget of 37 macs cannot be met: with one group a layer ${least.toLocaleString("en-US")} are left`,
   );
-  const kept = keepForMacs(graph, layers, 0.5);
+  const kept = countsWithin(graph, sets, planBudget(graph, sets, parseBudget("macs=0.5")));
   const share = (keep: typeof kept) =>
-    accountModel(withCounts(graph, layers, keep)).total.macs / accountModel(graph).total.macs;
+    accountModel(withCounts(graph, sets, keep)).total.macs / accountModel(graph).total.macs;
   expect(share(kept)).toBeLessThanOrEqual(0.5);
-  // One more filter in every layer would be too much.
-  expect(share(Object.fromEntries(Object.entries(kept).map(([name, k]) => [name, k + 1])))).toBeGreaterThan(
-    0.5,
-  );
+  for (const { name, partition } of sets)
+    if (kept[name] < partition.groups)
+      expect(share({ ...kept, [name]: kept[name] + 1 })).toBeGreaterThan(0.5);
 });
 
 test("control: a network with one wrong weight does not pass the comparison of outputs", async () => {

@@ -76,7 +76,7 @@ describe("a recipe", () => {
       "sparsifier:\n  method: wgsef\n  keep:\n    conv1: six",
       "r.yaml:6: sparsifier.keep.conv1: expected a whole number",
     ],
-    ["sparsifier: { method: wgsef }", "sparsifier.keep: is missing"],
+    ["sparsifier: { method: wgsef }", "sparsifier: say how small: either keep or budget"],
     ["augment: 3", "augment: expected keys with values, found 3"],
     ["name: ../x", "cannot name a folder"],
     ["epochs: 1\nepochs: 2", "r.yaml:4: not YAML"],

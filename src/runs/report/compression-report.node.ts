@@ -81,10 +81,15 @@ function beforeAfter({ accuracy, parameters, bytes, macs, latencyMs, outputError
   });
 }
 
-function layerTable({ requested, natural, kept }: CompressResult): Html {
+function layerTable({ requested, budget, natural, kept }: CompressResult): Html {
   return htmlTable({
     columns: [{ heading: "layer" }, right("asked for"), right("reached in training"), right("kept")],
-    rows: Object.keys(requested).map((name) => [name, requested[name], natural[name], kept[name]]),
+    rows: Object.keys(kept).map((name) => [
+      name,
+      requested?.[name] ?? budget ?? "",
+      natural[name],
+      kept[name],
+    ]),
   });
 }
 

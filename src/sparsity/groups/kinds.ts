@@ -70,7 +70,15 @@ const LACKING: Record<GroupKind, string> = {
  * stands in the way, or where lists made by hand are wrong.
  */
 export function findGroups(graph: Graph, choice: GroupChoice = "filter"): GroupSet[] {
-  if (typeof choice === "object") return customGroups(graph, choice);
+  const { sets, lacking } = lookForGroups(graph, choice);
+  if (sets.length === 0) throw new Problem(`groups: ${lacking}`);
+  return sets;
+}
+
+/** The same, with the reason where there are none. */
+export function lookForGroups(graph: Graph, choice: GroupChoice): { sets: GroupSet[]; lacking: string } {
+  if (typeof choice === "object")
+    return { sets: customGroups(graph, choice), lacking: "the lists are empty" };
   const { kind, block } = parseKind(choice);
   let flow: Flow | undefined;
   let streams: TracedStream[] | undefined;
@@ -80,10 +88,9 @@ export function findGroups(graph: Graph, choice: GroupChoice = "filter"): GroupS
     streams: () => (streams ??= streamsOf(found.flow())),
   };
   const sets = finders[kind](found, block);
-  if (sets.length > 0) return sets;
   const blocked = (streams ?? []).filter((s) => s.blocked !== undefined && s.layers.length > 0);
   const reasons = blocked.slice(0, 3).map(({ name, blocked: reason }) => `${name}: ${reason}`);
-  throw new Problem(`groups: ${[`${LACKING[kind]} in this graph`, ...reasons].join("; ")}`);
+  return { sets, lacking: [`${LACKING[kind]} in this graph`, ...reasons].join("; ") };
 }
 
 /** `filter`, `block`, `block:8x4`, …; throws a `Problem` for anything else. */

@@ -4,8 +4,8 @@ import { createSession } from "../../../src/engine/session.ts";
 import { tensor } from "../../../src/engine/tensor.ts";
 import { MODELS } from "../../../src/nn/models/index.ts";
 import { random } from "../../../src/random.ts";
-import { prunableLayers } from "../../../src/runs/run-sparsifier.ts";
 import { accountModel } from "../../../src/sparsity/accounting.ts";
+import { findGroups } from "../../../src/sparsity/groups/kinds.ts";
 import { zeroGroups } from "../../../src/sparsity/groups.ts";
 import { shrinkZeros } from "../../../src/sparsity/shrink-zeros.ts";
 
@@ -45,7 +45,7 @@ test.each(NETWORKS)("%s without a random half of its groups computes the same in
   keepScale(graph);
   const rng = random(1);
   const arrays = Object.fromEntries([...graph.parameters].map(([n, t]) => [n, t.data as Float32Array]));
-  for (const { partition } of prunableLayers(graph))
+  for (const { partition } of findGroups(graph))
     zeroGroups(
       partition,
       arrays,
