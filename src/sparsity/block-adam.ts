@@ -1,8 +1,9 @@
 import type { FlatArrays } from "../engine/parameters.ts";
+import { flatArrays } from "../engine/parameters.ts";
 import type { Optimizer, OptimizerTarget } from "../nn/optimizers.ts";
 import { createOptimizer } from "../nn/optimizers.ts";
 import type { GroupPartition } from "./groups.ts";
-import { forEachRun, groupRms, scaleGroups } from "./groups.ts";
+import { groupRms, moveGroups } from "./groups.ts";
 
 export interface BlockAdam extends Optimizer {
   /** The metric h_j of each group of partition `i` in the step just taken. */
@@ -30,51 +31,27 @@ export function createBlockAdam(
   const { firstMoment, secondMoment } = adam.state as { firstMoment: FlatArrays; secondMoment: FlatArrays };
   const metrics = partitions.map((p) => new Float64Array(p.groups));
   const ordinaryStep = adam.step;
-  const weights = target.parameters.arrays;
-  const names = [...new Set(partitions.flatMap((p) => p.parts.map((part) => part.parameter)))];
-  const before = Object.fromEntries(names.map((name) => [name, weights[name].slice()]));
-  const move = Object.fromEntries(names.map((name) => [name, weights[name].slice()]));
-  const loose = Object.fromEntries(
-    names.map((name) => [name, outsideGroups(name, weights[name], partitions)]),
+  const { parameters } = target;
+  const grouped = new Set(partitions.flatMap((p) => p.parts.map((part) => part.parameter)));
+  const segments = parameters.segments.filter(({ name }) => grouped.has(name));
+  const before = flatArrays(
+    segments.map(({ name, shape }) => [name, shape] as const),
+    parameters,
   );
 
   return Object.assign(adam, {
     metric: (i: number) => metrics[i],
     step: (learningRate: number) => {
-      for (const name of names) before[name].set(weights[name]);
+      for (const { name } of segments) before.arrays[name].set(parameters.arrays[name]);
       ordinaryStep(learningRate);
-      for (const name of names) move[name].set(firstMoment.arrays[name]);
       const rate = learningRate / (1 - betas[0] ** adam.steps);
       const bias = Math.sqrt(1 - betas[1] ** adam.steps);
       partitions.forEach((partition, p) => {
         const h = metrics[p];
         groupRms(partition, secondMoment.arrays).forEach((rms, j) => (h[j] = rms / bias + epsilon));
-        scaleGroups(
-          partition,
-          move,
-          h.map((hj) => -rate / hj),
-        );
+        const factors = h.map((hj) => -rate / hj);
+        moveGroups(partition, parameters.arrays, before.arrays, firstMoment.arrays, factors);
       });
-      for (const name of names) {
-        const [w, old, d] = [weights[name], before[name], move[name]];
-        for (const i of loose[name]) d[i] = w[i] - old[i];
-        for (let i = 0; i < w.length; i++) w[i] = old[i] + d[i];
-      }
     },
   });
-}
-
-/** Elements of an array that belong to no group. */
-function outsideGroups(
-  name: string,
-  { length }: Float32Array,
-  partitions: readonly GroupPartition[],
-): readonly number[] {
-  const inside = new Uint8Array(length);
-  for (const { groups, parts } of partitions)
-    for (const part of parts)
-      if (part.parameter === name) forEachRun(part, groups, (_, from, to) => inside.fill(1, from, to));
-  const outside: number[] = [];
-  for (let i = 0; i < length; i++) if (!inside[i]) outside.push(i);
-  return outside;
 }

@@ -1,4 +1,6 @@
 import { Problem } from "../problem.ts";
+import type { GroupKernels } from "./group-kernels.ts";
+import { onKernels } from "./group-kernels.ts";
 
 /** Named arrays: parameters, their gradients, or an optimiser's moments, whatever has the layout of the parameters. */
 export type Arrays = Readonly<Record<string, Float32Array>>;
@@ -43,22 +45,45 @@ export function groupNorms(
   out: Float64Array = new Float64Array(partition.groups),
 ): Float64Array {
   out.fill(0);
-  for (const part of partition.parts) {
-    const w = arrayOf(part, arrays);
-    if ("labels" in part) addLabelledSquares(part.labels, w, out);
-    else addSquares(part, w, out);
-  }
-  for (let j = 0; j < out.length; j++) out[j] = Math.sqrt(out[j]);
+  forParts(partition, [arrays], out, {
+    regular: (kernels, [w], ...place) => kernels.addSquares(w, ...place),
+    labelled: (labels, [w], sums) => {
+      for (let i = 0; i < labels.length; i = (i + 1) | 0) if (labels[i] >= 0) sums[labels[i]] += w[i] * w[i];
+    },
+    finish: (kernels, sums) => kernels.squareRoots(sums, out.length),
+  });
   return out;
 }
 
 /** Multiplies group j by `factors[j]` in place. A factor of 0 writes exact +0, a factor of 1 touches nothing. */
 export function scaleGroups(partition: GroupPartition, arrays: Arrays, factors: Float64Array): void {
-  for (const part of partition.parts) {
-    const w = arrayOf(part, arrays);
-    if ("labels" in part) scaleLabelled(part.labels, w, factors);
-    else scalePart(part, w, factors);
-  }
+  forParts(partition, [arrays], factors, {
+    regular: (kernels, [w], ...place) => kernels.scale(w, ...place),
+    labelled: (labels, [w]) => {
+      for (let i = 0; i < labels.length; i = (i + 1) | 0) {
+        const f = labels[i] < 0 ? 1 : factors[labels[i]];
+        if (f === 0) w[i] = 0;
+        else if (f !== 1) w[i] *= f;
+      }
+    },
+  });
+}
+
+/** Sets group j of `arrays` to `from` + `factors[j]`·`directions`; what is in no group stays as it is. */
+export function moveGroups(
+  partition: GroupPartition,
+  arrays: Arrays,
+  from: Arrays,
+  directions: Arrays,
+  factors: Float64Array,
+): void {
+  forParts(partition, [arrays, from, directions], factors, {
+    regular: (kernels, [w, start, direction], ...place) => kernels.move(w, start, direction, ...place),
+    labelled: (labels, [w, start, direction]) => {
+      for (let i = 0; i < labels.length; i = (i + 1) | 0)
+        if (labels[i] >= 0) w[i] = start[i] + factors[labels[i]] * direction[i];
+    },
+  });
 }
 
 /** Sets the groups with `keep[j] === 0` to +0 in place: weights, or the moments that would revive them. */
@@ -89,14 +114,14 @@ export function groupSizes(partition: GroupPartition): Float64Array {
  * the block metric of the proximal step (wgsef.md 3.4).
  */
 export function groupRms(partition: GroupPartition, secondMoments: Arrays): Float64Array {
-  const sizes = groupSizes(partition);
   const sums = new Float64Array(partition.groups);
-  for (const part of partition.parts) {
-    const array = arrayOf(part, secondMoments);
-    forEachRun(part, sums.length, (j, from, to) => {
-      for (let i = from; i < to; i++) sums[j] += array[i];
-    });
-  }
+  forParts(partition, [secondMoments], sums, {
+    regular: (kernels, [v], ...place) => kernels.addValues(v, ...place),
+    labelled: (labels, [v], out) => {
+      for (let i = 0; i < labels.length; i = (i + 1) | 0) if (labels[i] >= 0) out[labels[i]] += v[i];
+    },
+  });
+  const sizes = groupSizes(partition);
   return sums.map((sum, j) => Math.sqrt(sum / sizes[j]));
 }
 
@@ -164,159 +189,44 @@ function runStart(part: GroupPart, outer: number, group: number): number {
   return (part.start ?? 0) + (outer * part.channels + (part.offset ?? 0) + group) * part.inner;
 }
 
-// The loops below run over all weights at every optimiser step. `| 0` tells the compiler that indices stay int32;
-// eight elements of a run, or one element of four rows, in a round hide latencies. Together about twice as fast as plain
-// loops.
-
-function addSquares(part: GroupPart, w: Float32Array, out: Float64Array): void {
-  const [first, end] = groupRange(part, out.length);
-  const { outer, channels, inner } = part;
-  let o = 0;
-  if (inner === 1)
-    for (; o + 4 <= outer; o += 4) addSquaresOfRows(w, runStart(part, o, first), channels, out, first, end);
-  for (; o < outer; o++) addSquaresOfRuns(w, runStart(part, o, first), inner, out, first, end);
+/** What to do with the parts of a partition. */
+interface PartLoops {
+  /** Kernels get the addresses of the first group's first element in each array, then the part's place (`GroupKernels`). */
+  regular(
+    kernels: GroupKernels,
+    addresses: readonly number[],
+    outer: number,
+    stride: number,
+    groups: number,
+    inner: number,
+    numbers: number,
+  ): void;
+  labelled(labels: Int32Array, arrays: readonly Float32Array[], numbers: Float64Array): void;
+  finish?(kernels: GroupKernels, numbers: number): void;
 }
 
-/** Four rows of runs of one element, `stride` apart. */
-function addSquaresOfRows(
-  w: Float32Array,
-  start: number,
-  stride: number,
-  out: Float64Array,
-  first: number,
-  end: number,
+/** Visits every part with its array in each of the sets, and with m numbers of the groups, which may be written. */
+function forParts(
+  { groups, parts }: GroupPartition,
+  sets: readonly Arrays[],
+  numbers: Float64Array,
+  { regular, labelled, finish }: PartLoops,
 ): void {
-  const second = (start + stride) | 0;
-  const third = (second + stride) | 0;
-  const fourth = (third + stride) | 0;
-  for (let j = first | 0, i = 0; j < end; j = (j + 1) | 0, i = (i + 1) | 0) {
-    const w0 = w[(start + i) | 0];
-    const w1 = w[(second + i) | 0];
-    const w2 = w[(third + i) | 0];
-    const w3 = w[(fourth + i) | 0];
-    out[j] += w0 * w0 + w1 * w1 + (w2 * w2 + w3 * w3);
-  }
-}
-
-function addSquaresOfRuns(
-  w: Float32Array,
-  start: number,
-  inner: number,
-  out: Float64Array,
-  first: number,
-  end: number,
-): void {
-  let i = start | 0;
-  for (let j = first | 0; j < end; j = (j + 1) | 0) {
-    const to = (i + inner) | 0;
-    const lastBlock = (to - 8) | 0;
-    let s0 = 0;
-    let s1 = 0;
-    let s2 = 0;
-    let s3 = 0;
-    for (; i <= lastBlock; i = (i + 8) | 0) {
-      const w0 = w[i];
-      const w1 = w[(i + 1) | 0];
-      const w2 = w[(i + 2) | 0];
-      const w3 = w[(i + 3) | 0];
-      const w4 = w[(i + 4) | 0];
-      const w5 = w[(i + 5) | 0];
-      const w6 = w[(i + 6) | 0];
-      const w7 = w[(i + 7) | 0];
-      s0 += w0 * w0 + w4 * w4;
-      s1 += w1 * w1 + w5 * w5;
-      s2 += w2 * w2 + w6 * w6;
-      s3 += w3 * w3 + w7 * w7;
-    }
-    for (; i < to; i = (i + 1) | 0) s0 += w[i] * w[i];
-    out[j] += s0 + s1 + (s2 + s3);
-  }
-}
-
-function addLabelledSquares(labels: Int32Array, w: Float32Array, out: Float64Array): void {
-  for (let i = 0; i < labels.length; i = (i + 1) | 0) if (labels[i] >= 0) out[labels[i]] += w[i] * w[i];
-}
-
-function scaleLabelled(labels: Int32Array, w: Float32Array, factors: Float64Array): void {
-  for (let i = 0; i < labels.length; i = (i + 1) | 0) {
-    const f = labels[i] < 0 ? 1 : factors[labels[i]];
-    if (f === 0) w[i] = 0;
-    else if (f !== 1) w[i] *= f;
-  }
-}
-
-function scalePart(part: GroupPart, w: Float32Array, factors: Float64Array): void {
-  const [first, end] = groupRange(part, factors.length);
-  const { outer, channels, inner } = part;
-  let o = 0;
-  if (inner === 1)
-    for (; o + 4 <= outer; o += 4) scaleRows(w, runStart(part, o, first), channels, factors, first, end);
-  for (; o < outer; o++) scaleRuns(w, runStart(part, o, first), inner, factors, first, end);
-}
-
-function scaleRows(
-  w: Float32Array,
-  start: number,
-  stride: number,
-  factors: Float64Array,
-  first: number,
-  end: number,
-): void {
-  const second = (start + stride) | 0;
-  const third = (second + stride) | 0;
-  const fourth = (third + stride) | 0;
-  for (let j = first | 0, i = 0; j < end; j = (j + 1) | 0, i = (i + 1) | 0) {
-    const f = factors[j];
-    if (f === 1) continue;
-    if (f === 0) {
-      w[(start + i) | 0] = 0;
-      w[(second + i) | 0] = 0;
-      w[(third + i) | 0] = 0;
-      w[(fourth + i) | 0] = 0;
-    } else {
-      w[(start + i) | 0] *= f;
-      w[(second + i) | 0] *= f;
-      w[(third + i) | 0] *= f;
-      w[(fourth + i) | 0] *= f;
-    }
-  }
-}
-
-function scaleRuns(
-  w: Float32Array,
-  start: number,
-  inner: number,
-  factors: Float64Array,
-  first: number,
-  end: number,
-): void {
-  let i = start | 0;
-  for (let j = first | 0; j < end; j = (j + 1) | 0) {
-    const to = (i + inner) | 0;
-    const f = factors[j];
-    if (f === 1) i = to;
-    else if (f === 0) for (; i < to; i = (i + 1) | 0) w[i] = 0;
-    else {
-      const lastBlock = (to - 8) | 0;
-      for (; i <= lastBlock; i = (i + 8) | 0) {
-        const w0 = w[i] * f;
-        const w1 = w[(i + 1) | 0] * f;
-        const w2 = w[(i + 2) | 0] * f;
-        const w3 = w[(i + 3) | 0] * f;
-        const w4 = w[(i + 4) | 0] * f;
-        const w5 = w[(i + 5) | 0] * f;
-        const w6 = w[(i + 6) | 0] * f;
-        const w7 = w[(i + 7) | 0] * f;
-        w[i] = w0;
-        w[(i + 1) | 0] = w1;
-        w[(i + 2) | 0] = w2;
-        w[(i + 3) | 0] = w3;
-        w[(i + 4) | 0] = w4;
-        w[(i + 5) | 0] = w5;
-        w[(i + 6) | 0] = w6;
-        w[(i + 7) | 0] = w7;
+  const arrays = parts.map((part) => sets.map((set) => arrayOf(part, set)));
+  onKernels(arrays.flat(), numbers, (kernels, near, beside) => {
+    parts.forEach((part, i) => {
+      const here = arrays[i].map(near);
+      if ("labels" in part) {
+        labelled(part.labels, here, beside);
+        return;
       }
-      for (; i < to; i = (i + 1) | 0) w[i] *= f;
-    }
-  }
+      const [first, end] = groupRange(part, groups);
+      if (end <= first) return;
+      const at = 4 * runStart(part, 0, first);
+      const { outer, channels, inner } = part;
+      const addresses = here.map((a) => a.byteOffset + at);
+      regular(kernels, addresses, outer, channels * inner, end - first, inner, beside.byteOffset + 8 * first);
+    });
+    finish?.(kernels, beside.byteOffset);
+  });
 }

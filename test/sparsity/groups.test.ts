@@ -1,10 +1,12 @@
 import { describe, expect, it } from "vitest";
+import { flatArrays } from "../../src/engine/parameters.ts";
 import { random } from "../../src/random.ts";
 import {
   type GroupPartition,
   groupNorms,
   groupRms,
   groupSizes,
+  moveGroups,
   scaleGroups,
   zeroGroups,
 } from "../../src/sparsity/groups.ts";
@@ -121,6 +123,16 @@ describe("groups", () => {
       });
       expect(arrays).toEqual(expected);
 
+      const directions = randomArrays(partition.parts, 5);
+      const moved = randomArrays(partition.parts, 6);
+      const aim = structuredClone(moved);
+      moveGroups(partition, moved, before, directions, factors);
+      sets.forEach((set, j) => {
+        for (const { parameter, index } of set)
+          aim[parameter][index] = before[parameter][index] + factors[j] * directions[parameter][index];
+      });
+      expect(moved).toEqual(aim);
+
       const masked = structuredClone(before);
       zeroGroups(
         partition,
@@ -132,6 +144,26 @@ describe("groups", () => {
           expect(masked[parameter][index]).toBe(j % 2 ? before[parameter][index] : 0);
       });
     });
+
+  it("works in the arrays of training as on copies of others, bit by bit, and on nothing beside them", () => {
+    for (const partition of Object.values(partitions)) {
+      const plain = randomArrays(partition.parts, 7);
+      const flat = flatArrays(Object.entries(plain).map(([name, a]) => [name, [a.length]] as const));
+      const neighbour = flatArrays([["next", [4]]], flat);
+      for (const name in plain) flat.arrays[name].set(plain[name]);
+      neighbour.values.fill(1);
+      const inside = flat.arena.float64(partition.groups);
+      const norms = groupNorms(partition, plain);
+      expect([...groupNorms(partition, flat.arrays, inside)]).toEqual([...norms]);
+      expect([...groupNorms(partition, flat.arrays)]).toEqual([...norms]);
+      const factors = norms.map((norm) => 1 / (1 + norm));
+      inside.set(factors);
+      scaleGroups(partition, plain, factors);
+      scaleGroups(partition, flat.arrays, inside);
+      for (const name in plain) expect([...flat.arrays[name]]).toEqual([...plain[name]]);
+      expect([...neighbour.values]).toEqual([1, 1, 1, 1]);
+    }
+  });
 
   it("writes +0 for a factor of 0 and leaves the bits of a factor of 1", () => {
     const partition = { groups: 2, parts: [{ parameter: "w", outer: 1, channels: 2, inner: 9 }] };

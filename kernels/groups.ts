@@ -1,0 +1,208 @@
+// Row loops over groups of weights. An array is read as [outer, channels, inner]; `w` is the address of the first group's
+// first element, `stride` the distance of two outer rows in elements, and `groups` neighbouring channels take part.
+// Sums and factors of groups are float64. AssemblyScript.
+
+/** Two float32 as float64. */
+// @ts-ignore: decorator
+@inline
+function pair(at: usize): v128 {
+  return f64x2.promote_low_f32x4(v128.load64_zero(at));
+}
+
+// @ts-ignore: decorator
+@inline
+function term(v: v128, square: bool): v128 {
+  return square ? f64x2.mul(v, v) : v;
+}
+
+// @ts-ignore: decorator
+@inline
+function single(at: usize, square: bool): f64 {
+  const v = <f64>load<f32>(at);
+  return square ? v * v : v;
+}
+
+// @ts-ignore: decorator
+@inline
+function sumOfRun(w: usize, inner: i32, square: bool): f64 {
+  let a = f64x2.splat(0);
+  let b = a;
+  let c = a;
+  let d = a;
+  const end = w + (inner << 2);
+  const blocks = w + ((inner & ~7) << 2);
+  for (; w < blocks; w += 32) {
+    a = f64x2.add(a, term(pair(w), square));
+    b = f64x2.add(b, term(pair(w + 8), square));
+    c = f64x2.add(c, term(pair(w + 16), square));
+    d = f64x2.add(d, term(pair(w + 24), square));
+  }
+  for (; w + 8 <= end; w += 8) a = f64x2.add(a, term(pair(w), square));
+  const sums = f64x2.add(f64x2.add(a, b), f64x2.add(c, d));
+  const sum = f64x2.extract_lane(sums, 0) + f64x2.extract_lane(sums, 1);
+  return w < end ? sum + single(w, square) : sum;
+}
+
+/** Rows of single elements, four at a time: neighbours in a row belong to neighbouring groups. */
+// @ts-ignore: decorator
+@inline
+function addRows(w: usize, outer: i32, stride: usize, groups: i32, sums: usize, square: bool): void {
+  const lastPair = groups & ~1;
+  for (; outer >= 4; outer -= 4) {
+    const w1 = w + stride;
+    const w2 = w1 + stride;
+    const w3 = w2 + stride;
+    for (let j = 0; j < lastPair; j += 2) {
+      const at = <usize>j << 2;
+      const sum = f64x2.add(
+        f64x2.add(term(pair(w + at), square), term(pair(w1 + at), square)),
+        f64x2.add(term(pair(w2 + at), square), term(pair(w3 + at), square)),
+      );
+      const target = sums + (<usize>j << 3);
+      v128.store(target, f64x2.add(v128.load(target), sum));
+    }
+    if (groups & 1) {
+      const at = <usize>lastPair << 2;
+      const target = sums + (<usize>lastPair << 3);
+      const sum =
+        single(w + at, square) + single(w1 + at, square) + (single(w2 + at, square) + single(w3 + at, square));
+      store<f64>(target, load<f64>(target) + sum);
+    }
+    w = w3 + stride;
+  }
+  for (; outer > 0; outer--) {
+    for (let j = 0; j < lastPair; j += 2) {
+      const target = sums + (<usize>j << 3);
+      v128.store(target, f64x2.add(v128.load(target), term(pair(w + (<usize>j << 2)), square)));
+    }
+    if (groups & 1) {
+      const target = sums + (<usize>lastPair << 3);
+      store<f64>(target, load<f64>(target) + single(w + (<usize>lastPair << 2), square));
+    }
+    w += stride;
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function add(w: usize, outer: i32, stride: i32, groups: i32, inner: i32, sums: usize, square: bool): void {
+  const row = <usize>stride << 2;
+  if (inner == 1) {
+    addRows(w, outer, row, groups, sums, square);
+    return;
+  }
+  const run = <usize>inner << 2;
+  for (; outer > 0; outer--) {
+    let at = w;
+    let target = sums;
+    for (let j = 0; j < groups; j++) {
+      store<f64>(target, load<f64>(target) + sumOfRun(at, inner, square));
+      at += run;
+      target += 8;
+    }
+    w += row;
+  }
+}
+
+/** sums[j] += Σ x² over group j. */
+export function addSquares(w: usize, outer: i32, stride: i32, groups: i32, inner: i32, sums: usize): void {
+  add(w, outer, stride, groups, inner, sums, true);
+}
+
+/** sums[j] += Σ x over group j. */
+export function addValues(w: usize, outer: i32, stride: i32, groups: i32, inner: i32, sums: usize): void {
+  add(w, outer, stride, groups, inner, sums, false);
+}
+
+/** x[j] ← √x[j] */
+export function squareRoots(x: usize, length: i32): void {
+  for (; length > 1; length -= 2) {
+    v128.store(x, f64x2.sqrt(v128.load(x)));
+    x += 16;
+  }
+  if (length) store<f64>(x, Math.sqrt(load<f64>(x)));
+}
+
+/** f·w in float64, rounded once; +0 where f is 0. */
+// @ts-ignore: decorator
+@inline
+function scaledPair(w: usize, factors: v128): v128 {
+  const product = v128.and(f64x2.mul(pair(w), factors), f64x2.ne(factors, f64x2.splat(0)));
+  return f32x4.demote_f64x2_zero(product);
+}
+
+/** Multiplies group j by factors[j], in float64. A factor of 0 writes exact +0, a factor of 1 touches nothing. */
+export function scale(w: usize, outer: i32, stride: i32, groups: i32, inner: i32, factors: usize): void {
+  const row = <usize>stride << 2;
+  const run = <usize>inner << 2;
+  for (; outer > 0; outer--) {
+    let at = w;
+    let factor = factors;
+    if (inner == 1) {
+      for (let j = groups; j > 1; j -= 2) {
+        v128.store64_lane(at, scaledPair(at, v128.load(factor)), 0);
+        at += 8;
+        factor += 16;
+      }
+      if (groups & 1) v128.store32_lane(at, scaledPair(at, v128.load64_splat(factor)), 0);
+    } else
+      for (let j = groups; j > 0; j--) {
+        const f = load<f64>(factor);
+        if (f == 0) memory.fill(at, 0, run);
+        else if (f != 1) scaleRun(at, inner, f);
+        at += run;
+        factor += 8;
+      }
+    w += row;
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function scaleRun(w: usize, inner: i32, f: f64): void {
+  const factors = f64x2.splat(f);
+  for (; inner > 3; inner -= 4) {
+    const first = f32x4.demote_f64x2_zero(f64x2.mul(pair(w), factors));
+    const second = f32x4.demote_f64x2_zero(f64x2.mul(pair(w + 8), factors));
+    v128.store(w, i64x2.shuffle(first, second, 0, 2));
+    w += 16;
+  }
+  for (; inner > 0; inner--) {
+    store<f32>(w, <f32>(<f64>load<f32>(w) * f));
+    w += 4;
+  }
+}
+
+/** w ← from + factors[j]·m in group j, in float64. */
+export function move(
+  w: usize,
+  from: usize,
+  m: usize,
+  outer: i32,
+  stride: i32,
+  groups: i32,
+  inner: i32,
+  factors: usize,
+): void {
+  const row = <usize>stride << 2;
+  for (; outer > 0; outer--) {
+    let at: usize = 0;
+    for (let j = 0; j < groups; j++) {
+      const f = load<f64>(factors + (<usize>j << 3));
+      const fs = f64x2.splat(f);
+      let i = inner;
+      for (; i > 1; i -= 2) {
+        const moved = f64x2.add(pair(from + at), f64x2.mul(fs, pair(m + at)));
+        v128.store64_lane(w + at, f32x4.demote_f64x2_zero(moved), 0);
+        at += 8;
+      }
+      if (i) {
+        store<f32>(w + at, <f32>(<f64>load<f32>(from + at) + f * <f64>load<f32>(m + at)));
+        at += 4;
+      }
+    }
+    w += row;
+    from += row;
+    m += row;
+  }
+}
