@@ -5,3 +5,4 @@ export * from "./index.ts";
 export { type CompressRequest, type CompressResult, compress } from "./runs/compress.node.ts";
 export { executeRun } from "./runs/execute-run.node.ts";
 export { parseRecipe, type Recipe } from "./runs/recipe.ts";
+export { loadMemory, saveMemory } from "./runs/saved-memory.node.ts";

@@ -17,6 +17,34 @@ export { rebatch, replay } from "./engine/replay.ts";
 export { createSession, type Device, type Session, type SessionOptions } from "./engine/session.ts";
 export { simplify } from "./engine/simplify.ts";
 export { type DType, type Shape, type Tensor, tensor, zeros } from "./engine/tensor.ts";
+export { averageLinkage } from "./memory/cluster.ts";
+export { STEP_DECAY } from "./memory/decay.ts";
+export { strongestInputs } from "./memory/decode.ts";
+export {
+  type GrayImage,
+  imageEdges,
+  imageSkeleton,
+  resizeImage,
+  videoEdges,
+} from "./memory/encoders/images.ts";
+export {
+  categoryEncoder,
+  type Encoder,
+  encodeBits,
+  joinEncoders,
+  scalarEncoder,
+  textEncoder,
+} from "./memory/encoders/values.ts";
+export { patchFields, radiusFields } from "./memory/fields.ts";
+export {
+  agreement,
+  createMemory,
+  type Memory,
+  type MemoryOptions,
+  memoryFromBytes,
+} from "./memory/memory.ts";
+export { planField } from "./memory/planner.ts";
+export { PRESETS, type Rules } from "./memory/rules.ts";
 export { classification, classificationSource, evaluateClassifier } from "./nn/classification.ts";
 export { layers } from "./nn/layers.ts";
 export { MODELS } from "./nn/models/index.ts";

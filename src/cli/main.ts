@@ -12,6 +12,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   eval: async () => (await import("./eval.ts")).evalCommand(),
   inspect: async () => (await import("./inspect.ts")).inspectCommand(),
   bench: async () => (await import("./bench.ts")).benchCommand(),
+  sparsey: async () => (await import("./sparsey.ts")).sparseyCommand(),
   report: async () => (await import("./report.ts")).reportCommand(),
   data: async () => (await import("./data.ts")).dataCommand(),
 };

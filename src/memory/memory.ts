@@ -51,6 +51,8 @@ export interface Memory {
   classify(pattern: Pattern, options?: ClassifyOptions): Classification;
   /** By the last frame. */
   classifySequence(frames: Iterable<Pattern>, options?: ClassifyOptions): Classification;
+  /** The class of a code that `recognize` or `step` gave. */
+  classifyCode(code: Int32Array, options?: ClassifyOptions): Omit<Classification, "frame">;
   /** How similar each remembered code is to the pattern's: shares of equal winners in [0, 1]. */
   similarityDistribution(pattern: Pattern, codes: readonly Int32Array[]): Float64Array;
   /** Share of the cells of a code that are connected with each input, in [0, 1]. */
@@ -136,17 +138,19 @@ function memoryOf({ network, labels }: Stored): Memory {
     if (label !== undefined && last) learnLabel(labels, label, cellsOf(network, last.code));
     return result;
   };
-  const classification = (frame: Frame | undefined, { readout = "logLik" }: ClassifyOptions = {}) => {
+  const classifyCode: Memory["classifyCode"] = (code, { readout = "logLik" } = {}) => {
     if (labels.names.length === 0)
       throw new Problem("memory: nothing was stored with a label; give learn one");
-    if (!frame) throw new Problem("memory: there is no frame to classify; give at least one");
-    const cells = cellsOf(network, frame.code);
+    const cells = cellsOf(network, code);
     const scores = labelScores(labels, cells, readout);
     return {
       label: cells.length > 0 ? labels.names[bestOf(scores)] : undefined,
       scores: labels.names.map((label, c) => ({ label, score: scores[c] })),
-      frame,
     };
+  };
+  const classification = (frame: Frame | undefined, classifyOptions?: ClassifyOptions): Classification => {
+    if (!frame) throw new Problem("memory: there is no frame to classify; give at least one");
+    return { ...classifyCode(frame.code, classifyOptions), frame };
   };
 
   return {
@@ -159,6 +163,7 @@ function memoryOf({ network, labels }: Stored): Memory {
     learnSequence,
     learn: (pattern, learnOptions) => learnSequence([pattern], learnOptions)[0],
     recognizeSequence: (frames) => episode(frames, "recognize"),
+    classifyCode,
     classify: (pattern, classifyOptions) => classification(recognize(pattern), classifyOptions),
     classifySequence: (frames, classifyOptions) =>
       classification(episode(frames, "recognize").at(-1), classifyOptions),

@@ -40,6 +40,8 @@ export interface NetworkOptions {
   decay?: Decay;
   /** Default 0. */
   seed?: number;
+  /** Whatever should be found again in a saved memory, such as how its inputs are encoded. */
+  notes?: Readonly<Record<string, string>>;
 }
 
 interface Level {
