@@ -2,19 +2,25 @@ import { basename } from "node:path";
 import type { Command } from "commander";
 import { InvalidArgumentError } from "commander";
 import { formatBytes, formatCount, formatShare } from "../runs/format.ts";
-import type { ModelInspection } from "../runs/inspect-file.node.ts";
+import type { ModelInspection, SetInspection } from "../runs/inspect-file.node.ts";
+import type { GroupChoice } from "../sparsity/groups/kinds.ts";
 import type { JsonOption } from "./command.ts";
 import { createCommand, emit } from "./command.ts";
 import { table } from "./table.ts";
 
 interface InspectOptions extends JsonOption {
+  groups?: string | true;
   dimension?: Record<string, number>;
 }
 
 export function inspectCommand(): Command {
   return createCommand("inspect", {
     summary: "show a model layer by layer: shape, parameters, zeros, operations, bytes",
-    examples: ["filigree inspect model.onnx", "filigree inspect encoder.onnx --dimension sequence=128"],
+    examples: [
+      "filigree inspect model.onnx",
+      "filigree inspect encoder.onnx --dimension sequence=128",
+      "filigree inspect encoder.onnx --groups head",
+    ],
     keys: {
       model: "path of the model",
       fileBytes: "size of the file",
@@ -27,12 +33,26 @@ export function inspectCommand(): Command {
       "…bytes": "memory of the weights",
       "…groups": "filters or neurons that --keep can choose among; null where the layer cannot shrink",
       "…sharedWith": "the layer whose choice this one follows, e.g. behind a residual sum; else null",
+      "kind, sets":
+        "with --groups instead: the kind, and a list of { name, layers, groups, weights, parameters, macs, removable }",
+      "…parameters, macs": "what the model saves when one of the groups goes alone: [least, most]",
+      "…removable": "whether zero groups leave the file; otherwise they stay in place as zeros",
     },
   })
     .argument("<model>", "an .onnx file")
     .option("--dimension <name=length>", "length of an open dimension; may be repeated", parseDimension)
+    .option(
+      "--groups [kind]",
+      "the groups that --keep can choose among, and what each costs: filter if not given, else a kind of --groups as in compress",
+    )
     .action(async (path: string, options: InspectOptions) => {
-      const { inspectFile } = await import("../runs/inspect-file.node.ts");
+      const { inspectFile, inspectGroups } = await import("../runs/inspect-file.node.ts");
+      if (options.groups) {
+        const kind = options.groups === true ? "filter" : options.groups;
+        const sets = await inspectGroups(path, kind as GroupChoice, options.dimension);
+        emit(options, { model: path, kind, sets }, describeGroups(sets));
+        return;
+      }
       const found = await inspectFile(path, options.dimension);
       emit(options, { model: path, ...found }, describe(basename(path), found));
     });
@@ -72,6 +92,34 @@ function describe(name: string, { fileBytes, inputs, outputs, layers, total }: M
       ],
     ),
   ].join("\n");
+}
+
+function describeGroups(sets: readonly SetInspection[]): string {
+  const figures = ([low, high]: readonly [number, number]) =>
+    low === high ? formatCount(low) : `${formatCount(low)} to ${formatCount(high)}`;
+  const right = (heading: string) => ({ heading, align: "right" as const });
+  const rows = table(
+    [
+      { heading: "layer" },
+      right("groups"),
+      right("weights each"),
+      right("parameters saved"),
+      right("MACs saved"),
+      { heading: "together with" },
+    ],
+    sets.map((s) => [
+      s.name,
+      s.groups,
+      figures(s.weights),
+      figures(s.parameters),
+      figures(s.macs),
+      s.layers.filter((l) => l !== s.name).join(", "),
+    ]),
+  );
+  const note = sets.every((s) => s.removable)
+    ? "saved: by one group that goes alone; zero groups leave the file"
+    : "saved: by one group, where zeros are skipped; they stay in the file";
+  return `${rows}\n\n${note}`;
 }
 
 function parseDimension(text: string, before: Record<string, number> = {}): Record<string, number> {

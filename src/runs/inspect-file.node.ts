@@ -2,7 +2,10 @@ import type { ValueType } from "../engine/graph.ts";
 import type { Shape } from "../engine/tensor.ts";
 import type { Cost } from "../sparsity/accounting.ts";
 import { accountModel } from "../sparsity/accounting.ts";
-import { lookForGroups } from "../sparsity/groups/kinds.ts";
+import type { GroupChoice } from "../sparsity/groups/kinds.ts";
+import { findGroups, lookForGroups } from "../sparsity/groups/kinds.ts";
+import { createLedger } from "../sparsity/groups/ledger.ts";
+import { groupSizes } from "../sparsity/groups.ts";
 import { loadModel } from "./load-model.node.ts";
 
 export interface CostSummary {
@@ -32,6 +35,69 @@ export interface ModelInspection {
   outputs: (ValueType & { name: string })[];
   layers: LayerInspection[];
   total: CostSummary;
+}
+
+export interface SetInspection {
+  name: string;
+  /** Layers that lose something with a group. */
+  layers: readonly string[];
+  groups: number;
+  /** Weights of a group: the least and the most. */
+  weights: readonly [number, number];
+  /** What the network saves when one group goes and all others stay: the least and the most. */
+  parameters: readonly [number, number];
+  macs: readonly [number, number];
+  /** Whether a zero group leaves the file: channels, heads and branches do, patterns of single weights stay as zeros. */
+  removable: boolean;
+  /** Names of the groups, where they have any. */
+  names?: readonly string[];
+}
+
+/** The groups of a kind in an .onnx file, set by set. Throws a `Problem` where there are none. */
+export async function inspectGroups(
+  path: string,
+  kind: GroupChoice,
+  dimensions?: Readonly<Record<string, number>>,
+): Promise<SetInspection[]> {
+  const { graph } = await loadModel(path, { dimensions });
+  const sets = findGroups(graph, kind);
+  const ledgers = {
+    parameters: createLedger(graph, sets, "parameters"),
+    macs: createLedger(graph, sets, "macs"),
+  };
+  let start = 0;
+  return sets.map(({ name, layers, partition, stream, branches }) => {
+    const own = Array.from({ length: partition.groups }, (_, j) => start + j);
+    start += partition.groups;
+    const saved = (measure: keyof typeof ledgers) =>
+      range(
+        own.map((j) => {
+          const ledger = ledgers[measure];
+          const before = ledger.cost();
+          ledger.remove(j);
+          const after = ledger.cost();
+          ledger.restore(j);
+          return before - after;
+        }),
+      );
+    return {
+      name,
+      layers,
+      groups: partition.groups,
+      weights: range([...groupSizes(partition)]),
+      parameters: saved("parameters"),
+      macs: saved("macs"),
+      removable: stream !== undefined || branches !== undefined,
+      ...(branches && { names: branches.map((b) => b.name) }),
+    };
+  });
+}
+
+function range(values: readonly number[]): [number, number] {
+  return values.reduce(
+    ([low, high], v) => [Math.min(low, v), Math.max(high, v)],
+    [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY],
+  );
 }
 
 /** What an .onnx file holds, layer by layer. `dimensions` are the lengths of open dimensions other than the batch. */
