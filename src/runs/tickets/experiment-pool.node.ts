@@ -1,0 +1,136 @@
+import type { ChildProcess } from "node:child_process";
+import { fork } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import type { ExperimentSettings, RunOutcome } from "../../sparsity/tickets/experiment.ts";
+import { runDefinitions } from "../../sparsity/tickets/experiment.ts";
+import type { ExperimentJob } from "./experiment-directory.node.ts";
+import { prepareDirectory, readOutcome, runJob } from "./experiment-directory.node.ts";
+
+export interface ExperimentOptions {
+  seeds: readonly number[];
+  resume?: boolean;
+  /** Processes that run at a time; 0: this one alone. Each takes one core. */
+  processes: number;
+  /** Hears of every run, done now or before. */
+  onRun?: (outcome: RunOutcome) => void;
+  /** How far the run that a process is at has come. */
+  onStep?: (job: ExperimentJob, step: number) => void;
+  signal?: AbortSignal;
+}
+
+export interface ExperimentResult {
+  outcomes: RunOutcome[];
+  /** False where the signal stopped it. */
+  finished: boolean;
+}
+
+/** How many runs an experiment has for each seed, its base included. */
+export function runCount(settings: ExperimentSettings): number {
+  return runDefinitions(settings).size + 1;
+}
+
+/**
+ * Runs an experiment in its directory: for every seed the base, then what depends on it. What is done is not done again,
+ * so a killed experiment goes on with `resume`.
+ */
+export async function executeExperiment(
+  settings: ExperimentSettings,
+  directory: string,
+  { seeds, resume = false, processes, onRun, onStep, signal }: ExperimentOptions,
+): Promise<ExperimentResult> {
+  await prepareDirectory(directory, settings, resume);
+  const outcomes: RunOutcome[] = [];
+  const names = [...runDefinitions(settings).keys()];
+  const bases = seeds.map((seed): ExperimentJob => ({ seed, name: "base" }));
+  const ready: ExperimentJob[] = [];
+  const basesRunning = new Set<Promise<void>>();
+  let failed = false;
+  const perform = async (runner: Runner, job: ExperimentJob) => {
+    const outcome =
+      (await readOutcome(directory, job)) ?? (await runner.run(job, (step) => onStep?.(job, step)));
+    if (!outcome) return;
+    outcomes.push(outcome);
+    onRun?.(outcome);
+    if (job.name === "base") ready.push(...names.map((name) => ({ seed: job.seed, name })));
+  };
+  const work = async (runner: Runner) => {
+    try {
+      while (!signal?.aborted && !failed) {
+        const job = ready.shift() ?? bases.shift();
+        if (!job && basesRunning.size === 0) return;
+        if (!job) {
+          await Promise.race(basesRunning);
+          continue;
+        }
+        const run = perform(runner, job);
+        if (job.name === "base") {
+          basesRunning.add(run);
+          run.finally(() => basesRunning.delete(run)).catch(() => {});
+        }
+        await run;
+      }
+    } catch (error) {
+      failed = true;
+      throw error;
+    } finally {
+      runner.end();
+    }
+  };
+  const runners =
+    processes === 0
+      ? [ownRunner(settings, directory, signal)]
+      : Array.from({ length: processes }, () => forkedRunner(settings, directory, signal));
+  await Promise.all(runners.map(work));
+  return { outcomes: outcomes.sort((a, b) => a.seed - b.seed), finished: !signal?.aborted };
+}
+
+interface Runner {
+  run(job: ExperimentJob, onStep: (step: number) => void): Promise<RunOutcome | undefined>;
+  end(): void;
+}
+
+function ownRunner(settings: ExperimentSettings, directory: string, signal?: AbortSignal): Runner {
+  return {
+    run: (job, onStep) => runJob(settings, directory, job, { signal, onPoint: ({ step }) => onStep(step) }),
+    end: () => {},
+  };
+}
+
+export type ToWorker = { settings: ExperimentSettings; directory: string; job: ExperimentJob };
+export type FromWorker = { step: number } | { done: RunOutcome | undefined } | { failed: string };
+
+/** A process that takes one job after the other. It is ended by its parent's signal, and loses only the job it is at. */
+function forkedRunner(settings: ExperimentSettings, directory: string, signal?: AbortSignal): Runner {
+  let child: ChildProcess | undefined;
+  const kill = () => child?.kill();
+  signal?.addEventListener("abort", kill);
+  return {
+    run: (job, onStep) =>
+      new Promise((resolve, reject) => {
+        child ??= fork(fileURLToPath(new URL("./experiment-worker.node.js", import.meta.url)));
+        const leave = () => {
+          child!.off("message", hear);
+          child!.off("exit", ended);
+        };
+        const hear = (message: FromWorker) => {
+          if ("step" in message) return onStep(message.step);
+          leave();
+          if ("failed" in message) reject(new Error(message.failed));
+          else resolve(message.done);
+        };
+        const ended = (code: number | null) => {
+          leave();
+          child = undefined;
+          if (signal?.aborted || code === null) resolve(undefined);
+          else reject(new Error(`the process of run ${job.name}, seed ${job.seed}, ended with code ${code}`));
+        };
+        child.on("message", hear);
+        child.on("exit", ended);
+        child.send({ settings, directory, job } satisfies ToWorker);
+      }),
+    end: () => {
+      signal?.removeEventListener("abort", kill);
+      if (child?.connected) child.disconnect();
+    },
+  };
+}

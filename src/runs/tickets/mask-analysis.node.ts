@@ -1,0 +1,110 @@
+import { circularity } from "../../sparsity/tickets/circularity.ts";
+import type { ExperimentSettings } from "../../sparsity/tickets/experiment.ts";
+import { buildModel } from "../../sparsity/tickets/experiment.ts";
+import { fourierEntropy } from "../../sparsity/tickets/fourier.ts";
+import {
+  averageDegree,
+  averagePathLength,
+  bipartite,
+  bipartiteClustering,
+  expansion,
+} from "../../sparsity/tickets/graph-measures.ts";
+import type { Masks, Weights } from "../../sparsity/tickets/masks.ts";
+import {
+  density,
+  jaccardDistance,
+  magnitudeMasks,
+  maskWeights,
+  randomMasks,
+  weightsOf,
+} from "../../sparsity/tickets/masks.ts";
+import { createTask } from "../../sparsity/tickets/tasks.ts";
+import { inputSide } from "../../sparsity/tickets/trace.ts";
+import { readMoments } from "./experiment-directory.node.ts";
+
+/** A mask, and the initial weights seen through it. */
+export interface MaskFigures {
+  label: string;
+  density: Record<string, number>;
+  /** Entropy of the input side of W(0)∘m: what the mask alone says about frequencies. */
+  fourierEntropy: number;
+  /** Of the layer between embedding and neurons, as a bipartite graph. */
+  degree: number;
+  pathLength: number;
+  clustering: number;
+  ramanujanGap: number;
+}
+
+export interface MaskAnalysis {
+  masks: MaskFigures[];
+  /** Mean Jaccard distance between the tickets of two seeds, and what independent masks of their density have; undefined for one seed. */
+  betweenSeeds?: { found: number; independent: number };
+  /** Of the embedding: initial and at the end. */
+  circularity: { initial: number; final: number };
+}
+
+/** Compares the masks of the first seed with each other, and its ticket with those of the other seeds. */
+export async function analyzeMasks(
+  settings: ExperimentSettings,
+  directory: string,
+  seeds: readonly number[],
+): Promise<MaskAnalysis> {
+  const { ratio } = settings;
+  const moments = await readMoments(directory, seeds[0]);
+  const initial = weightsOf(buildModel(settings, seeds[0]));
+  const candidates: [string, Weights | undefined][] = [
+    ["ticket", moments.get("ticket")],
+    ["at memorisation", moments.get("memorised")],
+    ["at initialisation", initial],
+  ];
+  const masks = candidates.flatMap(([label, weights]) =>
+    weights ? [{ label, masks: magnitudeMasks(weights, ratio) }] : [],
+  );
+  masks.push({ label: "random", masks: randomMasks(initial, ratio, seeds[0]) });
+  const tickets = await Promise.all(
+    seeds.map(async (seed) => magnitudeMasks((await readMoments(directory, seed)).get("ticket")!, ratio)),
+  );
+  const distances = tickets.flatMap((a, i) => tickets.slice(i + 1).map((b) => jaccardDistance(a, b)));
+  const { elements } = createTask(settings.task, settings.p);
+  return {
+    masks: masks.map(({ label, masks }) => describe(settings, label, masks, initial)),
+    betweenSeeds: distances.length
+      ? {
+          found: distances.reduce((a, b) => a + b) / distances.length,
+          independent: independentDistance(tickets[0]),
+        }
+      : undefined,
+    circularity: {
+      initial: circularity(initial.get("embed")!, elements),
+      final: circularity(moments.get("ticket")!.get("embed")!, elements),
+    },
+  };
+}
+
+/** What two masks with the densities of this one's layers would be apart if they knew nothing of each other. */
+function independentDistance(masks: Masks): number {
+  let [both, either] = [0, 0];
+  for (const mask of masks.values()) {
+    const alive = mask.reduce((a, b) => a + b, 0);
+    const shared = alive ** 2 / mask.length;
+    both += shared;
+    either += 2 * alive - shared;
+  }
+  return 1 - both / either;
+}
+
+function describe(settings: ExperimentSettings, label: string, masks: Masks, initial: Weights): MaskFigures {
+  const side = inputSide(maskWeights(initial, masks), settings);
+  const layer = masks.get(settings.model === "mlp" ? "inproj" : "mlp.in")!;
+  const columns = layer.length / settings.hidden;
+  const graph = bipartite(layer, settings.hidden, columns);
+  return {
+    label,
+    density: density(masks).layers,
+    fourierEntropy: fourierEntropy(side.data, createTask(settings.task, settings.p).elements),
+    degree: averageDegree(graph),
+    pathLength: averagePathLength(graph),
+    clustering: bipartiteClustering(graph),
+    ramanujanGap: expansion(layer, settings.hidden, columns).ramanujanGapBipartite,
+  };
+}

@@ -1,0 +1,163 @@
+import * as Plot from "@observablehq/plot";
+import type { RunOutcome } from "../../sparsity/tickets/experiment.ts";
+import type { Trace, TracePoint } from "../../sparsity/tickets/trace.ts";
+import type { Html } from "../report/html.ts";
+import { html } from "../report/html.ts";
+import { plotSvg } from "../report/plot-svg.ts";
+import type { RunSummary } from "./ticket-summary.ts";
+import { meanOf } from "./ticket-summary.ts";
+
+/** The base network is always 0, its ticket 1. */
+const color = (i: number) => (i < 8 ? `var(--c${i + 1})` : "var(--ink)");
+
+export interface Curve {
+  label: string;
+  outcome: RunOutcome;
+}
+
+/** Test accuracy over training on a logarithmic axis; training accuracy of the first curve is dashed. */
+export function accuracyPlot(curves: readonly Curve[]): Html {
+  const points = ({ outcome }: Curve, which: "train" | "test") =>
+    outcome.curve.filter((q) => q.step > 0).map((q) => ({ x: q.step, y: q[which] }));
+  const drawing = plotSvg({
+    height: 240,
+    marginBottom: 38,
+    x: { type: "log", label: "step", labelOffset: 34, ticks: 5, tickFormat: ",d" },
+    y: { domain: [0, 1], grid: true, ticks: 5, tickFormat: "~%", label: null },
+    marks: [
+      Plot.lineY(points(curves[0], "train"), { x: "x", y: "y", stroke: color(0), strokeDasharray: "2,3" }),
+      ...curves.map((c, i) =>
+        Plot.lineY(points(c, "test"), { x: "x", y: "y", stroke: color(i), strokeWidth: 1.75 }),
+      ),
+    ],
+  });
+  return html`${drawing}<div class="legend">${curves.map(
+    ({ label }, i) => html`<span style="--swatch: ${color(i)}">${label}</span>`,
+  )}</div>`;
+}
+
+/** A bar for each kind of run: mean of τ_grok or of the generalisation time, its s.d., and a word where it never was. */
+export function timeBars(runs: readonly RunSummary[], measure: "tau" | "generalised"): Html {
+  const least = measure === "tau" ? 1 : 10;
+  const bars = runs.map((run) => ({
+    label: run.label,
+    base: run.name === "base",
+    ...meanOf(run[measure]),
+    of: run[measure].length,
+  }));
+  const known = bars.filter((b) => b.mean !== undefined) as ((typeof bars)[number] & {
+    mean: number;
+    sd: number;
+    count: number;
+  })[];
+  const most = Math.max(least * 10, ...known.map((b) => b.mean + b.sd));
+  const note = (b: (typeof bars)[number]) =>
+    b.mean === undefined ? "never" : b.count! < b.of ? `${b.count} of ${b.of} seeds` : "";
+  return plotSvg({
+    width: 940,
+    height: 22 * bars.length + 50,
+    marginLeft: 210,
+    marginRight: 90,
+    marginBottom: 38,
+    x: {
+      type: "log",
+      domain: [least, most],
+      label:
+        measure === "tau"
+          ? "τ = generalisation time / memorisation time"
+          : "steps until it generalises for good",
+      labelOffset: 34,
+      grid: true,
+      ticks: 5,
+      tickFormat: ",d",
+    },
+    y: { label: null, domain: bars.map((b) => b.label) },
+    marks: [
+      Plot.barX(known, {
+        x1: () => least,
+        x2: "mean",
+        y: "label",
+        fill: (b) => color(b.base ? 0 : 1),
+        insetTop: 3,
+        insetBottom: 3,
+      }),
+      Plot.ruleY(known, {
+        x1: (b) => Math.max(least, b.mean - b.sd),
+        x2: (b) => b.mean + b.sd,
+        y: "label",
+        stroke: "var(--ink)",
+      }),
+      Plot.text(bars, {
+        x: (b) => (b.mean === undefined ? least : Math.max(b.mean, b.mean + (b.sd ?? 0))),
+        y: "label",
+        text: note,
+        textAnchor: "start",
+        dx: 6,
+        fill: "var(--soft)",
+      }),
+    ],
+  });
+}
+
+/** How a figure of the base network's weights goes along with its training. */
+export function tracePlot(trace: Trace, value: (point: TracePoint) => number): Html {
+  return plotSvg({
+    height: 200,
+    marginBottom: 38,
+    x: { label: "step", labelOffset: 34, ticks: 5, tickFormat: ",d" },
+    y: { label: null, grid: true, ticks: 4, zero: true },
+    marks: [Plot.lineY(trace, { x: "step", y: value, stroke: color(0), strokeWidth: 1.75 })],
+  });
+}
+
+/** Columns of numbers over training as a heat map; rows are in the given order. */
+export function heatMap(
+  trace: Trace,
+  rows: (point: TracePoint) => readonly number[],
+  { label, order, first = 0 }: { label: string; order?: readonly number[]; first?: number },
+): Html {
+  const steps = trace.map((q) => q.step);
+  const cells = trace.flatMap((point, i) => {
+    const values = rows(point);
+    return (order ?? values.map((_, r) => r)).map((r, row) => ({
+      x1: steps[i],
+      x2: steps[i + 1] ?? 2 * steps[i] - steps[i - 1],
+      y1: row + first - 0.5,
+      y2: row + first + 0.5,
+      value: values[r],
+    }));
+  });
+  return plotSvg({
+    height: 260,
+    marginBottom: 38,
+    x: { label: "step", labelOffset: 34, ticks: 5, tickFormat: ",d" },
+    y: { label, ticks: 6, tickFormat: "d" },
+    // The page's own colours, so that the map follows light and dark.
+    color: {
+      type: "linear",
+      interpolate: (t: number) => `color-mix(in oklab, var(--c1) ${Math.round(100 * t)}%, var(--card))`,
+    },
+    marks: [Plot.rect(cells, { x1: "x1", x2: "x2", y1: "y1", y2: "y2", fill: "value", inset: -0.2 })],
+  });
+}
+
+/** Spectra as bars side by side, one small plot each. */
+export function spectrumPlot(spectrum: readonly number[], most: number): Html {
+  return plotSvg({
+    height: 180,
+    marginBottom: 38,
+    x: {
+      label: "frequency",
+      labelOffset: 34,
+      type: "band",
+      ticks: spectrum.map((_, i) => i + 1).filter((f) => f === 1 || f % 5 === 0),
+    },
+    y: { label: null, grid: true, ticks: 4, tickFormat: "~%", domain: [0, most] },
+    marks: [
+      Plot.barY(
+        spectrum.map((share, i) => ({ f: i + 1, share })),
+        { x: "f", y: "share", fill: color(0) },
+      ),
+    ],
+  });
+}

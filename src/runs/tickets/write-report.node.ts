@@ -1,0 +1,19 @@
+import { join } from "node:path";
+import type { ExperimentSettings, RunOutcome } from "../../sparsity/tickets/experiment.ts";
+import { writeWhole } from "../files.node.ts";
+import { analyzeMasks } from "./mask-analysis.node.ts";
+import { ticketReport } from "./ticket-report.ts";
+import { summarizeExperiment } from "./ticket-summary.ts";
+
+/** Writes `report.html` in the directory of an experiment; returns its path. */
+export async function writeReport(
+  settings: ExperimentSettings,
+  directory: string,
+  outcomes: readonly RunOutcome[],
+): Promise<string> {
+  const path = join(directory, "report.html");
+  const seeds = [...new Set(outcomes.map((o) => o.seed))].sort((a, b) => a - b);
+  const analysis = await analyzeMasks(settings, directory, seeds);
+  await writeWhole(path, ticketReport(settings, outcomes, summarizeExperiment(settings, outcomes), analysis));
+  return path;
+}

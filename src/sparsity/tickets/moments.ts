@@ -1,0 +1,30 @@
+import type { CurvePoint } from "./detector.ts";
+import type { Weights } from "./masks.ts";
+import { mapValues } from "./masks.ts";
+
+/**
+ * Keeps a copy of the weights at the moments that tickets are compared from: `memorised` (the first evaluation after 200
+ * steps and twice the memorisation time), `half`, `most` and `generalised` (test accuracy first at .5, .8 and .95).
+ */
+export function createMoments() {
+  const kept = new Map<string, Weights>();
+  let memorised: number | undefined;
+  return {
+    observe: ({ step, train, test }: CurvePoint, live: Weights) => {
+      if (train >= 0.95) memorised ??= step;
+      const reached = {
+        memorised: memorised !== undefined && step >= Math.max(200, 2 * memorised),
+        half: test >= 0.5,
+        most: test >= 0.8,
+        generalised: test >= 0.95,
+      };
+      for (const [name, here] of Object.entries(reached))
+        if (here && !kept.has(name))
+          kept.set(
+            name,
+            mapValues(live, (w) => w.slice()),
+          );
+    },
+    weights: () => kept,
+  };
+}

@@ -1,0 +1,88 @@
+import type { CurvePoint } from "./detector.ts";
+import type { ExperimentSettings } from "./experiment.ts";
+import { fourierEntropy, meanSpectrum } from "./fourier.ts";
+import type { Weights } from "./masks.ts";
+import { density, jaccardDistance, magnitudeMasks, mapValues } from "./masks.ts";
+import { norms } from "./norms.ts";
+import { effectiveRank } from "./singular.ts";
+import { createTask } from "./tasks.ts";
+
+/** A network's weights at one step of its training, seen through the magnitude mask it would give there. */
+export interface TracePoint {
+  step: number;
+  l2: number;
+  /** Share of power at each frequency, and entropy of the spectra, of the input side: of each neuron over the tokens. */
+  spectrum: number[];
+  fourierEntropy: number;
+  effectiveRank: number;
+  /** Living share of each layer, and of each neuron's weights. */
+  density: Record<string, number>;
+  neurons: number[];
+  /** Distance of the mask from that at the end. */
+  jaccard: number;
+}
+
+export type Trace = TracePoint[];
+
+const MOST_POINTS = 64;
+
+/** Follows the weights of a run at evenly spaced steps: at most 64 of them, however long it is. */
+export function createTrace(settings: Pick<ExperimentSettings, "task" | "p" | "model" | "ratio" | "hidden">) {
+  const { elements } = createTask(settings.task, settings.p);
+  let points: { step: number; weights: Weights }[] = [];
+  let interval = 0;
+  return {
+    observe: ({ step }: CurvePoint, live: Weights) => {
+      if (points.length > 0 && step < points[points.length - 1].step + interval) return;
+      points.push({ step, weights: mapValues(live, (w) => w.slice()) });
+      if (points.length < MOST_POINTS) return;
+      points = points.filter((_, i) => i % 2 === 0);
+      interval = points[1].step - points[0].step;
+    },
+    finish: (last: Weights): Trace => {
+      const final = magnitudeMasks(last, settings.ratio);
+      return points.map(({ step, weights }) => {
+        const masks = magnitudeMasks(weights, settings.ratio);
+        const side = inputSide(weights, settings);
+        const neurons = masks.get(settings.model === "mlp" ? "inproj" : "mlp.in") ?? new Uint8Array();
+        const perNeuron = neurons.length / settings.hidden;
+        return {
+          step,
+          l2: norms(weights).l2,
+          // Where x and y have tokens of their own, a neuron has one wave for each.
+          spectrum: meanSpectrum(side.data, elements),
+          fourierEntropy: fourierEntropy(side.data, elements),
+          effectiveRank: effectiveRank(side.data, side.rows, side.columns),
+          density: density(masks).layers,
+          neurons: Array.from({ length: settings.hidden }, (_, i) => {
+            const row = neurons.subarray(i * perNeuron, (i + 1) * perNeuron);
+            return row.reduce((a, b) => a + b, 0) / perNeuron;
+          }),
+          jaccard: jaccardDistance(masks, final),
+        };
+      });
+    },
+  };
+}
+
+/** What each neuron sees of each token, W_I W_E [hidden, tokens]; for a transformer the embedding itself. */
+export function inputSide(
+  weights: Weights,
+  { model, hidden }: Pick<ExperimentSettings, "model" | "hidden">,
+): { data: Float64Array; rows: number; columns: number } {
+  const embed = weights.get("embed")!;
+  if (model === "transformer") {
+    const width = weights.get("positions")!.length / 2;
+    return { data: Float64Array.from(embed), rows: width, columns: embed.length / width };
+  }
+  const inproj = weights.get("inproj")!;
+  const width = inproj.length / hidden;
+  const columns = embed.length / width;
+  const data = new Float64Array(hidden * columns);
+  for (let h = 0; h < hidden; h++)
+    for (let k = 0; k < width; k++) {
+      const w = inproj[h * width + k];
+      if (w !== 0) for (let x = 0; x < columns; x++) data[h * columns + x] += w * embed[k * columns + x];
+    }
+  return { data, rows: hidden, columns };
+}
