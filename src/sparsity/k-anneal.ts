@@ -114,6 +114,11 @@ interface LayerState {
   outcomes: LayerOutcome[];
 }
 
+interface Undecided {
+  count: number;
+  smallest: UndecidedGroup[];
+}
+
 /** Epochs that every layer has to keep its number, and the relative change of the loss, at which a fixed λ has done its work. */
 const RESTING_EPOCHS = 5;
 const RESTING_CHANGE = 1e-3;
@@ -166,6 +171,8 @@ export function createKAnneal(options: KAnnealOptions): KAnneal {
   }));
   /** Budget and costs of each proximal step, the same throughout an epoch. */
   const limits: (ReturnType<Allowance["at"]> | undefined)[] = layers.map(() => undefined);
+  /** What the last step of selection left undecided, by section; undefined: to be counted anew. */
+  const undecided: (Undecided[] | undefined)[] = layers.map(() => undefined);
   /** Sum of the epoch's gradients, for the certificate; of `observed` steps. */
   let gradientSum: FlatArrays | undefined;
   let observed = 0;
@@ -176,8 +183,7 @@ export function createKAnneal(options: KAnnealOptions): KAnneal {
   const before: Record<string, Float32Array> = {};
 
   const phases = (epochs: number) => {
-    const warm =
-      fixedLambda === undefined ? Math.max(1, Math.round(warmup * epochs)) : Math.round(warmup * epochs);
+    const warm = warmup === 0 ? 0 : Math.max(1, Math.round(warmup * epochs));
     const end =
       fixedLambda === undefined ? Math.max(warm + 1, Math.round((warmup + select) * epochs)) : epochs;
     return { warm, end };
@@ -218,9 +224,18 @@ export function createKAnneal(options: KAnnealOptions): KAnneal {
     });
   };
 
+  const undecidedOf = (i: number) => {
+    if (undecided[i]) return undecided[i];
+    const all = regularizers[i].undecided();
+    return (undecided[i] = sectionsOf(i).map(({ start, end }) => {
+      const own = all.filter(({ group }) => group >= start && group < end);
+      const smallest = own.slice(0, UNDECIDED_SHOWN).map((u) => ({ ...u, group: u.group - start }));
+      return { count: own.length, smallest };
+    }));
+  };
+
   function record(i: number, { epoch }: TrainingMoment, natural: Uint8Array, kept: Uint8Array): void {
-    const undecided = regularizers[i].undecided();
-    states[i].outcomes = sectionsOf(i).map(({ name, groups, start, end, count }) => ({
+    states[i].outcomes = sectionsOf(i).map(({ name, groups, count }, s) => ({
       name,
       groups,
       keep: typeof layers[i].keep === "number" ? layers[i].keep : count(kept),
@@ -228,10 +243,7 @@ export function createKAnneal(options: KAnnealOptions): KAnneal {
       epoch: epoch + 1,
       lambda: states[i].lambda,
       forced: count(natural) - count(kept),
-      undecided: undecided
-        .filter(({ group }) => group >= start && group < end)
-        .slice(0, UNDECIDED_SHOWN)
-        .map((u) => ({ ...u, group: u.group - start })),
+      undecided: undecidedOf(i)[s].smallest,
     }));
   }
 
@@ -273,13 +285,12 @@ export function createKAnneal(options: KAnnealOptions): KAnneal {
     const arrays = moment.parameters.arrays;
     states.forEach((state, i) => {
       if (state.frozen) return;
-      const { name } = layers[i];
-      const undecided = regularizers[i].undecided();
-      certificates[`between/${name}`] = undecided.length;
-      if (undecided.length > 0) {
-        certificates[`smallest/${name}`] = undecided[0].norm;
-        certificates[`threshold/${name}`] = undecided[0].zero;
-      }
+      undecidedOf(i).forEach(({ count, smallest: [first] }, s) => {
+        const { name } = sectionsOf(i)[s];
+        certificates[`between/${name}`] = count;
+        if (first) certificates[`smallest/${name}`] = first.norm;
+        if (first) certificates[`threshold/${name}`] = first.zero;
+      });
       if (!gradientSum || observed === 0) return;
       const descent: Record<string, Float32Array> = {};
       for (const { parameter } of layers[i].partition.parts)
@@ -290,7 +301,7 @@ export function createKAnneal(options: KAnnealOptions): KAnneal {
         lambda: (1 - momentum) * step.lambda,
         mu: (1 - momentum) * step.mu,
       });
-      if (certificate) certificates[`gap/${name}`] = certificate.relative;
+      if (certificate) certificates[`gap/${layers[i].name}`] = certificate.relative;
     });
   }
 
@@ -338,8 +349,11 @@ export function createKAnneal(options: KAnnealOptions): KAnneal {
         const [state, regularizer] = [states[i], regularizers[i]];
         const step = stepOf(i, moment);
         if (!active || state.frozen) regularizer.decay(arrays, step);
-        else if (inHalfSpace(moment)) halfSpace(i, arrays, step);
-        else {
+        else if (inHalfSpace(moment)) {
+          halfSpace(i, arrays, step);
+          undecided[i] = sectionsOf(i).map(() => ({ count: 0, smallest: [] }));
+        } else {
+          undecided[i] = undefined;
           const { spared } = allowances[i];
           regularizer.prox(arrays, { ...step, spared: spared?.(regularizer.norms(arrays)) });
         }
@@ -395,15 +409,24 @@ export function createKAnneal(options: KAnnealOptions): KAnneal {
         history,
         states.flatMap((s) => s.outcomes),
       ),
-    state: () => structuredClone({ states, committed, observed, saliencies: rankings.map((r) => r.state()) }),
+    state: () =>
+      structuredClone({
+        states,
+        undecided: layers.map((_, i) => undecidedOf(i)),
+        committed,
+        observed,
+        saliencies: rankings.map((r) => r.state()),
+      }),
     restore: (saved) => {
       const old = structuredClone(saved) as {
         states: LayerState[];
+        undecided: Undecided[][];
         committed: Commit | undefined;
         observed: number;
         saliencies: number[][];
       };
       old.states.forEach((s, i) => (states[i] = s));
+      old.undecided.forEach((u, i) => (undecided[i] = u));
       old.saliencies.forEach((s, i) => rankings[i].restore(s));
       limits.fill(undefined);
       ({ committed, observed } = old);

@@ -115,6 +115,33 @@ describe("a run's report", () => {
     expect(document.querySelector("pre")?.textContent).toContain("model: lenet");
   });
 
+  test("says why groups were still alive, and how far from stationary each layer was", () => {
+    const undecided = [{ group: 4, norm: 0.25, zero: 0.125, whole: null }];
+    const outcome = { groups: 8, keep: 3, natural: 4, epoch: 3, lambda: 2, forced: 1, undecided };
+    const lines = [0, 1, 2].map(lineAt);
+    // In warm-up there is no certificate.
+    for (const line of lines.slice(1))
+      Object.assign(line.metrics, { "gap/conv1": 0.5, "threshold/conv1": 0.1 });
+    const commit = { before: { accuracy: 0.9 }, after: { accuracy: 0.8 } };
+    const result = {
+      ...{ name: "r", finished: true, epochs: 3, steps: 9, seconds: 1, metrics: {} },
+      sparsity: { layers: [{ name: "conv1", ...outcome }], commit },
+    };
+    const { document } = parseHTML(runReport({ recipe, lines, result }));
+    expect(document.body.textContent).toContain("Why these groups were still alive");
+    const cells = [...document.querySelectorAll("td")].map((c) => c.textContent);
+    expect(cells.join(" ")).toContain("conv1 4 0.250 0.125 –");
+    const captions = [...document.querySelectorAll("figcaption")].map((f) => f.textContent);
+    expect(captions).toContain("Distance from stationary (relative Fenchel–Young gap) by layer");
+    expect(captions.join()).not.toContain("threshold");
+    // Control: where nothing was undecided, nothing is said of it.
+    outcome.undecided = [];
+    result.sparsity.layers = [{ name: "conv1", ...outcome }];
+    expect(parseHTML(runReport({ recipe, lines, result })).document.body.textContent).not.toContain(
+      "still alive",
+    );
+  });
+
   test("of a run that has only begun is its recipe", () => {
     const { document } = parseHTML(runReport({ recipe, lines: [], result: undefined }));
     expect(document.querySelectorAll("figure")).toHaveLength(0);

@@ -5,6 +5,7 @@ import type { MetricsLine } from "../run-result.ts";
 import type { Html } from "./html.ts";
 import { figures, highlights, htmlTable, page } from "./page.ts";
 import { linePlot } from "./plot-svg.ts";
+import { layerCurves } from "./run-report.ts";
 
 /** The page that shows what a compression did: key figures, before and after, and how training got there. */
 export async function compressionReport(result: CompressResult, runs: Compression["runs"]): Promise<string> {
@@ -45,7 +46,11 @@ export async function compressionReport(result: CompressResult, runs: Compressio
       },
       {
         heading: "How training got there",
-        content: figures([accuracyCurves(dense, sparse), groupCurves(sparse)]),
+        content: figures([
+          accuracyCurves(dense, sparse),
+          groupCurves(sparse),
+          ...layerCurves(sparse, ["gap", "between"]),
+        ]),
       },
     ],
   });

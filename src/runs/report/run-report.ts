@@ -21,7 +21,8 @@ export function runReport({ recipe, lines, result }: RunRecord): string {
       { heading: "Outcome", content: outcome(last) },
       { heading: "Curves", content: figures(curves(lines)) },
     );
-    if (result?.sparsity?.layers.length) sections.push(layers(result.sparsity));
+    if (result?.sparsity?.layers.length)
+      sections.push(layers(result.sparsity), ...undecided(result.sparsity));
     sections.push({ heading: "Epochs", content: epochs(lines) });
   }
   sections.push({
@@ -65,23 +66,53 @@ function curves(lines: readonly MetricsLine[]): { title: string; svg: Html }[] {
     { title: "Loss", svg: linePlot({ lines: losses, x, logarithmic: losses.every(positive) }) },
     ...(shares.length ? [{ title: "Accuracy", svg: linePlot({ lines: shares, x, percent: true }) }] : []),
   ];
-  const perLayer = new Map<string, string[]>();
-  for (const name of Object.keys(lines[0].metrics)) {
-    const [kind, layer] = [name.slice(0, name.indexOf("/")), name.slice(name.indexOf("/") + 1)];
-    if (name.includes("/")) perLayer.set(kind, [...(perLayer.get(kind) ?? []), layer]);
-  }
-  for (const [kind, names] of perLayer) {
-    const all = names.map((layer) => ({ ...metric(`${kind}/${layer}`), label: layer }));
-    plots.push({
-      title: `${PER_LAYER[kind] ?? words(kind)} by layer`,
-      svg: linePlot({ lines: all, x, logarithmic: true }),
-    });
-  }
+  const kinds = new Set(
+    lines.flatMap((l) => Object.keys(l.metrics)).flatMap((m) => /^(.+?)\//.exec(m)?.[1] ?? []),
+  );
+  plots.push(
+    ...layerCurves(
+      lines,
+      [...kinds].filter((kind) => !IN_WORDS.has(kind)),
+    ),
+  );
   plots.push({ title: "Learning rate", svg: linePlot({ lines: [line("", (l) => l.learningRate)], x }) });
   return plots;
 }
 
-const PER_LAYER: Record<string, string> = { groups: "Groups left", lambda: "Regularisation λ" };
+/** Metrics of single layers, by what stands before their slash. */
+const PER_LAYER: Record<string, string> = {
+  groups: "Groups left",
+  lambda: "Regularisation λ",
+  gap: "Distance from stationary (relative Fenchel–Young gap)",
+  between: "Undecided groups",
+};
+
+/** Metrics of layers that the table of undecided groups says better than a curve. */
+const IN_WORDS = new Set(["smallest", "threshold"]);
+
+/** One plot for each of these kinds that the run has, with a line for each layer. */
+export function layerCurves(
+  lines: readonly MetricsLine[],
+  kinds: readonly string[],
+): { title: string; svg: Html }[] {
+  const names = [...new Set(lines.flatMap((l) => Object.keys(l.metrics)))];
+  return kinds.flatMap((kind) => {
+    const ofKind = names.filter((name) => name.startsWith(`${kind}/`));
+    const curves = ofKind.map((name) => ({
+      label: name.slice(kind.length + 1),
+      points: lines.map((l) => ({ x: l.epoch + 1, y: l.metrics[name] ?? Number.NaN })),
+    }));
+    const logarithmic = kind !== "between";
+    return curves.length
+      ? [
+          {
+            title: `${PER_LAYER[kind] ?? words(kind)} by layer`,
+            svg: linePlot({ lines: curves, x: "epoch", logarithmic }),
+          },
+        ]
+      : [];
+  });
+}
 
 const positive = ({ points }: { points: readonly { y: number }[] }) => points.every(({ y }) => y > 0);
 
@@ -94,9 +125,11 @@ function layers({ layers: outcomes, commit }: NonNullable<RunResult["sparsity"]>
     : "";
   return {
     heading: "Layers",
-    note: forced
-      ? `Where training left more than was asked for, the smallest groups were cut by hand at the end of selection: ${cut}.`
-      : "Every layer reached its number by training alone; nothing was cut by hand.",
+    note: outcomes.some((l) => l.natural - l.forced > l.keep)
+      ? "λ was held fixed and nothing was cut by hand: layers hold what training left."
+      : forced
+        ? `Where training left more than was asked for, the smallest groups were cut by hand at the end of selection: ${cut}.`
+        : "Every layer reached its number by training alone; nothing was cut by hand.",
     content: htmlTable({
       columns: [
         { heading: "layer" },
@@ -118,6 +151,37 @@ function layers({ layers: outcomes, commit }: NonNullable<RunResult["sparsity"]>
       ]),
     }),
   };
+}
+
+/** Why training did not decide on some groups: their norms between those at which a proximal step would have. */
+function undecided({ layers: outcomes }: NonNullable<RunResult["sparsity"]>): Section[] {
+  const rows = outcomes.flatMap((l) =>
+    l.undecided.map((u) => [
+      l.name,
+      u.group,
+      significant(u.norm),
+      significant(u.zero),
+      u.whole === null ? "–" : significant(u.whole),
+    ]),
+  );
+  if (rows.length === 0) return [];
+  const number = (heading: string) => ({ heading, align: "right" as const });
+  return [
+    {
+      heading: "Why these groups were still alive",
+      note: "The last proximal step of a layer makes groups zero up to one norm, and lets them be from another norm on. Those between were still shrinking when the layer was frozen; the smallest ten of each layer.",
+      content: htmlTable({
+        columns: [
+          { heading: "layer" },
+          number("group"),
+          number("its norm"),
+          number("zero up to"),
+          number("let be from"),
+        ],
+        rows,
+      }),
+    },
+  ];
 }
 
 function epochs(lines: readonly MetricsLine[]): Html {

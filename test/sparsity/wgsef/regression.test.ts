@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Random, random } from "../../../src/random.ts";
+import { groupRegression } from "../../../src/data/synthetic/group-regression.ts";
 import { fenchelGap } from "../../../src/sparsity/wgsef/certificate.ts";
 import { debiasedProxFactors } from "../../../src/sparsity/wgsef/debiased.ts";
 import { type ProxResult, type ProxStep, proxFactors } from "../../../src/sparsity/wgsef/prox.ts";
@@ -134,35 +134,15 @@ describe("regression of the vectors", () => {
     });
 });
 
-/** Protocol P1: 6 of 60 groups of 4 matter, columns share a factor (correlation 0.3), noise 0.3. */
+/** Protocol P1, row by row. */
 function protocol(seed: number): { problem: Regression; test: Regression; truth: number[] } {
-  const rng = random(seed);
-  const [groups, groupSize, columns] = [60, 4, 240];
-  const truth = [...rng.permutation(groups).subarray(0, 6)].sort((a, b) => a - b);
-  const theta = new Float64Array(columns);
-  for (const j of truth) for (let i = 0; i < groupSize; i++) theta[j * groupSize + i] = rng.normal();
-  const sample = (n: number, noise: number, rows: Random) => {
-    const X = Array.from({ length: n }, () => {
-      const shared = rows.normal();
-      return Float64Array.from(
-        { length: columns },
-        () => Math.sqrt(0.3) * shared + Math.sqrt(0.7) * rows.normal(),
-      );
-    });
-    return { X, noise: Float64Array.from(X, () => noise * rows.normal()) };
-  };
-  const train = sample(150, 0.3, rng);
-  const test = sample(500, 0, rng);
-  for (let c = 0; c < columns; c++) {
-    const rms = Math.sqrt(train.X.reduce((sum, row) => sum + row[c] ** 2, 0) / train.X.length);
-    for (const row of [...train.X, ...test.X]) row[c] /= rms;
-  }
-  const labelled = ({ X, noise }: ReturnType<typeof sample>): Regression => ({
-    X,
-    y: noise.map((e, i) => dot(X[i], theta) + e),
-    groupSize,
+  const { train, test, truth } = groupRegression({ seed });
+  const rows = ({ inputs, targets }: typeof train): Regression => ({
+    X: Array.from(targets.data, (_, n) => inputs.data.slice(n * 240, (n + 1) * 240)),
+    y: targets.data,
+    groupSize: 4,
   });
-  return { problem: labelled(train), test: labelled(test), truth };
+  return { problem: rows(train), test: rows(test), truth };
 }
 
 describe("P1: exact k and support", () => {
