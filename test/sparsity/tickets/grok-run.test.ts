@@ -1,0 +1,47 @@
+import { expect, test } from "vitest";
+import { grokRun } from "../../../src/sparsity/tickets/grok-run.ts";
+import { holdMasks } from "../../../src/sparsity/tickets/hold-masks.ts";
+import {
+  loadWeights,
+  magnitudeMasks,
+  maskWeights,
+  randomMasks,
+  weightsOf,
+} from "../../../src/sparsity/tickets/masks.ts";
+import { modularMlp } from "../../../src/sparsity/tickets/modular-mlp.ts";
+import { createTask, splitTask } from "../../../src/sparsity/tickets/tasks.ts";
+
+const task = createTask("modadd", 19);
+const split = splitTask(task, 0.85, 0);
+const build = () => modularMlp({ vocabulary: 19, classes: 19, width: 128, hidden: 48, seed: 0 });
+const settings = { learningRate: 3e-3, steps: 3000 };
+
+test("a network groks and stops; its ticket is sooner, a random mask is not; dead weights stay dead", async () => {
+  const model = build();
+  const initial = weightsOf(model);
+  const base = await grokRun(model, task, split, { ...settings, holdFor: 800 });
+  const { memorised, generalised, generalisedForGood } = base.times;
+  expect(generalised).toBeGreaterThan(memorised!);
+  expect(base.curve.at(-1)!.step).toBe(generalisedForGood! + 800);
+  expect(weightsOf(model)).toEqual(base.weights);
+
+  const masked = async (masks: ReturnType<typeof magnitudeMasks>) => {
+    const sparse = build();
+    loadWeights(sparse, maskWeights(initial, masks));
+    const run = await grokRun(sparse, task, split, {
+      ...settings,
+      steps: 1000,
+      sparsifier: holdMasks(masks),
+    });
+    for (const [name, mask] of masks) run.weights.get(name)!.forEach((w, i) => mask[i] || expect(w).toBe(0));
+    return run.times.generalisedForGood ?? Number.POSITIVE_INFINITY;
+  };
+  const ticket = await masked(magnitudeMasks(base.weights, 0.6));
+  expect(ticket * 2).toBeLessThan(generalisedForGood!);
+  expect(await masked(randomMasks(initial, 0.6, 1))).toBeGreaterThan(3 * ticket);
+});
+
+test("the same run gives the same numbers", async () => {
+  const once = async () => (await grokRun(build(), task, split, { ...settings, steps: 60 })).curve;
+  expect(await once()).toEqual(await once());
+});
