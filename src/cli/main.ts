@@ -13,6 +13,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   inspect: async () => (await import("./inspect.ts")).inspectCommand(),
   bench: async () => (await import("./bench.ts")).benchCommand(),
   sparsey: async () => (await import("./sparsey.ts")).sparseyCommand(),
+  tickets: async () => (await import("./tickets.ts")).ticketsCommand(),
   report: async () => (await import("./report.ts")).reportCommand(),
   data: async () => (await import("./data.ts")).dataCommand(),
 };
