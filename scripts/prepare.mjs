@@ -26,7 +26,7 @@ const lock = createHash("sha256")
   .digest("hex");
 const stamp = join(root, "node_modules", ".filigree-lock");
 if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== lock) {
-  console.error("Installing dependencies …");
+  console.error("Installing dependencies, which takes a minute or so …");
   run("npm", ["ci", "--loglevel=error"]);
   writeFileSync(stamp, lock);
 }

@@ -3,7 +3,7 @@ import { InvalidArgumentError } from "commander";
 import { Problem } from "../problem.ts";
 import { formatCount, significant } from "../runs/format.ts";
 import { measureLatency } from "../runs/latency.ts";
-import { loadModel } from "../runs/load-model.node.ts";
+import { loadModelFile } from "../runs/load-model.node.ts";
 import { accountModel } from "../sparsity/accounting.ts";
 import type { JsonOption } from "./command.ts";
 import { createCommand, emit, wholeNumber } from "./command.ts";
@@ -32,7 +32,7 @@ export function benchCommand(): Command {
     .option("--threads <n>", "threads of one model", wholeNumber(1, MAX_THREADS), 1)
     .option("--runs <n>", "least number of runs", wholeNumber(1), 50)
     .action(async (paths: string[], options: BenchOptions) => {
-      const graphs = await Promise.all(paths.map(async (path) => (await loadModel(path)).graph));
+      const graphs = await Promise.all(paths.map(async (path) => (await loadModelFile(path)).graph));
       graphs.forEach((g, i) => {
         if (g.inputs.length === 0)
           throw new Problem(`${paths[i]} has no inputs; there is nothing to run it on`);

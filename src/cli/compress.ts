@@ -133,8 +133,10 @@ export function compressCommand(): Command {
     .option("--resume", "go on where the last compression of this model with this data was stopped")
     .action(async (model: string, options: CompressOptions) => {
       const { keep, budget } = options;
-      if ((keep === undefined) === (budget === undefined))
-        throw new InvalidArgumentError("say how small: either --keep or --budget, e.g. --keep 0.3");
+      if (keep === undefined && budget === undefined)
+        throw new InvalidArgumentError("say how small: --keep or --budget, e.g. --keep 0.3");
+      if (keep !== undefined && budget !== undefined)
+        throw new InvalidArgumentError("--keep and --budget both say how small; give one of them");
       const optimizer = options.optimizer ?? (Object.hasOwn(MODELS, model) ? "sgd" : "adam");
       const name = `compress-${basename(model, ".onnx")}-${basename(options.data)}`;
       const request: CompressRequest = {
@@ -273,7 +275,18 @@ export function resultTable(result: CompressResult): string {
     [{ heading: "layer" }, right("asked for"), right("reached in training"), right("kept")],
     Object.keys(kept).map((name) => [name, requested?.[name] ?? budget ?? "", natural[name], kept[name]]),
   );
-  return `${table([{ heading: `${result.model} on ${result.data}` }, right("before"), right("after"), right("smaller by")], rows)}\n\n${layers}\n\ntook ${formatSeconds(result.seconds)}`;
+  const heads = [
+    { heading: `${result.model} on ${result.data}` },
+    right("before"),
+    right("after"),
+    right("smaller by"),
+  ];
+  const took = `took ${formatSeconds(result.seconds)}`;
+  const last =
+    result.alignedTo > 1
+      ? `${took}; on loading, widths of convolutions are filled up with zeros to multiples of ${result.alignedTo}, which was faster`
+      : took;
+  return `${table(heads, rows)}\n\n${layers}\n\n${last}`;
 }
 
 function parseKeep(text: string): number | Record<string, number> {
@@ -288,7 +301,9 @@ function parseKeep(text: string): number | Record<string, number> {
   for (const part of text.split(",")) {
     const match = /^(.+)=(\d+)$/.exec(part.trim());
     if (!match || Number(match[2]) < 1)
-      throw new InvalidArgumentError(`"${part}" is not layer=count, such as conv1=6`);
+      throw new InvalidArgumentError(
+        `"${part}" is not layer=count with a count of at least 1, such as conv1=6`,
+      );
     if (Object.hasOwn(counts, match[1])) throw new InvalidArgumentError(`"${match[1]}" is there twice`);
     counts[match[1]] = Number(match[2]);
   }

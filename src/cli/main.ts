@@ -33,6 +33,7 @@ const program = configure(new Command("filigree"))
     ].join("\n"),
   );
 const called = Object.hasOwn(commands, process.argv[2] ?? "") ? [process.argv[2]] : Object.keys(commands);
+const help = ["filigree", ...(called.length === 1 ? called : []), "--help"].join(" ");
 for (const name of called) program.addCommand(await commands[name]());
 
 // A reader that has seen enough, such as `head`, is no error.
@@ -47,7 +48,7 @@ try {
   const usage = usageError(error);
   // Called without a command: commander has printed the help.
   if ((error as CommanderError).code === "commander.help") process.exitCode = 2;
-  else if (usage !== undefined) fail(`${usage}; see filigree --help`, 2);
+  else if (usage !== undefined) fail(`${usage}; see ${help}`, 2);
   else if (!(error instanceof CommanderError)) fail(messageOf(error), 1);
 }
 

@@ -8,7 +8,7 @@ import type { Evaluation } from "../nn/classification.ts";
 import { evaluateSession } from "../nn/classification.ts";
 import type { InputScale } from "./input-scale.ts";
 import { recordedScale, scaleFor } from "./input-scale.ts";
-import { loadModel } from "./load-model.node.ts";
+import { loadModelFile } from "./load-model.node.ts";
 
 export interface EvaluateFileOptions extends LoadOptions, Pick<SessionOptions, "device" | "threads"> {
   /** What the model takes. Default: what its metadata say, else `standard`. */
@@ -33,7 +33,7 @@ export async function evaluateFile(
 ): Promise<FileEvaluation> {
   const data = await loadDataset(dataset, load);
   const batch = Math.min(largest, data.test.labels.length);
-  const { graph, metadata } = await loadModel(path, { batch, data });
+  const { graph, metadata } = await loadModelFile(path, { batch, data });
   const recorded = inputScale ? undefined : recordedScale(metadata, channelsOf(data.inputShape));
   const scale = recorded ?? scaleFor(inputScale ?? "standard", data);
   const [input, output] = [graph.inputs[0], graph.outputs[0]];

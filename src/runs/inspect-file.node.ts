@@ -6,7 +6,7 @@ import type { GroupChoice } from "../sparsity/groups/kinds.ts";
 import { findGroups, lookForGroups } from "../sparsity/groups/kinds.ts";
 import { createLedger } from "../sparsity/groups/ledger.ts";
 import { groupSizes } from "../sparsity/groups.ts";
-import { loadModel } from "./load-model.node.ts";
+import { loadModelFile } from "./load-model.node.ts";
 
 export interface CostSummary {
   parameters: number;
@@ -59,7 +59,7 @@ export async function inspectGroups(
   kind: GroupChoice,
   dimensions?: Readonly<Record<string, number>>,
 ): Promise<SetInspection[]> {
-  const { graph } = await loadModel(path, { dimensions });
+  const { graph } = await loadModelFile(path, { dimensions });
   const sets = findGroups(graph, kind);
   const ledgers = {
     parameters: createLedger(graph, sets, "parameters"),
@@ -105,7 +105,7 @@ export async function inspectFile(
   path: string,
   dimensions?: Readonly<Record<string, number>>,
 ): Promise<ModelInspection> {
-  const { graph, bytes } = await loadModel(path, { dimensions });
+  const { graph, bytes } = await loadModelFile(path, { dimensions });
   const { layers, total } = accountModel(graph);
   const groups = new Map(
     lookForGroups(graph, "filter").sets.flatMap(({ name, layers: members, partition }) =>

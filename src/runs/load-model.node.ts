@@ -59,13 +59,22 @@ export async function loadModel(
   }
 }
 
+/** An .onnx file by its path. Built-in models are refused: they have no weights until something trains them. */
+export async function loadModelFile(path: string, options?: LoadModelOptions): Promise<LoadedModel> {
+  if (Object.hasOwn(MODELS, path))
+    throw new Problem(
+      `"${path}" is a built-in model, which nothing has trained; give the model.onnx of a run, or another .onnx file`,
+    );
+  return await loadModel(path, options);
+}
+
 function checkFits(graph: Graph, { name, inputShape, classes }: NonNullable<LoadModelOptions["data"]>): void {
   if (graph.inputs.length !== 1)
     throw new Problem(`has ${graph.inputs.length} inputs (${graph.inputs.join(", ")}); a classifier has one`);
   const input = graph.types.get(graph.inputs[0])!.shape;
   if (`${input.slice(1)}` !== `${inputShape}`)
     throw new Problem(
-      `takes inputs of shape [batch, ${input.slice(1)}], but the samples of ${name} have shape [${inputShape}]`,
+      `takes inputs of shape [batch, ${input.slice(1)}], but the samples of ${name} have shape [${inputShape}]; give data of that shape, such as an .npz file`,
     );
   const output = graph.types.get(graph.outputs[0])!.shape;
   if (output.length !== 2 || output[0] !== input[0] || output[1] < classes.length)

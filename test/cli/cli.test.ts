@@ -65,8 +65,12 @@ describe("help", () => {
 
 describe("wrong usage", () => {
   test.each<[string, string[], RegExp]>([
-    ["an unknown command", ["evla"], /unknown command 'evla'.*Did you mean eval/],
-    ["an unknown option", ["run", "x.yaml", "--resum"], /unknown option '--resum'.*Did you mean --resume/],
+    ["an unknown command", ["evla"], /unknown command 'evla'.*Did you mean eval.*; see filigree --help$/m],
+    [
+      "an unknown option",
+      ["run", "x.yaml", "--resum"],
+      /unknown option '--resum'.*Did you mean --resume.*; see filigree run --help$/m,
+    ],
     ["a missing argument", ["inspect"], /missing required argument 'model'/],
     ["a missing option", ["eval", "x.onnx"], /required option '--data <name>' not specified/],
     ["a bad number", ["eval", "x.onnx", "--data", "glyphs", "--batch", "0"], /a whole number of at least 1/],
@@ -77,7 +81,17 @@ describe("wrong usage", () => {
       /"conv1" is there twice/,
     ],
     ["more than all", ["compress", "lenet", "--data", "glyphs", "--keep", "1.5"], /above 0 and at most 1/],
-    ["no size", ["compress", "lenet", "--data", "glyphs"], /either --keep or --budget/],
+    ["no size", ["compress", "lenet", "--data", "glyphs"], /say how small: --keep or --budget/],
+    [
+      "two sizes",
+      ["compress", "lenet", "--data", "glyphs", "--keep", "0.5", "--budget", "macs=0.5"],
+      /give one of them/,
+    ],
+    [
+      "none of a layer",
+      ["compress", "lenet", "--data", "glyphs", "--keep", "conv1=0"],
+      /a count of at least 1/,
+    ],
     [
       "more threads than any machine has",
       ["eval", "x.onnx", "--data", "glyphs", "--threads", "9999"],
@@ -104,13 +118,14 @@ describe("bad input ends with code 1 and one line", () => {
     ],
     ["a missing model", ["inspect", "no.onnx"], /cannot read no\.onnx: no such file/],
     ["a built-in name where a file must be", ["inspect", "lenet"], /"lenet" is a built-in model/],
+    ["a network without weights", ["eval", "lenet", "--data", "glyphs"], /"lenet".* nothing has trained/],
     ["a truncated model", ["inspect", "cut.onnx"], /^filigree: cut\.onnx: /],
     ["a model that is none", ["inspect", "text.onnx"], /^filigree: text\.onnx: /],
     ["a folder for a model", ["inspect", "folder.onnx"], /folder\.onnx.*this is a folder/],
     [
       "data of another shape",
       ["eval", "net.onnx", "--data", "glyphs"],
-      /takes inputs of shape \[batch, 1,8,8\]/,
+      /takes inputs of shape \[batch, 1,8,8\].*; give data of that shape/,
     ],
     [
       "a layer that is not there",
