@@ -3,7 +3,9 @@ import { Problem } from "../problem.ts";
 import type { Graph } from "./graph.ts";
 import { blockSize } from "./lowering/block-size.ts";
 import { lowerBlocked, trainsConvolutions } from "./lowering/blocked.ts";
+import { shareGelu } from "./lowering/gelu.ts";
 import { lowerWithoutPoolIndices } from "./lowering/pooling-without-indices.ts";
+import { maskRelu } from "./lowering/step-mask.ts";
 import { exportModel } from "./onnx/export.ts";
 import type { DType, Tensor } from "./tensor.ts";
 
@@ -21,8 +23,11 @@ export interface SessionOptions {
   feedParameters?: boolean;
 }
 
-/** onnxruntime-node fills the arrays of given outputs itself; onnxruntime-web ignores them and hands them back unwritten. */
-const WRITES_IN_PLACE = ort.env.versions.node !== undefined;
+/**
+ * onnxruntime-node fills the arrays of given outputs itself; onnxruntime-web ignores them and hands them back unwritten.
+ * It alone can set denormals to zero.
+ */
+const IN_NODE = ort.env.versions.node !== undefined;
 
 /** A compiled graph. `run` gives the outputs by name; with `fetches` it writes them into those tensors' own arrays. */
 export interface Session {
@@ -36,7 +41,7 @@ export interface Session {
 /** Compiles a graph with ONNX Runtime. Throws a `Problem` that names the device where it is not to be had. */
 export async function createSession(graph: Graph, options: SessionOptions = {}): Promise<Session> {
   const { feedParameters = false } = options;
-  const compiled = await lowerFor(options.device, graph);
+  const compiled = await lowerFor(options.device, feedParameters ? shareGelu(graph) : graph);
   const session = await openSession(exportModel(compiled, { parametersAsInputs: feedParameters }), options);
   const parameters = feedParameters
     ? Object.fromEntries([...graph.parameters].map(([name, t]) => [name, toRuntime(t)]))
@@ -46,7 +51,7 @@ export async function createSession(graph: Graph, options: SessionOptions = {}):
       const inputs = { ...parameters };
       for (const name in feeds) inputs[name] = toRuntime(feeds[name]);
       if (!fetches) return fromResults(await session.run(inputs));
-      if (WRITES_IN_PLACE) {
+      if (IN_NODE) {
         const targets: Record<string, ort.Tensor> = {};
         for (const name in fetches) targets[name] = toRuntime(fetches[name]);
         await session.run(inputs, targets);
@@ -63,9 +68,9 @@ export async function createSession(graph: Graph, options: SessionOptions = {}):
 /** The graph in the operators that serve the device best. */
 async function lowerFor(device: Device | undefined, graph: Graph): Promise<Graph> {
   if (device === "webgpu" || device === "cuda") return lowerWithoutPoolIndices(graph);
-  const processor = device === undefined || device === "cpu";
-  const block = processor && trainsConvolutions(graph) ? await blockSize() : 0;
-  return block > 0 ? lowerBlocked(graph, block) : graph;
+  if (!IN_NODE || device === "wasm") return graph;
+  const block = trainsConvolutions(graph) ? await blockSize() : 0;
+  return block > 0 ? lowerBlocked(graph, block) : maskRelu(graph);
 }
 
 /** Opens the bytes of any .onnx model. The model keeps whatever opset and dimensions it was written with. */

@@ -9,6 +9,7 @@ export * from "./convolution.ts";
 export * from "./convolution-gradients.ts";
 export * from "./cutting.ts";
 export * from "./einsum.ts";
+export { gelu } from "./gelu.ts";
 export * from "./generate.ts";
 export * from "./index-tuples.ts";
 export * from "./indexing.ts";

@@ -3,6 +3,7 @@ import { sizeOf } from "../tensor.ts";
 import { add, div, mul, sqrt, sub, sum } from "./arithmetic.ts";
 import type { NormOptions } from "./batch-norm.ts";
 import { channelAffine, channelStatistics, channelSums, epsilonOf, filled } from "./batch-norm.ts";
+import { matmul } from "./matmul.ts";
 import { apply, defineOperator, normalizeAxis, numberAttribute } from "./operator.ts";
 import { reduceMean, reduceSum } from "./reduction.ts";
 import { expand } from "./repeat.ts";
@@ -21,10 +22,12 @@ function normalizeRows(x: Value, epsilon: number): { rows: Value; inverse: Value
   return { rows, inverse };
 }
 
-/** ∂/∂x [rows, length] from the gradient `d` of the normalised rows: what is left of d without mean and projection on the row. */
-function rowsGradient(d: Value, rows: Value, inverse: Value): Value {
-  const mean = (v: Value) => reduceMean(v, [1], { keepDims: true });
-  return mul(sub(sub(d, mean(d)), mul(rows, mean(mul(d, rows)))), inverse);
+/**
+ * ∂/∂x [rows, length] of a normalisation whose rows were scaled by what makes their gradient `d`: what is left of d
+ * without its mean and its projection on the row (the mean of d·rows), both [rows, 1], times `factor` [rows, 1].
+ */
+function rowsGradient(d: Value, mean: Value, projection: Value, rows: Value, factor: Value): Value {
+  return mul(sub(sub(d, mean), mul(rows, projection)), factor);
 }
 
 interface RowStatistics {
@@ -60,17 +63,23 @@ defineOperator({
     const [dy, dMean, dInverse] = gradients.map((g) => g && reshape(g, [count, -1]));
     const flat = reshape(x, [count, -1]);
     const { rows, inverse } = normalizeRows(flat, epsilonOf(attributes));
+    const weighted = dy && mul(dy, rows);
     const dx = () => {
       const share = 1 / flat.shape[1];
       const parts: Value[] = [];
-      if (dy) parts.push(rowsGradient(mul(dy, reshape(scale, [-1])), rows, inverse));
+      if (dy && weighted) {
+        // Means of dy·scale and dy·scale·rows as matrix products: one pass each, and dy·rows serves the scale too.
+        const shares = reshape(mul(scale, share), [-1, 1]);
+        const d = mul(dy, reshape(scale, [-1]));
+        parts.push(rowsGradient(d, matmul(dy, shares), matmul(weighted, shares), rows, inverse));
+      }
       if (dMean) parts.push(expand(mul(dMean, share), flat.shape));
       if (dInverse) parts.push(mul(rows, mul(mul(dInverse, mul(inverse, inverse)), -share)));
       return reshape(parts.length === 1 ? parts[0] : sum(...parts), x.shape);
     };
     return [
       wanted[0] ? dx() : undefined,
-      dy && wanted[1] ? reshape(reduceSum(mul(dy, rows), [0]), scale.shape) : undefined,
+      weighted && wanted[1] ? reshape(reduceSum(weighted, [0]), scale.shape) : undefined,
       dy && bias && wanted[2] ? reshape(reduceSum(dy, [0]), bias.shape) : undefined,
     ];
   },
@@ -120,8 +129,13 @@ defineOperator({
     const flat = (v: Value) => reshape(v, [n * channels, -1]);
     const { rows, inverse } = normalizeRows(flat(x), epsilonOf(attributes));
     const factor = reshape(mul(reshape(inverse, [n, channels]), scale), [n * channels, 1]);
+    const mean = (v: Value) => reduceMean(v, [1], { keepDims: true });
+    const dx = () => {
+      const d = flat(dy!);
+      return reshape(rowsGradient(d, mean(d), mean(mul(d, rows)), rows, factor), x.shape);
+    };
     return [
-      wanted[0] ? reshape(rowsGradient(flat(dy!), rows, factor), x.shape) : undefined,
+      wanted[0] ? dx() : undefined,
       wanted[1] ? channelSums(mul(dy!, reshape(rows, x.shape))) : undefined,
       wanted[2] ? channelSums(dy!) : undefined,
     ];

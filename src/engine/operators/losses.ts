@@ -1,13 +1,15 @@
 import type { Value } from "../graph.ts";
+import { constant } from "../graph.ts";
+import { tensor } from "../tensor.ts";
 import { softplus } from "./activations.ts";
 import { abs, add, mul, neg, sub } from "./arithmetic.ts";
 import { cast } from "./cast.ts";
 import { clip } from "./choice.ts";
 import { equal } from "./comparison.ts";
-import { oneHot } from "./indexing.ts";
 import type { Operand } from "./operator.ts";
 import { argMax } from "./order.ts";
 import { reduceMean, reduceSum } from "./reduction.ts";
+import { reshape } from "./reshape.ts";
 import { logSoftmax } from "./softmax.ts";
 
 export interface LossOptions {
@@ -36,7 +38,9 @@ export function crossEntropy(
     throw new Error(
       `cross-entropy needs logits [n, classes] and labels [n], found [${logits.shape}] and [${labels.shape}]`,
     );
-  const hard = oneHot(cast(labels, "int64"), classes, { dtype: logits.dtype });
+  // A comparison and a cast take a fifth of the time of ONNX Runtime's OneHot.
+  const numbers = constant(logits.graph, tensor(labels.dtype, [classes], [...Array(classes).keys()]));
+  const hard = cast(equal(reshape(labels, [-1, 1]), numbers), logits.dtype);
   const targets = labelSmoothing === 0 ? hard : add(mul(hard, 1 - labelSmoothing), labelSmoothing / classes);
   return softTargetCrossEntropy(logits, targets, options);
 }

@@ -1,11 +1,11 @@
 import type { Value } from "../graph.ts";
 import { sizeOf } from "../tensor.ts";
 import { sigmoid } from "./activations.ts";
-import { add, mul, sub } from "./arithmetic.ts";
+import { mul, sub } from "./arithmetic.ts";
 import type { Numeric } from "./operator.ts";
 import { apply, defineOperator, normalizeAxis, numberAttribute } from "./operator.ts";
 import { reduceSum } from "./reduction.ts";
-import { erf, exp, tanh } from "./transcendental.ts";
+import { exp } from "./transcendental.ts";
 
 /** Replaces every line of `x` along an axis by `f` of it. */
 function mapLines(x: Numeric, given: number, f: (line: Float64Array) => Float64Array): Numeric {
@@ -73,13 +73,4 @@ export function logSoftmax(x: Value, axis = -1): Value {
 /** x · sigmoid(x), also called swish. */
 export function silu(x: Value): Value {
   return mul(x, sigmoid(x));
-}
-
-/** x · Φ(x), Φ the normal distribution function; `tanh` takes the approximation of Hendrycks & Gimpel 2016. */
-export function gelu(x: Value, { approximate = "none" }: { approximate?: "none" | "tanh" } = {}): Value {
-  const bell =
-    approximate === "tanh"
-      ? tanh(mul(add(x, mul(mul(mul(x, x), x), 0.044715)), Math.sqrt(2 / Math.PI)))
-      : erf(mul(x, Math.SQRT1_2));
-  return mul(mul(x, add(bell, 1)), 0.5);
 }

@@ -51,7 +51,7 @@ const flow = (call: FlowCall) => [broadcastFlow(call, call.inputs, call.outputSh
 
 const UNARY =
   "Neg Abs Sign Exp Log Sqrt Reciprocal Erf Sin Cos Tan Asin Acos Atan Sinh Cosh Tanh Asinh Acosh Atanh Sigmoid " +
-  "Softplus Relu LeakyRelu Elu HardSigmoid HardSwish Floor Ceil Round Not IsNaN Identity Cast";
+  "Softplus Relu LeakyRelu Elu Gelu HardSigmoid HardSwish Floor Ceil Round Not IsNaN Identity Cast";
 const BINARY =
   "Add Sub Mul Div Pow Mod Equal Greater GreaterOrEqual Less LessOrEqual And Or Xor PRelu Sum Max Min Where";
 
