@@ -1,15 +1,16 @@
 /**
- * How fast is the proximal step of WGSEF? Prints JSON and writes docs/results/prox.json: nanoseconds per group of the root search alone and of the whole
- * prox (norms, root, scaling), its ratio to one copy of the same weights, the slope of log time over log m, and how often
- * a breakpoint is looked at.
+ * How fast is the proximal step of WGSEF? Prints JSON and writes docs/results/prox.json: nanoseconds per group of the
+ * whole step (norms, root search, scaling) and of its parts, its ratio to one copy of the same weights, the slope of log
+ * time over log m, and how often a breakpoint is looked at. Weights, norms and factors lie in one arena, as in training.
  *
  * usage: prox.js [largest m, default 10000000] [repetitions, default 9]
  */
 import { writeResults } from "../protocols/support/results.ts";
+import { createArena } from "../src/kernels/arena.ts";
 import { random } from "../src/random.ts";
 import { median } from "../src/runs/latency.ts";
-import { type Arrays, type GroupPartition, groupNorms, scaleGroups } from "../src/sparsity/groups.ts";
-import { proxFactors, proxWorkspace } from "../src/sparsity/wgsef/prox.ts";
+import { type GroupPartition, groupNorms, scaleGroups } from "../src/sparsity/groups.ts";
+import { PROX_BYTES, proxFactors, proxWorkspace } from "../src/sparsity/wgsef/prox.ts";
 
 const largest = Number(process.argv[2] ?? 1e7);
 const repetitions = Number(process.argv[3] ?? 9);
@@ -40,43 +41,60 @@ function measure(m: number, size: number) {
     const scale = 10 ** (-2 * rng.uniform());
     for (let to = i + size; i < to; i++) start[i] = scale * (rng.uniform() - 0.5);
   }
-  const weights = new Float32Array(start.length);
-  const arrays: Arrays = { weights };
+  const arena = createArena(4 * start.length + 16 + PROX_BYTES * (m + 16));
+  const weights = arena.float32(start.length);
+  const arrays = { weights };
   const partition: GroupPartition = {
     groups: m,
     parts: [{ parameter: "weights", outer: 1, channels: m, inner: size }],
   };
-  const ws = proxWorkspace(m);
-  const step = { k: Math.ceil(m / 4), lambda: 0.05, alpha: 0.5 };
-
-  const inner = Math.max(1, Math.ceil(2e5 / start.length));
-  const times = { copy: [] as number[], norms: [] as number[], root: [] as number[], scale: [] as number[] };
-  const repeat = (work: () => void) => () => {
-    for (let i = 0; i < inner; i++) work();
+  const ws = proxWorkspace(m, arena);
+  const step = { k: Math.ceil(m / 4), lambda: 0.05, alpha: 0.5, norms: ws.norms };
+  const copy = () => weights.set(start);
+  const parts = {
+    copy,
+    norms: () => groupNorms(partition, arrays, ws.norms),
+    root: () => proxFactors(step, ws),
+    // Weights that are scaled again and again would vanish.
+    copyAndScale: () => {
+      copy();
+      scaleGroups(partition, arrays, ws.factors);
+    },
   };
-  // Small sizes finish before the compiler has warmed up: some more rounds there.
-  const rounds = repetitions + (start.length < 1e6 ? 30 : 2);
-  for (let round = 0; round < rounds; round++) {
-    times.copy.push(seconds(repeat(() => weights.set(start))) / inner);
-    times.norms.push(seconds(repeat(() => groupNorms(partition, arrays, ws.norms))) / inner);
-    times.root.push(seconds(repeat(() => proxFactors({ ...step, norms: ws.norms }, ws))) / inner);
-    times.scale.push(seconds(() => scaleGroups(partition, arrays, ws.factors)));
-  }
-  const settled = (list: number[]) => median(list.slice(rounds - repetitions));
-  const [copy, norms, root, scale] = [times.copy, times.norms, times.root, times.scale].map(settled);
-  const whole = norms + root + scale;
-  const ns = (t: number) => Number(((t / m) * 1e9).toFixed(2));
+
+  const times: Record<keyof typeof parts, number[]> = { copy: [], norms: [], root: [], copyAndScale: [] };
+  // Small sizes run often: the compiler has to warm up, and the clock is coarse.
+  const often = Math.max(1, Math.ceil(4e5 / (start.length + 20 * m)));
+  const warmup = start.length < 1e6 ? 30 : 2;
+  for (let round = -warmup; round < repetitions; round++)
+    for (const name of Object.keys(parts) as (keyof typeof parts)[]) {
+      const time = seconds(() => {
+        for (let i = 0; i < often; i++) parts[name]();
+      });
+      if (round >= 0) times[name].push(time / often);
+    }
+  const rounds = times.copy.map((copied, i) => {
+    const scale = times.copyAndScale[i] - copied;
+    const whole = times.norms[i] + times.root[i] + scale;
+    return { copy: copied, norms: times.norms[i], root: times.root[i], scale, whole, ratio: whole / copied };
+  });
+  const of = (key: keyof (typeof rounds)[0]) => median(rounds.map((round) => round[key]));
   return {
     groups: m,
     groupSize: size,
-    nsPerGroup: { root: ns(root), norms: ns(norms), scale: ns(scale), whole: ns(whole), copy: ns(copy) },
-    wholeOverCopy: Number((whole / copy).toFixed(2)),
+    nsPerGroup: Object.fromEntries(
+      (["root", "norms", "scale", "whole", "copy"] as const).map((key) => [
+        key,
+        Number(((of(key) / m) * 1e9).toFixed(2)),
+      ]),
+    ),
+    wholeOverCopy: Number(of("ratio").toFixed(2)),
     visitsPerBreakpoint: Number((ws.root.visits / (2 * m)).toFixed(2)),
     shares: {
       zero: ws.u.reduce((n, u) => n + Number(u === 0), 0) / m,
       saturated: ws.u.reduce((n, u) => n + Number(u === 1), 0) / m,
     },
-    seconds: { root, whole },
+    seconds: { root: of("root"), whole: of("whole") },
   };
 }
 

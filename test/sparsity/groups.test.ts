@@ -118,9 +118,15 @@ describe("groups", () => {
       scaleGroups(partition, arrays, factors);
       const expected = structuredClone(before);
       sets.forEach((set, j) => {
-        for (const { parameter, index } of set)
-          expected[parameter][index] = factors[j] === 0 ? 0 : before[parameter][index] * factors[j];
+        for (const { parameter, index } of set) {
+          const exact = factors[j] === 0 ? 0 : before[parameter][index] * factors[j];
+          // Three roundings to float32 (kernels/groups.ts); factors of 0 and 1 are exact.
+          const rounding = factors[j] % 1 === 0 ? 0 : 1.5 * 2 ** -23 * Math.abs(exact);
+          expect(Math.abs(arrays[parameter][index] - exact)).toBeLessThanOrEqual(rounding);
+          expected[parameter][index] = arrays[parameter][index];
+        }
       });
+      // Nothing else has changed.
       expect(arrays).toEqual(expected);
 
       const directions = randomArrays(partition.parts, 5);
@@ -172,6 +178,17 @@ describe("groups", () => {
     scaleGroups(partition, { w }, Float64Array.of(0, 1));
     for (let i = 0; i < 9; i++) expect(w[i]).toBe(0);
     expect(w[17]).toBe(-0);
+  });
+
+  it("feels a decay far below the precision of float32", () => {
+    // Control: as a float32, the factor is more than a percent off in its distance to 1.
+    expect(Math.abs((1 - Math.fround(1 - 1e-6)) / 1e-6 - 1)).toBeGreaterThan(0.01);
+    const w = Float32Array.from({ length: 1 << 16 }, (_, i) => 1 + i / 70_000);
+    const sum = () => w.reduce((a, b) => a + b, 0);
+    const before = sum();
+    const partition = { groups: 1, parts: [{ parameter: "w", outer: 1, channels: 1, inner: w.length }] };
+    scaleGroups(partition, { w }, Float64Array.of(1 - 1e-6));
+    expect(Math.abs((1 - sum() / before) / 1e-6 - 1)).toBeLessThan(0.005);
   });
 
   it("sums float32 weights in float64", () => {
