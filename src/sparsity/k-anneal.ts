@@ -1,72 +1,27 @@
-import type { FlatArrays } from "../engine/parameters.ts";
-import { flatArrays } from "../engine/parameters.ts";
 import type { Optimizer, OptimizerTarget } from "../nn/optimizers.ts";
 import type { Sparsifier, TrainingMoment } from "../nn/sparsifier.ts";
 import type { Svrg } from "../nn/svrg.ts";
 import { createSvrg } from "../nn/svrg.ts";
-import type { EpochRecord } from "../nn/trainer.ts";
 import { Problem } from "../problem.ts";
 import { deriveSeed } from "../random.ts";
-import type { AdaptiveMetric, AdaptiveOptions } from "./adaptive-metric.ts";
+import type { AdaptiveMetric } from "./adaptive-metric.ts";
 import { createAdaptiveMetric } from "./adaptive-metric.ts";
 import type { Allowance } from "./allowance.ts";
 import { keepCount } from "./allowance.ts";
-import type { GroupPenalty, GroupProxStep } from "./group-prox.ts";
-import type { Arrays, GroupPartition } from "./groups.ts";
+import { atRest } from "./at-rest.ts";
+import type { GroupProxStep } from "./group-prox.ts";
+import type { Arrays } from "./groups.ts";
 import { zeroGroups } from "./groups.ts";
 import { halfSpaceStep } from "./half-space.ts";
-import type { GroupRanking } from "./ranking.ts";
+import type { KAnnealOptions } from "./k-anneal-options.ts";
+import type { MeanGradient } from "./mean-gradient.ts";
+import { createMeanGradient } from "./mean-gradient.ts";
+import { phasesAt } from "./phases.ts";
 import { createRanking } from "./ranking.ts";
 import type { UndecidedGroup } from "./regularizer.ts";
 import { createRegularizer } from "./regularizer.ts";
 
-/** A layer whose groups compete, or several at once: exactly `keep` of them are to survive, or as many as are allowed. */
-export interface GroupedLayer {
-  name: string;
-  partition: GroupPartition;
-  keep: number | Allowance;
-  /** The part of each group that the penalty acts on and that groups live and are ranked by; all of it by default. */
-  gates?: GroupPartition;
-}
-
-export interface KAnnealOptions {
-  layers: readonly GroupedLayer[];
-  /** Default `wgsef`, the debiased envelope. */
-  penalty?: GroupPenalty;
-  /** Shares of the epochs for warm-up and selection; the rest polishes. Default .15 and .5. */
-  warmup?: number;
-  select?: number;
-  /** Regularisation at the start and the end of selection, growing geometrically. Default .01 and 3. */
-  lambdaStart?: number;
-  lambdaEnd?: number;
-  /**
-   * The literal reading of the paper instead of all that: this λ from warm-up on, and nothing is frozen or cut. Training
-   * ends early when every layer has kept its number for five epochs and the loss has come to rest.
-   */
-  fixedLambda?: number;
-  /** Weight decay of the groups, throughout. Default 5e-4. */
-  weightDecay?: number;
-  /**
-   * Steps of selection: proximal ones (default); `half-space` (HSPG): proximal in its first half, half-space steps from
-   * then on; `alternating` (as AdaHSPG+): proximal and half-space in turn, epoch by epoch.
-   */
-  steps?: "proximal" | "half-space" | "alternating";
-  /** Steps along variance-reduced gradients (SVRG), at twice the cost. */
-  varianceReduction?: boolean;
-  /** What decides which groups stay where some have to be cut. Default `norm`. */
-  ranking?: GroupRanking;
-  /** Cut after every epoch of selection, by the cubic schedule of Zhu and Gupta (2017), instead of once at its end. */
-  gradual?: boolean;
-  /** Of the random ranking. */
-  seed?: number;
-  /** The trainer's optimiser is Adam: in which metric proximal steps are taken. */
-  adam?: AdaptiveOptions;
-  /**
-   * Momentum β of the trainer's SGD, whose steps add up to 1/(1 − β) times the gradient, while proximal steps do not:
-   * what is solved is loss + (1 − β)·penalty. The certificate takes that into account. Default 0.
-   */
-  momentum?: number;
-}
+export type { GroupedLayer, KAnnealOptions } from "./k-anneal-options.ts";
 
 /** How a layer came to its number of groups. */
 export interface LayerOutcome {
@@ -119,10 +74,6 @@ interface Undecided {
   smallest: UndecidedGroup[];
 }
 
-/** Epochs that every layer has to keep its number, and the relative change of the loss, at which a fixed λ has done its work. */
-const RESTING_EPOCHS = 5;
-const RESTING_CHANGE = 1e-3;
-
 /** Undecided groups that an outcome names. */
 const UNDECIDED_SHOWN = 10;
 
@@ -136,8 +87,6 @@ export function createKAnneal(options: KAnnealOptions): KAnneal {
   const {
     layers,
     penalty = "wgsef",
-    warmup = 0.15,
-    select = 0.5,
     fixedLambda,
     lambdaStart = 0.01,
     lambdaEnd = 3,
@@ -173,30 +122,13 @@ export function createKAnneal(options: KAnnealOptions): KAnneal {
   const limits: (ReturnType<Allowance["at"]> | undefined)[] = layers.map(() => undefined);
   /** What the last step of selection left undecided, by section; undefined: to be counted anew. */
   const undecided: (Undecided[] | undefined)[] = layers.map(() => undefined);
-  /** Sum of the epoch's gradients, for the certificate; of `observed` steps. */
-  let gradientSum: FlatArrays | undefined;
-  let observed = 0;
+  let meanGradient: MeanGradient | undefined;
   let committed: Commit | undefined;
   let certificates: Record<string, number> = {};
   let adaptive: AdaptiveMetric | undefined;
   let svrg: Svrg | undefined;
   const before: Record<string, Float32Array> = {};
 
-  const phases = (epochs: number) => {
-    const warm = warmup === 0 ? 0 : Math.max(1, Math.round(warmup * epochs));
-    const end =
-      fixedLambda === undefined ? Math.max(warm + 1, Math.round((warmup + select) * epochs)) : epochs;
-    return { warm, end };
-  };
-  const selecting = ({ epoch, epochs }: TrainingMoment) => {
-    const { warm, end } = phases(epochs);
-    return epoch >= warm && epoch < end;
-  };
-  const inHalfSpace = ({ epoch, epochs }: TrainingMoment) => {
-    const { warm, end } = phases(epochs);
-    if (steps === "alternating") return (epoch - warm) % 2 === 1;
-    return steps === "half-space" && epoch >= (warm + end) / 2;
-  };
   const masks = (i: number) =>
     Uint8Array.from(states[i].held ?? states[i].live ?? new Uint8Array(layers[i].partition.groups).fill(1));
   const limitOf = (i: number) =>
@@ -268,8 +200,7 @@ export function createKAnneal(options: KAnnealOptions): KAnneal {
 
   /** Cuts down to k + (m − k)(1 − t)³ groups at the share t of selection. */
   function cutGradually(i: number, moment: TrainingMoment, norms: Float64Array, alive: Uint8Array): void {
-    const { warm, end } = phases(moment.epochs);
-    const share = (moment.epoch - warm + 1) / (end - warm);
+    const { share } = phasesAt(moment, options);
     const least = sum(choose(i, norms));
     const target = least + Math.round((alive.length - least) * (1 - share) ** 3);
     const kept = keepCount(target).choose(rankings[i].scores(norms));
@@ -291,10 +222,8 @@ export function createKAnneal(options: KAnnealOptions): KAnneal {
         if (first) certificates[`smallest/${name}`] = first.norm;
         if (first) certificates[`threshold/${name}`] = first.zero;
       });
-      if (!gradientSum || observed === 0) return;
-      const descent: Record<string, Float32Array> = {};
-      for (const { parameter } of layers[i].partition.parts)
-        descent[parameter] ??= gradientSum.arrays[parameter].map((g) => -g / observed);
+      const descent = meanGradient?.descent(layers[i].partition);
+      if (!descent) return;
       const step = stepOf(i, moment);
       const certificate = regularizers[i].certificate?.(arrays, descent, {
         ...step,
@@ -317,40 +246,33 @@ export function createKAnneal(options: KAnnealOptions): KAnneal {
           layers.map((l) => l.partition),
         );
       const optimizer = adaptive?.optimizer ?? own();
-      const extra: Record<string, FlatArrays> = {};
-      if (options.varianceReduction) Object.assign(extra, (svrg = createSvrg(target)).state);
-      if (regularizers.some((r) => r.certificate))
-        extra.gradientSum = gradientSum = flatArrays(
-          target.parameters.segments.map((s) => [s.name, s.shape] as const),
-        );
-      return Object.assign(optimizer, { state: { ...optimizer.state, ...extra } });
+      if (options.varianceReduction) svrg = createSvrg(target);
+      if (regularizers.some((r) => r.certificate)) meanGradient = createMeanGradient(target);
+      const state = { ...optimizer.state, ...svrg?.state, ...meanGradient?.state };
+      return Object.assign(optimizer, { state });
     },
     beforeEpoch: async (_, gradientAt) => {
-      observed = 0;
+      if (meanGradient) meanGradient.steps = 0;
       await svrg?.startRound(gradientAt);
     },
     beforeStep: async (moment, gradientAt) => {
       await svrg?.correct(gradientAt);
-      if (!selecting(moment)) return;
+      const { selecting, last, halfSpace } = phasesAt(moment, options);
+      if (!selecting) return;
       const { parameters, gradients } = moment;
-      if (gradientSum && !states.every((s) => s.frozen)) {
-        if (observed++ === 0) gradientSum.values.fill(0);
-        const [total, g] = [gradientSum.values, gradients.values];
-        for (let i = 0; i < total.length; i++) total[i] += g[i];
-      }
-      if (gradual || moment.epoch === phases(moment.epochs).end - 1)
-        for (const r of rankings) r.observe?.(parameters.arrays, gradients.arrays);
-      if (inHalfSpace(moment)) for (const name of grouped) before[name] = parameters.arrays[name].slice();
+      if (!states.every((s) => s.frozen)) meanGradient?.add();
+      if (gradual || last) for (const r of rankings) r.observe?.(parameters.arrays, gradients.arrays);
+      if (halfSpace) for (const name of grouped) before[name] = parameters.arrays[name].slice();
     },
     afterStep: (moment) => {
       const arrays = moment.parameters.arrays;
-      const active = selecting(moment);
+      const { selecting, halfSpace } = phasesAt(moment, options);
       layers.forEach((_, i) => {
         const [state, regularizer] = [states[i], regularizers[i]];
         const step = stepOf(i, moment);
-        if (!active || state.frozen) regularizer.decay(arrays, step);
-        else if (inHalfSpace(moment)) {
-          halfSpace(i, arrays, step);
+        if (!selecting || state.frozen) regularizer.decay(arrays, step);
+        else if (halfSpace) {
+          stepInHalfSpace(i, arrays, step);
           undecided[i] = sectionsOf(i).map(() => ({ count: 0, smallest: [] }));
         } else {
           undecided[i] = undefined;
@@ -361,7 +283,7 @@ export function createKAnneal(options: KAnnealOptions): KAnneal {
       });
     },
     atBoundary: async (moment, evaluate) => {
-      const { warm, end } = phases(moment.epochs);
+      const { warm, end, selecting, last } = phasesAt(moment, options);
       const arrays = moment.parameters.arrays;
       const norms = regularizers.map((r) => r.norms(arrays).slice());
       const alive = norms.map((all) => Uint8Array.from(all, (n) => Number(n !== 0)));
@@ -369,10 +291,9 @@ export function createKAnneal(options: KAnnealOptions): KAnneal {
         states[i].live = [...mask];
       });
       certificates = {};
-      if (!selecting(moment)) return;
+      if (!selecting) return;
       certify(moment);
-      const last = moment.epoch === end - 1;
-      const figures = last && fixedLambda === undefined ? await evaluate() : undefined;
+      const figures = last ? await evaluate() : undefined;
       states.forEach((state, i) => {
         if (state.frozen) return;
         limits[i] = undefined;
@@ -414,7 +335,7 @@ export function createKAnneal(options: KAnnealOptions): KAnneal {
         states,
         undecided: layers.map((_, i) => undecidedOf(i)),
         committed,
-        observed,
+        gradients: meanGradient?.steps ?? 0,
         saliencies: rankings.map((r) => r.state()),
       }),
     restore: (saved) => {
@@ -422,14 +343,15 @@ export function createKAnneal(options: KAnnealOptions): KAnneal {
         states: LayerState[];
         undecided: Undecided[][];
         committed: Commit | undefined;
-        observed: number;
+        gradients: number;
         saliencies: number[][];
       };
       old.states.forEach((s, i) => (states[i] = s));
       old.undecided.forEach((u, i) => (undecided[i] = u));
       old.saliencies.forEach((s, i) => rankings[i].restore(s));
       limits.fill(undefined);
-      ({ committed, observed } = old);
+      if (meanGradient) meanGradient.steps = old.gradients;
+      committed = old.committed;
     },
     outcomes: () => states.flatMap((s) => s.outcomes),
     commit: () => committed,
@@ -443,7 +365,7 @@ export function createKAnneal(options: KAnnealOptions): KAnneal {
     },
   };
 
-  function halfSpace(i: number, arrays: Arrays, step: GroupProxStep): void {
+  function stepInHalfSpace(i: number, arrays: Arrays, step: GroupProxStep): void {
     const regularizer = regularizers[i];
     const norms = regularizer.norms(before).slice();
     const alive = norms.reduce((total, n) => total + Number(n !== 0), 0);
@@ -460,14 +382,4 @@ export function createKAnneal(options: KAnnealOptions): KAnneal {
 
 function sum(mask: Uint8Array): number {
   return mask.reduce((total, alive) => total + alive, 0);
-}
-
-/** Whether every layer has kept its number for five epochs and the loss has come to rest. */
-function atRest(history: readonly EpochRecord[], outcomes: readonly LayerOutcome[]): boolean {
-  const [last, previous] = [history.at(-1), history.at(-2)];
-  if (!last || !previous || outcomes.length === 0) return false;
-  const met = outcomes.every(
-    ({ natural, keep, epoch }) => natural === keep && last.epoch + 1 - epoch >= RESTING_EPOCHS - 1,
-  );
-  return met && Math.abs(last.loss - previous.loss) < RESTING_CHANGE * Math.abs(previous.loss);
 }

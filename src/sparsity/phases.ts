@@ -1,0 +1,36 @@
+import type { KAnnealOptions } from "./k-anneal-options.ts";
+
+/** Where in a run an epoch lies. */
+export interface Phases {
+  /** Epochs of selection are warm ≤ epoch < end. */
+  warm: number;
+  end: number;
+  selecting: boolean;
+  /** The last epoch of selection, after which is cut what is still too much; with a fixed λ there is none. */
+  last: boolean;
+  /** Steps of this epoch are half-space steps. */
+  halfSpace: boolean;
+  /** How much of selection is done at the end of this epoch, up to 1. */
+  share: number;
+}
+
+/** The phases of wgsef.md 3.7: warm-up of at least one epoch unless there is to be none, selection, polishing. */
+export function phasesAt(
+  { epoch, epochs }: { epoch: number; epochs: number },
+  { warmup = 0.15, select = 0.5, fixedLambda, steps = "proximal" }: KAnnealOptions,
+): Phases {
+  const fixed = fixedLambda !== undefined;
+  const warm = warmup === 0 ? 0 : Math.max(1, Math.round(warmup * epochs));
+  const end = fixed ? epochs : Math.max(warm + 1, Math.round((warmup + select) * epochs));
+  return {
+    warm,
+    end,
+    selecting: epoch >= warm && epoch < end,
+    last: !fixed && epoch === end - 1,
+    halfSpace:
+      steps === "alternating"
+        ? (epoch - warm) % 2 === 1
+        : steps === "half-space" && epoch >= (warm + end) / 2,
+    share: (epoch - warm + 1) / (end - warm),
+  };
+}
