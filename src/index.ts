@@ -1,6 +1,7 @@
 /** Filigree's library, the part that runs everywhere. In Node.js `index.node.ts` adds files, downloads and run directories. */
 export { type Augment, allocateBatch, type Batch, batchesInOrder, batchesOfEpoch } from "./data/batches.ts";
 export type { Dataset, Scale, Split } from "./data/dataset.ts";
+export { holdOut } from "./data/hold-out.ts";
 export { readIdx } from "./data/idx.ts";
 export { readNpy, writeNpy } from "./data/npy.ts";
 export { readNpz, writeNpz } from "./data/npz.ts";
