@@ -1,5 +1,6 @@
 // Compiles each kernels/<name>.ts (AssemblyScript) to src/kernels/<name>.wasm.ts, a module that holds the WebAssembly
 // bytes as text: so Node.js, bundlers and browsers load kernels like any other module. Only what has changed is compiled.
+// A source that asks for ASC_FEATURE_RELAXED_SIMD is compiled with it too: src/kernels/<name>.relaxed.wasm.ts.
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -25,11 +26,23 @@ const version = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")
 for (const file of readdirSync(join(root, "kernels")).filter((f) => f.endsWith(".ts"))) {
   const name = file.slice(0, -3);
   const source = readFileSync(join(root, "kernels", file), "utf8");
+  await compile(file, source, options, `${name}Wasm`, `${name}.wasm.ts`);
+  if (source.includes("ASC_FEATURE_RELAXED_SIMD"))
+    await compile(
+      file,
+      source,
+      [...options, "--enable", "relaxed-simd"],
+      `${name}RelaxedWasm`,
+      `${name}.relaxed.wasm.ts`,
+    );
+}
+
+async function compile(file, source, options, exported, target) {
   const stamp = createHash("sha256")
     .update(`${version} ${options.join(" ")} ${source}`)
     .digest("hex");
-  const output = join(root, "src", "kernels", `${name}.wasm.ts`);
-  if (existsSync(output) && readFileSync(output, "utf8").includes(stamp)) continue;
+  const output = join(root, "src", "kernels", target);
+  if (existsSync(output) && readFileSync(output, "utf8").includes(stamp)) return;
   const { default: asc } = await import("assemblyscript/asc");
   let binary;
   const { error, stderr } = await asc.main([file, "--outFile", "out.wasm", ...options], {
@@ -46,6 +59,6 @@ for (const file of readdirSync(join(root, "kernels")).filter((f) => f.endsWith("
   const base64 = Buffer.from(binary).toString("base64");
   writeFileSync(
     output,
-    `// Compiled from kernels/${file}; ${stamp}\nexport const ${name}Wasm =\n  "${base64}";\n`,
+    `// Compiled from kernels/${file}; ${stamp}\nexport const ${exported} =\n  "${base64}";\n`,
   );
 }

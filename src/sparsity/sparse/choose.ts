@@ -1,0 +1,170 @@
+import type { Graph, Node } from "../../engine/graph.ts";
+import { initializer } from "../../engine/graph.ts";
+import { createSession } from "../../engine/session.ts";
+import type { Tensor } from "../../engine/tensor.ts";
+import { sizeOf, zeros } from "../../engine/tensor.ts";
+import { random } from "../../random.ts";
+import { layerName } from "../layers.ts";
+import { pieceGraph, sparseLayers } from "./pieces.ts";
+import type { Runner, RunnerOptions } from "./runner.ts";
+import { createRunner } from "./runner.ts";
+
+/** How one layer runs, and why. */
+export interface LayerChoice {
+  /** Name of the layer's node in the graph. */
+  node: string;
+  /** What people call it. */
+  layer: string;
+  /** Share of its weights that are not zero. */
+  density: number;
+  run: "dense" | "sparse";
+  why: string;
+  /** Median milliseconds of the layer alone, where it was measured. */
+  ms?: { dense: number; sparse: number };
+}
+
+/** What runs where. Plain data: saved as JSON and given back, it saves the measuring. */
+export interface SparsePlan {
+  batch: number;
+  threads: number;
+  /** Samples that the kernels compute side by side; 0 where nothing runs sparse. */
+  lanes: number;
+  layers: LayerChoice[];
+  why: string;
+  /** Median milliseconds of the whole network, each way that was tried. */
+  ms?: Record<string, number>;
+}
+
+/** Fuller layers are left to ONNX Runtime without a trial: a wider vector unit and no indices win there. */
+const WORTH_TRYING = 0.6;
+
+export interface Chosen {
+  plan: SparsePlan;
+  runner: Runner;
+}
+
+/**
+ * Measures every layer with zeros, dense by ONNX Runtime and sparse by the kernels, taking turns; then whole networks:
+ * all dense; sparse where the layer alone was faster; sparse wherever that is possible, so that nothing is handed over.
+ * The fastest of these is the choice.
+ */
+export async function choose(graph: Graph, options: RunnerOptions & { threads: number }): Promise<Chosen> {
+  const candidates = sparseLayers(graph);
+  const layers = new Map<Node, LayerChoice>();
+  for (const node of candidates) layers.set(node, await measureLayer(graph, node, options));
+  const faster = candidates.filter((node) => layers.get(node)!.run === "sparse");
+  const trials: { name: string; nodes: Node[]; lanes?: number }[] = [{ name: "dense", nodes: [] }];
+  const some = layers.size > 0 && [...layers.values()].some((l) => l.ms);
+  const batch = graph.types.get(graph.inputs[0])!.shape[0];
+  const widths = batch >= 8 && candidates.some((n) => n.op === "Conv") ? [4, 16] : [undefined];
+  for (const lanes of widths) {
+    const suffix = lanes ? `, ${lanes} samples side by side` : "";
+    if (faster.length > 0 && faster.length < candidates.length)
+      trials.push({ name: `sparse where a layer gains${suffix}`, nodes: faster, lanes });
+    if (some) trials.push({ name: `sparse everywhere${suffix}`, nodes: candidates, lanes });
+  }
+  const runners = await Promise.all(
+    trials.map(({ nodes, lanes }) => createRunner(graph, new Set(nodes), { ...options, lanes })),
+  );
+  const feeds = randomFeeds(graph);
+  const times = await takeTurns(runners.map((runner) => () => runner.run(feeds)));
+  const best = times.indexOf(Math.min(...times));
+  const runner = runners[best];
+  await Promise.all(runners.filter((r) => r !== runner).map((r) => r.release()));
+  const sparse = new Set(trials[best].nodes);
+  return {
+    runner,
+    plan: {
+      batch,
+      threads: options.threads,
+      lanes: runner.lanes,
+      layers: candidates.map((node) => settled(layers.get(node)!, sparse.has(node), trials[best].name)),
+      why: trials
+        .map(({ name }, i) => ({ name, ms: times[i] }))
+        .sort((a, b) => a.ms - b.ms)
+        .map(({ name, ms }) => `${name} ${format(ms)}`)
+        .join(" against "),
+      ms: Object.fromEntries(trials.map(({ name }, i) => [name, times[i]])),
+    },
+  };
+}
+
+/** A layer's choice as the whole network's fastest trial has it. */
+function settled(layer: LayerChoice, sparse: boolean, trial: string): LayerChoice {
+  const run = sparse ? "sparse" : "dense";
+  if (run === layer.run) return layer;
+  return { ...layer, run, why: `${layer.why}; ${run} all the same: the whole network is fastest ${trial}` };
+}
+
+async function measureLayer(graph: Graph, node: Node, options: RunnerOptions): Promise<LayerChoice> {
+  const density = densityOf(initializer(graph, node.inputs[1])!);
+  const known = { node: node.name, layer: layerName(graph, node), density };
+  const percent = `${Number((100 * density).toPrecision(2))} %`;
+  if (density > WORTH_TRYING)
+    return { ...known, run: "dense", why: `dense: ${percent} of its weights are in use` };
+  const alone = pieceGraph(graph, {
+    kind: "dense",
+    nodes: [node],
+    inputs: [node.inputs[0]],
+    outputs: [...node.outputs],
+  });
+  const feeds = randomFeeds(alone);
+  const dense = await createSession(alone, options);
+  const sparse = await createRunner(alone, new Set([node]), options);
+  // The kernels' memory should hold real numbers: zeros and leftovers can be slower or faster.
+  await sparse.run(feeds);
+  const results = Object.fromEntries(
+    alone.outputs.map((name) => [name, zeros(alone.types.get(name)!.shape)]),
+  );
+  const [denseMs, sparseMs] = await takeTurns([
+    () => dense.run(feeds, results),
+    async () => sparse.runSparse(),
+  ]);
+  await dense.release();
+  await sparse.release();
+  const ms = { dense: denseMs, sparse: sparseMs };
+  const [run, other]: ("dense" | "sparse")[] = sparseMs < denseMs ? ["sparse", "dense"] : ["dense", "sparse"];
+  return {
+    ...known,
+    run,
+    why: `${run} ${format(ms[run])} against ${other} ${format(ms[other])} at ${percent} density`,
+    ms,
+  };
+}
+
+export function densityOf({ data }: Tensor): number {
+  let used = 0;
+  for (let i = 0; i < data.length; i++) if (data[i] !== 0) used++;
+  return used / data.length;
+}
+
+const format = (ms: number) => `${Number(ms.toPrecision(2))} ms`;
+
+function randomFeeds(graph: Graph): Record<string, Tensor> {
+  const rng = random(0);
+  return Object.fromEntries(
+    graph.inputs.map((name): [string, Tensor] => {
+      const { shape, dtype } = graph.types.get(name)!;
+      const t = zeros(shape, dtype);
+      if (t.dtype === "float32") for (let i = 0; i < sizeOf(shape); i++) t.data[i] = rng.normal();
+      return [name, t];
+    }),
+  );
+}
+
+/** Median milliseconds of each job. They take turns, so that whatever else the machine does falls on all of them alike. */
+async function takeTurns(jobs: readonly (() => Promise<unknown>)[]): Promise<number[]> {
+  const times = jobs.map((): number[] => []);
+  let spent = 0;
+  for (let turn = 0; turn < 8 || (spent < 30 * jobs.length && turn < 50); turn++)
+    for (const [i, job] of jobs.entries()) {
+      const start = performance.now();
+      await job();
+      const time = performance.now() - start;
+      // The first two turns warm up: compilers, caches, thread pools.
+      if (turn < 2) continue;
+      times[i].push(time);
+      spent += time;
+    }
+  return times.map((list) => list.sort((a, b) => a - b)[list.length >> 1]);
+}

@@ -1,0 +1,282 @@
+import type { Windows } from "../../engine/operators/windows.ts";
+import type { Cells, Room, Slot } from "./cells.ts";
+import { addressOf, isCompact, reserveCells } from "./cells.ts";
+import type { SparseMatrix } from "./matrix.ts";
+import { BLOCK_ROWS, columnRange, compressMatrix, fillOf } from "./matrix.ts";
+import type { ProductOperation } from "./operations.ts";
+import type { Step } from "./steps.ts";
+import { copyStep } from "./steps.ts";
+
+/** Blocks beat single weights where at least this share of what they store is not zero. */
+const WORTHWHILE_FILL = 0.75;
+
+/** How the weights of a product are stored. */
+export type WeightFormat = SparseMatrix["kind"];
+
+export interface StoredWeights {
+  format: WeightFormat;
+  parts: { matrix: SparseMatrix; firstRow: number }[];
+}
+
+/**
+ * Stores a layer's weights: in blocks of four rows where these are nearly full, else weight by weight. Rows that fill
+ * no block are stored weight by weight too.
+ */
+export function storeWeights(
+  { weights, rows, columns }: Pick<ProductOperation, "weights" | "rows" | "columns">,
+  format?: WeightFormat,
+): StoredWeights {
+  const blocked = rows - (rows % BLOCK_ROWS);
+  const part = (kind: WeightFormat, from: number, to: number) => ({
+    matrix: compressMatrix(kind, weights.subarray(from * columns, to * columns), to - from, columns),
+    firstRow: from,
+  });
+  if (format !== "row" && blocked > 0) {
+    const parts = [part("block", 0, blocked)];
+    if (blocked < rows) parts.push(part("row", blocked, rows));
+    if (format === "block" || fillOf(parts[0].matrix) >= WORTHWHILE_FILL) return { format: "block", parts };
+  }
+  return { format: "row", parts: [part("row", 0, rows)] };
+}
+
+/** The steps of a product of a whole sample group: y's cells from x's. */
+export function productSteps(
+  operation: ProductOperation,
+  x: Cells,
+  y: Cells,
+  room: Room,
+  format?: WeightFormat,
+): Step[] {
+  const { windows, group, rows, columns } = operation;
+  const steps: Step[] = [];
+  const taps = windows ? withinReach(windows, x, room, steps) : tapsOfMatrix(x);
+  const perGroup = columns / taps.offsets.length;
+  const step = group === 1 ? 0 : rows / group;
+  const offset = (row: number, column: number) => {
+    const tap = column % taps.offsets.length;
+    const channel = Math.floor(column / taps.offsets.length) + (step ? Math.floor(row / step) * perGroup : 0);
+    return channel * taps.plane + taps.offsets[tap];
+  };
+  const bias = room.floats(operation.bias);
+  const { low, high } = operation;
+
+  // A strip is a row of cells. Where rows are short, the whole plane is one strip as wide as x's rows: what lies
+  // between the rows of y comes out as nonsense, and only the rows are copied.
+  const wide = y.width * y.lanes;
+  const single = wide === 1 && y.height === 1;
+  const merged = !single && (wide < 4 || (wide < 16 && y.height > 1));
+  const columnsOfPlane = wholeTiles(((y.height - 1) * taps.row) / 4 + wide);
+  const scratch = { ...y, origin: 0, row: taps.row, plane: 4 * columnsOfPlane };
+  const target: Cells =
+    merged || (single && !isCompact(y))
+      ? { ...scratch, plane: single ? 4 : scratch.plane, slot: room.reserve(rows * scratch.plane) }
+      : y;
+  const [strips, yStrip, xStrip, width] = merged
+    ? [1, 0, 0, columnsOfPlane]
+    : [y.height, target.row, taps.row, wide];
+  const bands = single || width % 16 !== 0 || group > 1 ? [columns] : bandsOf(operation, taps.offsets.length);
+  const parts = storeWeights(operation, group === 1 ? format : "row").parts.flatMap(({ matrix, firstRow }) =>
+    bands.map((end, band) => ({
+      firstRow,
+      accumulate: band > 0,
+      last: band === bands.length - 1,
+      block: matrix.kind === "block",
+      runs: matrix.starts.length - 1,
+      ...reserveMatrix(
+        room,
+        bands.length === 1 ? matrix : columnRange(matrix, band === 0 ? 0 : bands[band - 1], end),
+        (row, column) => offset(firstRow + row, column),
+      ),
+    })),
+  );
+  steps.push(({ kernels }) => {
+    for (const { firstRow, accumulate, last, block, runs, starts, entries } of parts) {
+      kernels.limit(last ? low : -Infinity, last ? high : Infinity);
+      const to = addressOf(target) + firstRow * target.plane;
+      const from = taps.base();
+      const b = bias.address + 4 * firstRow;
+      if (single)
+        (block ? kernels.blockVector : kernels.rowVector)(to, from, b, starts.address, entries.address, runs);
+      else
+        (block ? kernels.blockProduct : kernels.rowProduct)(
+          to,
+          from,
+          b,
+          starts.address,
+          entries.address,
+          runs,
+          accumulate,
+          strips,
+          yStrip,
+          xStrip,
+          width,
+          target.plane,
+        );
+    }
+  });
+  if (target !== y) steps.push(copyStep(target, y));
+  return steps;
+}
+
+/** Columns of a scratch plane: whole tiles, so that the sums of several bands can be added up in it. */
+function wholeTiles(columns: number): number {
+  return columns < 16 ? Math.max(4, columns) : 16 * Math.ceil(columns / 16);
+}
+
+/** Inputs of a tile that a band may reach: about a first-level cache. */
+const BAND_BYTES = 32_768;
+/** Weights of a row that a band should have, to be worth starting the row again. */
+const BAND_WEIGHTS = 64;
+
+/** Where a product is cut into bands of columns that are summed one after the other, each on inputs that stay in cache. */
+function bandsOf({ weights, rows, columns }: ProductOperation, taps: number): number[] {
+  // Cache lines of a channel: one, or those of a window's three rows.
+  const bytes = taps === 1 ? 64 : 384;
+  const density = weights.reduce((n, w) => n + Number(w !== 0), 0) / (rows * columns);
+  const channels = Math.max(BAND_BYTES / bytes, BAND_WEIGHTS / (density * taps));
+  const count = Math.max(1, Math.round(columns / taps / channels));
+  const step = taps * Math.ceil(columns / taps / count);
+  return Array.from({ length: Math.ceil(columns / step) }, (_, i) => Math.min(columns, (i + 1) * step));
+}
+
+/** Where the taps of a window lie, in bytes from the first tap of the first window. */
+interface Taps {
+  offsets: number[];
+  /** From channel to channel, and from one row of windows to the next. */
+  plane: number;
+  row: number;
+  base(): number;
+}
+
+function tapsOfMatrix(x: Cells): Taps {
+  return { offsets: [0], plane: x.plane, row: x.row, base: () => addressOf(x) };
+}
+
+/**
+ * Windows with stride 1 read x where it lies if its margin is wide enough. Others read a copy that is split by
+ * phase: cells whose row and column leave the same remainders when divided by the strides form a plane of their own,
+ * on which windows move in single steps.
+ */
+function withinReach(windows: Windows, x: Cells, room: Room, steps: Step[]): Taps {
+  const [height, width] = windows.output;
+  const [strideY, strideX] = windows.strides;
+  const [top, left] = windows.before;
+  const at = (axis: number) =>
+    Array.from({ length: windows.kernel[axis] }, (_, k) => k * windows.dilations[axis]);
+  const [ys, xs] = [at(0), at(1)];
+  if (reaches(windows, x))
+    return {
+      offsets: ys.flatMap((dy) => xs.map((dx) => dy * x.row + dx * x.cell)),
+      plane: x.plane,
+      row: x.row,
+      base: () => addressOf(x) - top * x.row - left * x.cell,
+    };
+  const phasesY = [...new Set(ys.map((dy) => dy % strideY))];
+  const phasesX = [...new Set(xs.map((dx) => dx % strideX))];
+  const phases = phasesY.length * phasesX.length;
+  const copy = reserveCells(room, {
+    channels: x.channels * phases,
+    height: Math.floor(ys.at(-1)! / strideY) + height,
+    width: Math.floor(xs.at(-1)! / strideX) + width,
+    lanes: x.lanes,
+  });
+  const planeOf = (dy: number, dx: number) =>
+    phasesY.indexOf(dy % strideY) * phasesX.length + phasesX.indexOf(dx % strideX);
+  for (const py of phasesY)
+    for (const px of phasesX) {
+      const [fromY, countY] = inside(py, strideY, top, x.height, copy.height);
+      const [fromX, countX] = inside(px, strideX, left, x.width, copy.width);
+      if (countY <= 0 || countX <= 0) continue;
+      const to = planeOf(py, px) * copy.plane + fromY * copy.row + fromX * copy.cell;
+      const from = (fromY * strideY + py - top) * x.row + (fromX * strideX + px - left) * x.cell;
+      steps.push(({ kernels }) =>
+        kernels.copyCells(
+          addressOf(copy) + to,
+          phases * copy.plane,
+          copy.row,
+          copy.cell,
+          addressOf(x) + from,
+          x.plane,
+          strideY * x.row,
+          strideX * x.cell,
+          x.channels,
+          countY,
+          countX,
+          x.lanes,
+        ),
+      );
+    }
+  return {
+    offsets: ys.flatMap((dy) =>
+      xs.map(
+        (dx) =>
+          planeOf(dy, dx) * copy.plane +
+          Math.floor(dy / strideY) * copy.row +
+          Math.floor(dx / strideX) * copy.cell,
+      ),
+    ),
+    plane: phases * copy.plane,
+    row: copy.row,
+    base: () => addressOf(copy),
+  };
+}
+
+/** Whether every tap of windows with stride 1 falls on a cell or its margin. */
+function reaches({ strides, before, after }: Windows, { margin }: Cells): boolean {
+  return (
+    strides.every((s) => s === 1) &&
+    margin.top >= before[0] &&
+    margin.left >= before[1] &&
+    margin.bottom >= after[0] &&
+    margin.right >= after[1]
+  );
+}
+
+/** The first of `count` positions r with a cell at r · stride + phase − before inside 0 .. size−1, and how many. */
+function inside(
+  phase: number,
+  stride: number,
+  before: number,
+  size: number,
+  count: number,
+): [number, number] {
+  const first = Math.max(0, Math.ceil((before - phase) / stride));
+  const last = Math.min(count - 1, Math.floor((size - 1 + before - phase) / stride));
+  return [first, last - first + 1];
+}
+
+/**
+ * Puts a matrix into memory as the kernels read it: byte positions of runs, and entries of an offset and its weights.
+ * Runs of single weights are filled up to an even length with a weight of 0 on a number that the run reads anyway.
+ */
+function reserveMatrix(
+  room: Room,
+  { kind, starts, indices, values }: SparseMatrix,
+  offset: (run: number, column: number) => number,
+): { starts: Slot; entries: Slot } {
+  const height = kind === "block" ? BLOCK_ROWS : 1;
+  const size = 1 + height;
+  const runs = starts.length - 1;
+  const positions = new Uint32Array(starts.length);
+  for (let run = 0; run < runs; run++) {
+    const length = starts[run + 1] - starts[run];
+    positions[run + 1] = positions[run] + 4 * size * (kind === "row" ? length + (length % 2) : length);
+  }
+  return {
+    starts: room.reserve(positions.byteLength, (memory, address) =>
+      new Uint32Array(memory, address, positions.length).set(positions),
+    ),
+    entries: room.reserve(positions[runs], (memory, address) => {
+      const offsets = new Uint32Array(memory, address, positions[runs] / 4);
+      const weights = new Float32Array(memory, address, positions[runs] / 4);
+      for (let run = 0; run < runs; run++) {
+        let at = positions[run] / 4;
+        for (let e = starts[run]; e < starts[run + 1]; e++, at += size) {
+          offsets[at] = offset(run, indices[e]);
+          weights.set(values.subarray(height * e, height * (e + 1)), at + 1);
+        }
+        if (at < positions[run + 1] / 4) offsets[at] = offsets[at - size];
+      }
+    }),
+  };
+}

@@ -1,0 +1,109 @@
+import { expect, test } from "vitest";
+import { createGraph, input, output, parameter } from "../../../src/engine/graph.ts";
+import { conv, flatten, gemm, relu, sigmoid } from "../../../src/engine/operators/index.ts";
+import { rebatch } from "../../../src/engine/replay.ts";
+import { createSession } from "../../../src/engine/session.ts";
+import { MODELS } from "../../../src/nn/models/index.ts";
+import { random } from "../../../src/random.ts";
+import { createSparseSession } from "../../../src/sparsity/sparse/session.ts";
+import { errorOf, randomFeeds, sparseTensor } from "./support.ts";
+
+const rng = random(5);
+
+function prunedModel(name: string) {
+  const graph = MODELS[name]({ inputShape: [3, 16, 16], classes: 10, seed: 1 });
+  for (const { shape, data } of graph.parameters.values())
+    if (shape.length > 1) for (let i = 0; i < data.length; i++) if (rng.uniform() < 0.8) data[i] = 0;
+  return graph;
+}
+
+test.each(["lenet-300-100", "small-cnn", "vgg-bn", "resnet20", "mobilenet-v2", "densenet40"])(
+  "%s without ONNX Runtime agrees with ONNX Runtime",
+  async (name) => {
+    const graph = prunedModel(name);
+    for (const batch of name === "mobilenet-v2" ? [3] : [1, 6]) {
+      const sized = rebatch(graph, batch);
+      const feeds = randomFeeds(rng, sized);
+      const session = await createSparseSession(graph, { batch, plan: "sparse" });
+      const dense = await createSession(sized, { threads: 1 });
+      const [found, expected] = [await session.run(feeds), await dense.run(feeds)];
+      const [a, b] = [found, expected].map((r) => r[graph.outputs[0]].data as Float32Array);
+      const size = Math.max(...b.map(Math.abs));
+      expect(size).toBeGreaterThan(1e-3);
+      expect(Math.max(...a.map((v, i) => Math.abs(v - b[i]))) / size).toBeLessThan(1e-5);
+      expect(session.plan.layers.every((l) => l.run === "sparse")).toBe(true);
+      await session.release();
+      await dense.release();
+    }
+  },
+);
+
+/** A wide layer with hardly a weight, one in full use, and an operator that only ONNX Runtime has. */
+function mixture() {
+  const graph = createGraph("mixture");
+  const x = input(graph, "x", [1, 3, 8, 8]);
+  const y = flatten(
+    relu(conv(x, parameter(graph, "c/weight", sparseTensor(rng, [16, 3, 3, 3])), { pads: 1 })),
+  );
+  const wide = gemm(y, parameter(graph, "wide/weight", sparseTensor(rng, [1024, 1024], 0.005)), {
+    transB: true,
+  });
+  output(gemm(sigmoid(wide), parameter(graph, "full/weight", sparseTensor(rng, [1024, 32])), {}));
+  return graph;
+}
+
+test("each layer runs where it is faster, and the plan says why", async () => {
+  const graph = mixture();
+  const session = await createSparseSession(graph, { batch: 16 });
+  const { plan } = session;
+  const byLayer = Object.fromEntries(plan.layers.map((l) => [l.layer, l]));
+  expect(byLayer.wide.why).toMatch(/^sparse [\d.]+ ms against dense [\d.]+ ms at 0\.5\d* % density/);
+  expect(byLayer.wide.ms!.sparse).toBeLessThan(byLayer.wide.ms!.dense);
+  expect(byLayer.full.why).toMatch(/^dense: 100 % of its weights are in use/);
+  expect(Object.keys(plan.ms!)).toContain("dense");
+  const feeds = randomFeeds(rng, rebatch(graph, 16));
+  expect(errorOf(rebatch(graph, 16), feeds, await session.run(feeds))).toBeLessThan(1e-5);
+  await session.release();
+});
+
+test("a plan is data: saved and given back, it repeats the choice without measuring", async () => {
+  const graph = mixture();
+  const measured = await createSparseSession(graph, { batch: 4 });
+  const saved = JSON.parse(JSON.stringify(measured.plan));
+  const again = await createSparseSession(graph, { batch: 4, plan: saved });
+  expect(again.plan).toEqual(measured.plan);
+  const sized = rebatch(graph, 4);
+  const feeds = randomFeeds(rng, sized);
+  expect(errorOf(sized, feeds, await again.run(feeds))).toBeLessThan(1e-5);
+  await expect(createSparseSession(graph, { batch: 5, plan: saved })).rejects.toThrow("batches of 4, not 5");
+  saved.layers[0].node = "elsewhere";
+  await expect(createSparseSession(graph, { batch: 4, plan: saved })).rejects.toThrow('"elsewhere"');
+  await measured.release();
+  await again.release();
+});
+
+test("a hybrid hands values over between the pieces", async () => {
+  const graph = mixture();
+  for (const batch of [1, 5]) {
+    const session = await createSparseSession(graph, { batch, plan: "sparse" });
+    const feeds = randomFeeds(rng, rebatch(graph, batch));
+    expect(errorOf(rebatch(graph, batch), feeds, await session.run(feeds))).toBeLessThan(1e-5);
+    await session.release();
+  }
+});
+
+test("results stay what they were when the session runs again", async () => {
+  const graph = prunedModel("lenet-300-100");
+  const session = await createSparseSession(graph, { batch: 2, plan: "sparse" });
+  const sized = rebatch(graph, 2);
+  const [first] = Object.values(await session.run(randomFeeds(rng, sized)));
+  const before = [...first.data];
+  const [second] = Object.values(await session.run(randomFeeds(rng, sized)));
+  expect([...first.data]).toEqual(before);
+  expect([...second.data]).not.toEqual(before);
+  await session.release();
+});
+
+test("a batch that is none is refused", async () => {
+  await expect(createSparseSession(prunedModel("lenet-300-100"), { batch: 0 })).rejects.toThrow("batch of 0");
+});
