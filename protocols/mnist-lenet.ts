@@ -17,7 +17,7 @@ const { values } = parseArgs({
     job: { type: "string" },
   },
 });
-const METHODS: readonly Method[] = ["wgsef", "dense", "none", "group-lasso", "scratch"];
+const METHODS: readonly Method[] = ["wgsef", "dense", "magnitude", "group-lasso", "scratch"];
 const methods = METHODS.filter((m) => !values.methods || values.methods.split(",").includes(m));
 const data = await loadDataset("mnist", { dataDir: DATA_DIR });
 const comparison = {
@@ -37,8 +37,8 @@ const comparison = {
   batch: 128,
   learningRate: 0.05,
   weightDecay: 5e-4,
-  lambda: { start: 0.08, end: 10 },
-  groupLassoLambda: { start: 0.001, end: 0.1 },
+  lambda: { lambdaStart: 0.08, lambdaEnd: 10 },
+  ranges: { "group-lasso": { lambdaStart: 0.001, lambdaEnd: 0.1 } },
   phases: { warmup: 0.17, select: 0.5 },
   threads: 1,
   parallel: 2,

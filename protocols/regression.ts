@@ -16,7 +16,11 @@ const rows: Record<string, RegressionOptions> = {
   "wgsef, ProxSG on batches": { k: 6, ...batches },
   "wgsef, ProxSVRG on batches": { k: 6, ...batches, method: { varianceReduction: true } },
   "wgsef, HSPG": { k: 6, method: { steps: "half-space" } },
-  "wgsef, AdaHSPG+ on batches": { k: 6, ...batches, method: { varianceReduction: true, steps: "alternating" } },
+  "wgsef, AdaHSPG+ on batches": {
+    k: 6,
+    ...batches,
+    method: { varianceReduction: true, steps: "alternating" },
+  },
   "wgsef, Adam, block metric": { k: 6, ...adam, method: { adam: { metric: "block" } } },
   "wgsef, Adam, metric of weights": { k: 6, ...adam, method: { adam: { metric: "weight" } } },
   "wgsef, k = 4": { k: 4 },
@@ -30,12 +34,16 @@ const rows: Record<string, RegressionOptions> = {
 const { values } = parseArgs({ options: { seeds: { type: "string", default: "0,1,2,3,4" } } });
 const seeds = values.seeds.split(",").map(Number);
 const results: Record<string, RegressionResult[]> = {};
-console.log("| method | groups, each seed | of them true | left by training | test MSE |\n|---|---|---|---|---|");
+console.log(
+  "| method | groups, each seed | of them true | left by training | test MSE |\n|---|---|---|---|---|",
+);
 for (const [name, row] of Object.entries(rows)) {
   results[name] = [];
   for (const seed of seeds) results[name].push(await selectGroups(groupRegression({ seed }), row));
   const list = (pick: (r: RegressionResult) => string | number) => results[name].map(pick).join(", ");
-  console.log(`| ${name} | ${list((r) => r.groups)} | ${list((r) => r.true)} | ${list((r) => r.outcome.natural)} | ${list((r) => r.mse.toPrecision(2))} |`);
+  console.log(
+    `| ${name} | ${list((r) => r.groups)} | ${list((r) => r.true)} | ${list((r) => r.outcome.natural)} | ${list((r) => r.mse.toPrecision(2))} |`,
+  );
 }
 
 const all = (name: string, holds: (r: RegressionResult, i: number) => boolean) => results[name].every(holds);
@@ -46,12 +54,33 @@ reportMarks([
     claim: `${name}: exactly the 6 true groups by training alone, test MSE below .037, on every seed`,
     passed: all(name, (r) => r.groups === 6 && r.true === 6 && r.outcome.forced === 0 && r.mse < 0.037),
   })),
-  { claim: "k = 4 leaves 4 true groups, which are too few", passed: all("wgsef, k = 4", (r, i) => r.groups === 4 && r.true === 4 && r.mse > 10 * results["wgsef, ProxSG"][i].mse) },
-  { claim: "k = 12 leaves 12 groups, all 6 true ones among them", passed: all("wgsef, k = 12", (r) => r.groups === 12 && r.true === 6) },
-  { claim: "control: the convex envelope alone stays above 6", passed: all("wgsef-plain", (r) => r.outcome.natural > 6) },
-  { claim: "control: hard thresholding from the start keeps 6, but not the true ones", passed: all("l0", (r) => r.groups === 6 && r.true < 6) },
+  {
+    claim: "k = 4 leaves 4 true groups, which are too few",
+    passed: all(
+      "wgsef, k = 4",
+      (r, i) => r.groups === 4 && r.true === 4 && r.mse > 10 * results["wgsef, ProxSG"][i].mse,
+    ),
+  },
+  {
+    claim: "k = 12 leaves 12 groups, all 6 true ones among them",
+    passed: all("wgsef, k = 12", (r) => r.groups === 12 && r.true === 6),
+  },
+  {
+    claim: "control: the convex envelope alone stays above 6",
+    passed: all("wgsef-plain", (r) => r.outcome.natural > 6),
+  },
+  {
+    claim: "control: hard thresholding from the start keeps 6, but not the true ones",
+    passed: all("l0", (r) => r.groups === 6 && r.true < 6),
+  },
 ]);
 await writeResults("regression", `npm run protocol -- regression --seeds ${values.seeds}`, {
   seeds,
-  methods: Object.entries(results).map(([method, runs]) => ({ method, mse: summarize(runs.map((r) => r.mse)), groups: runs.map((r) => r.groups), true: runs.map((r) => r.true), natural: runs.map((r) => r.outcome.natural) })),
+  methods: Object.entries(results).map(([method, runs]) => ({
+    method,
+    mse: summarize(runs.map((r) => r.mse)),
+    groups: runs.map((r) => r.groups),
+    true: runs.map((r) => r.true),
+    natural: runs.map((r) => r.outcome.natural),
+  })),
 });

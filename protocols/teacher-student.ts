@@ -16,7 +16,13 @@ const halfSpace = { lambdaStart: 0.02, lambdaEnd: 0.02 };
 /** ℓ1 on 12 weights a neuron is several times its norm, and needs less. */
 const l1 = { lambdaStart: 0.001, lambdaEnd: 0.1 };
 /** Range of λ where it is not the envelope's. */
-const RANGES: Partial<Record<(typeof METHOD_NAMES)[number], object>> = { "wgsef-hspg": halfSpace, hspg: halfSpace, adahspg: halfSpace, l1, "sparse-group-lasso": l1 };
+const RANGES: Partial<Record<(typeof METHOD_NAMES)[number], object>> = {
+  "wgsef-hspg": halfSpace,
+  hspg: halfSpace,
+  adahspg: halfSpace,
+  l1,
+  "sparse-group-lasso": l1,
+};
 
 const rows: Record<string, Row> = {
   ...Object.fromEntries(
@@ -28,7 +34,11 @@ const rows: Record<string, Row> = {
   "wgsef, ProxSVRG": { k: 6, method: { varianceReduction: true } },
   "wgsef-plain, ProxSVRG": { k: 6, method: { penalty: "wgsef-plain", varianceReduction: true } },
   "wgsef, Adam, block metric": { k: 6, adam: true },
-  "wgsef-plain, Adam, metric of weights": { k: 6, adam: true, method: { penalty: "wgsef-plain", adam: { metric: "weight" } } },
+  "wgsef-plain, Adam, metric of weights": {
+    k: 6,
+    adam: true,
+    method: { penalty: "wgsef-plain", adam: { metric: "weight" } },
+  },
   "group-lasso, Adam, block metric": { k: 6, adam: true, method: { penalty: "group-lasso" } },
   "magnitude, Adam": { k: 6, adam: true, method: { penalty: "none" } },
   "wgsef, k = 12": { k: 12 },
@@ -42,7 +52,9 @@ const rows: Record<string, Row> = {
 const { values } = parseArgs({ options: { seeds: { type: "string", default: "0,1,2" } } });
 const seeds = values.seeds.split(",").map(Number);
 const results: Record<string, StudentResult[]> = {};
-console.log("| method | NMSE, each seed | neurons | left by training | NMSE right after the cut |\n|---|---|---|---|---|");
+console.log(
+  "| method | NMSE, each seed | neurons | left by training | NMSE right after the cut |\n|---|---|---|---|---|",
+);
 for (const [name, row] of Object.entries(rows)) {
   results[name] = [];
   for (const seed of seeds) results[name].push(await trainStudent({ ...row, seed }));
@@ -58,14 +70,32 @@ reportMarks([
   ...([3, 6, 12] as const).flatMap((k) =>
     ["wgsef", "wgsef-plain"].map((method) => ({
       claim: `${method} leaves exactly ${k} neurons by training alone, on every seed`,
-      passed: all(k === 6 ? method : `${method}, k = ${k}`, (r) => r.neurons === k && r.natural === k && r.forced === 0),
+      passed: all(
+        k === 6 ? method : `${method}, k = ${k}`,
+        (r) => r.neurons === k && r.natural === k && r.forced === 0,
+      ),
     })),
   ),
-  { claim: "with 6 neurons it is better than magnitude pruning, on every seed", passed: all("wgsef", (r, i) => r.nmse < results.magnitude[i].nmse) },
-  { claim: "control: 3 neurons are too few for a teacher of 6", passed: all("wgsef, k = 3", (r, i) => r.nmse > 3 * results.wgsef[i].nmse) },
-  { claim: "control: without a penalty all 40 are left, and the cut ruins the fit", passed: all("magnitude", (r) => r.natural === 40 && r.nmseAfterCut > 5 * r.nmse) },
+  {
+    claim: "with 6 neurons it is better than magnitude pruning, on every seed",
+    passed: all("wgsef", (r, i) => r.nmse < results.magnitude[i].nmse),
+  },
+  {
+    claim: "control: 3 neurons are too few for a teacher of 6",
+    passed: all("wgsef, k = 3", (r, i) => r.nmse > 3 * results.wgsef[i].nmse),
+  },
+  {
+    claim: "control: without a penalty all 40 are left, and the cut ruins the fit",
+    passed: all("magnitude", (r) => r.natural === 40 && r.nmseAfterCut > 5 * r.nmse),
+  },
 ]);
 await writeResults("teacher-student", `npm run protocol -- teacher-student --seeds ${values.seeds}`, {
   seeds,
-  methods: Object.entries(results).map(([method, runs]) => ({ method, nmse: summarize(runs.map((r) => r.nmse)), neurons: runs.map((r) => r.neurons), natural: runs.map((r) => r.natural), nmseAfterCut: runs.map((r) => (Number.isNaN(r.nmseAfterCut) ? null : r.nmseAfterCut)) })),
+  methods: Object.entries(results).map(([method, runs]) => ({
+    method,
+    nmse: summarize(runs.map((r) => r.nmse)),
+    neurons: runs.map((r) => r.neurons),
+    natural: runs.map((r) => r.natural),
+    nmseAfterCut: runs.map((r) => (Number.isNaN(r.nmseAfterCut) ? null : r.nmseAfterCut)),
+  })),
 });

@@ -7,17 +7,26 @@ import { classification, classificationSource, evaluateClassifier } from "../../
 import type { TrainOptions } from "../../src/nn/trainer.ts";
 import { train } from "../../src/nn/trainer.ts";
 import { measureLatency } from "../../src/runs/latency.ts";
+import type { MethodName } from "../../src/runs/methods.ts";
+import { methodOf } from "../../src/runs/methods.ts";
 import { accountModel } from "../../src/sparsity/accounting.ts";
 import { alignChannels } from "../../src/sparsity/align.ts";
-import type { GroupPenalty } from "../../src/sparsity/group-prox.ts";
 import { findGroups } from "../../src/sparsity/groups/kinds.ts";
+import type { KAnnealOptions } from "../../src/sparsity/k-anneal.ts";
 import { createKAnneal } from "../../src/sparsity/k-anneal.ts";
 import { shrinkZeros } from "../../src/sparsity/shrink-zeros.ts";
 import { finishJob, ownJob, runJobs } from "./jobs.ts";
 import type { Summary } from "./results.ts";
 import { ROOT, summarize } from "./results.ts";
 
-export type Method = "dense" | "scratch" | GroupPenalty;
+const MOMENTUM = 0.9;
+
+export type Method = "dense" | "scratch" | MethodName;
+
+export interface LambdaRange {
+  lambdaStart: number;
+  lambdaEnd: number;
+}
 
 export interface Comparison {
   data: Dataset;
@@ -30,9 +39,10 @@ export interface Comparison {
   batch: number;
   learningRate: number;
   weightDecay: number;
-  lambda: { start: number; end: number };
-  /** Group lasso weighs λ with the square root of a group's size, so it needs a range of its own. */
-  groupLassoLambda: { start: number; end: number };
+  /** Range of λ of the envelopes, which compare groups with each other. */
+  lambda: LambdaRange;
+  /** Ranges of other methods, where it is not the method's own. */
+  ranges: Partial<Record<MethodName, LambdaRange>>;
   /** Shares of the epochs. */
   phases: { warmup: number; select: number };
   threads: number;
@@ -95,7 +105,7 @@ export async function compareMethods(c: Comparison): Promise<ComparisonResult | 
     join(ROOT, "runs", "protocols"),
     ({ method, seed }, r) =>
       console.log(
-        `${method.padEnd(12)} seed ${seed}: accuracy ${(100 * r.accuracy).toFixed(2)} %, reached in training ${JSON.stringify(r.natural)}, change at the cut ${(100 * r.commitChange).toFixed(2)} points`,
+        `${method.padEnd(18)} seed ${seed}: accuracy ${(100 * r.accuracy).toFixed(2)} %, reached in training ${JSON.stringify(r.natural)}, change at the cut ${(100 * r.commitChange).toFixed(2)} points`,
       ),
   );
   const of = (method: Method) => results.filter((_, i) => jobs[i].method === method);
@@ -139,10 +149,18 @@ async function compareLatencies(
 }
 
 function settingsOf(
-  { data, build, methods, seeds, parallel, lambda, groupLassoLambda, ...settings }: Comparison,
+  { data, build, methods, seeds, parallel, lambda, ranges, ...settings }: Comparison,
   method: Method,
 ): object {
-  return { data: data.name, lambda: method === "group-lasso" ? groupLassoLambda : lambda, ...settings };
+  const options = method === "dense" || method === "scratch" ? {} : optionsOf({ lambda, ranges }, method);
+  return { data: data.name, options, ...settings };
+}
+
+function optionsOf(
+  { lambda, ranges }: Pick<Comparison, "lambda" | "ranges">,
+  method: MethodName,
+): Partial<KAnnealOptions> {
+  return { ...lambda, ...methodOf(method).options, ...ranges[method] };
 }
 
 async function trainOnce(c: Comparison, method: Method, seed: number): Promise<JobResult> {
@@ -157,22 +175,21 @@ async function trainOnce(c: Comparison, method: Method, seed: number): Promise<J
         partition: prunable.find((l) => l.name === name)!.partition,
       }))
     : [];
-  const lambda = method === "group-lasso" ? c.groupLassoLambda : c.lambda;
   const sparsifier = sparse
     ? createKAnneal({
+        ...optionsOf(c, method),
         layers,
-        penalty: method,
         ...c.phases,
-        lambdaStart: lambda.start,
-        lambdaEnd: lambda.end,
         weightDecay: c.weightDecay,
+        momentum: MOMENTUM,
+        seed,
       })
     : undefined;
   const session = { threads: c.threads };
   const options: TrainOptions = {
     ...session,
     epochs,
-    optimizer: { kind: "sgd", momentum: 0.9 },
+    optimizer: { kind: "sgd", momentum: MOMENTUM },
     learningRate: c.learningRate,
     weightDecay: c.weightDecay,
     schedule: { kind: "cosine", flat: c.phases.warmup + c.phases.select, floor: 0 },

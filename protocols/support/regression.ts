@@ -40,7 +40,15 @@ export interface RegressionResult {
 /** Protocol P1 (wgsef.md 6) through trainer and controller: from zero, without warm-up, at the step 1/L. */
 export async function selectGroups(
   { train: training, test, truth }: GroupRegression,
-  { k, method, optimizer = { kind: "sgd" }, batch, steps = STEPS, rate = 1, range = [0.001, 1] }: RegressionOptions,
+  {
+    k,
+    method,
+    optimizer = { kind: "sgd" },
+    batch,
+    steps = STEPS,
+    rate = 1,
+    range = [0.001, 1],
+  }: RegressionOptions,
 ): Promise<RegressionResult> {
   const [samples, columns] = training.inputs.shape;
   const size = batch ?? samples;
@@ -66,13 +74,18 @@ export async function selectGroups(
   const orders = Array.from({ length: STAGES }, () =>
     Array.from({ length: Math.ceil((steps * size) / samples) }, () => [...rng.permutation(samples)]).flat(),
   );
-  await train(model, regression(), regressionSource(model, training, (epoch) => orders[epoch]), {
-    epochs: STAGES,
-    optimizer,
-    learningRate,
-    sparsifier,
-    threads: 1,
-  });
+  await train(
+    model,
+    regression(),
+    regressionSource(model, training, (epoch) => orders[epoch]),
+    {
+      epochs: STAGES,
+      optimizer,
+      learningRate,
+      sparsifier,
+      threads: 1,
+    },
+  );
   const w = model.parameters.get("w")!.data as Float32Array;
   const alive = [...groupNorms(partition, { w })].flatMap((n, j) => (n > 0 ? [j] : []));
   return {
