@@ -1,3 +1,5 @@
+import { ANYWHERE, kernelsFor, type Room } from "./room.ts";
+
 /** A matrix of bits: one row a presynaptic unit, one column a cell, 32 columns a word, the lowest bit first. */
 export interface BitMatrix {
   readonly rows: number;
@@ -5,12 +7,20 @@ export interface BitMatrix {
   /** Words of a row. Bits behind the last column are 0. */
   readonly stride: number;
   /** Signed, because the compiler of JavaScript keeps 32 signed bits in a register. */
-  readonly words: Int32Array<ArrayBuffer>;
+  readonly words: Int32Array;
+  /** Room for the numbers of rows that a kernel is to add. */
+  readonly chosen?: Int32Array;
 }
 
-export function createBitMatrix(rows: number, columns: number): BitMatrix {
+export function createBitMatrix(rows: number, columns: number, room: Room = ANYWHERE): BitMatrix {
   const stride = Math.ceil(columns / 32);
-  return { rows, columns, stride, words: new Int32Array(rows * stride) };
+  const words = room.int32(rows * stride);
+  return { rows, columns, stride, words, ...(kernelsFor(words) && { chosen: room.int32(rows) }) };
+}
+
+/** Bytes that `createBitMatrix` takes of an arena. */
+export function bitMatrixBytes(rows: number, columns: number): number {
+  return 4 * rows * (Math.ceil(columns / 32) + 1) + 32;
 }
 
 export function getBit({ stride, words }: BitMatrix, row: number, column: number): number {
@@ -32,11 +42,16 @@ const BLOCK = 15;
 /**
  * Adds the sum of some rows, column by column, to `sums`.
  *
- * 32 columns are counted at a time: bit c of the planes a, b, c and d is the count of column c as a binary number, and
+ * With a kernel where both lie in one arena (`sums` from `cellNumbers`, each row at most once). Otherwise 32 columns are counted at a time: bit c of the planes a, b, c and d is the count of column c as a binary number, and
  * a row is added by a ripple of carries.
  */
 export function addRowSums(matrix: BitMatrix, rows: ArrayLike<number>, sums: Float64Array): void {
-  const { stride, words } = matrix;
+  const { stride, words, chosen } = matrix;
+  if (chosen && sums.buffer === words.buffer) {
+    chosen.set(rows);
+    kernelsFor(words)!.sums(words.byteOffset, stride, chosen.byteOffset, rows.length, sums.byteOffset);
+    return;
+  }
   for (let from = 0; from < rows.length; from += BLOCK) {
     const to = Math.min(from + BLOCK, rows.length);
     for (let w = 0; w < stride; w++) {

@@ -1,3 +1,5 @@
+import { ANYWHERE, cellNumbers, kernelsFor, type Room } from "./room.ts";
+
 /**
  * What a typical input would give each cell, from counts alone (`specs/sparsey.md` 3.11). Popular cells look familiar
  * to everything; subtracting this baseline is what keeps them apart.
@@ -6,31 +8,38 @@ export interface Crosstalk {
   /** n: learning presentations. */
   presentations: number;
   /** c_j: how often input j was active in them. */
-  readonly inputCounts: Uint32Array<ArrayBuffer>;
+  readonly inputCounts: Uint32Array;
   /** T = Σ c_j. */
   total: number;
   /** C_i = Σ_j c_j·U_ji. */
   readonly weighted: Float64Array;
   /** D_i = Σ_j U_ji. */
-  readonly fanIn: Uint32Array;
+  readonly fanIn: Int32Array;
 }
 
-export function createCrosstalk(inputs: number, cells: number): Crosstalk {
+export function createCrosstalk(inputs: number, cells: number, room: Room = ANYWHERE): Crosstalk {
   return {
     presentations: 0,
     inputCounts: new Uint32Array(inputs),
     total: 0,
-    weighted: new Float64Array(cells),
-    fanIn: new Uint32Array(cells),
+    weighted: cellNumbers(room, cells),
+    fanIn: room.int32(cells),
   };
 }
 
-/** b_i = [n·C_i/T + n₀·D_i/N]/(n + n₀) of every cell, for `priorItems` n₀. */
+/** What b_i = seen·C_i + prior·D_i is made with, for `priorItems` n₀: b_i = [n·C_i/T + n₀·D_i/N]/(n + n₀). */
+function factors({ presentations, inputCounts, total }: Crosstalk, priorItems: number) {
+  if (total === 0) return { seen: 0, prior: 0 };
+  return {
+    seen: presentations / total / (presentations + priorItems),
+    prior: priorItems / inputCounts.length / (presentations + priorItems),
+  };
+}
+
+/** b of every cell. */
 export function baselines(crosstalk: Crosstalk, priorItems: number, out: Float64Array): Float64Array {
-  const { presentations, inputCounts, total, weighted, fanIn } = crosstalk;
-  if (total === 0) return out.fill(0);
-  const seen = presentations / total / (presentations + priorItems);
-  const prior = priorItems / inputCounts.length / (presentations + priorItems);
+  const { weighted, fanIn } = crosstalk;
+  const { seen, prior } = factors(crosstalk, priorItems);
   for (let i = 0; i < out.length; i++) out[i] = seen * weighted[i] + prior * fanIn[i];
   return out;
 }
@@ -38,6 +47,28 @@ export function baselines(crosstalk: Crosstalk, priorItems: number, out: Float64
 /** U_i = max(0, (share − b)/(1 − b)); 0 for a cell that knows every input. */
 export function corrected(share: number, baseline: number): number {
   return baseline >= 1 - 1e-9 ? 0 : Math.max(0, (share - baseline) / (1 - baseline));
+}
+
+/** The corrected evidence of every cell into `out`, with shares min(1, scale·sum). */
+export function correctedEvidence(
+  crosstalk: Crosstalk,
+  priorItems: number,
+  sums: Float64Array,
+  scale: number,
+  out: Float64Array,
+): void {
+  const { weighted, fanIn } = crosstalk;
+  const { seen, prior } = factors(crosstalk, priorItems);
+  const kernels = kernelsFor(weighted);
+  if (kernels && sums.buffer === weighted.buffer && out.buffer === weighted.buffer) {
+    const [s, w, f, o] = [sums, weighted, fanIn, out].map(({ byteOffset }) => byteOffset);
+    kernels.corrected(s, w, f, o, out.length, scale, seen, prior);
+    return;
+  }
+  for (let i = 0; i < out.length; i++) {
+    const share = Math.min(1, sums[i] * scale);
+    out[i] = share > 0 ? corrected(share, seen * weighted[i] + prior * fanIn[i]) : 0;
+  }
 }
 
 /** Counts one presentation of `active`; `sums` are the cells' support u before anything is learnt from it. */

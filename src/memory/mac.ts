@@ -2,6 +2,7 @@ import type { Random } from "../random.ts";
 import { type Crosstalk, createCrosstalk } from "./crosstalk.ts";
 import type { Decay } from "./decay.ts";
 import type { Evidence } from "./evidence.ts";
+import { ANYWHERE, cellNumbers, type Room } from "./room.ts";
 import type { Rules } from "./rules.ts";
 import { type Clock, fadingSynapses, permanentSynapses, type Synapses } from "./synapses.ts";
 
@@ -57,37 +58,39 @@ export interface Scratch extends Evidence {
   readonly sums: Float64Array;
   /** Bottom-up sums in which every source counts F(ζ) times. */
   readonly weighted: Float64Array;
-  /** b of the corrected evidence. */
-  readonly baseline: Float64Array;
   /** V. */
   readonly support: Float64Array;
   /** V̂ of every module. */
   readonly best: Float64Array;
 }
 
-export function createScratch(q: number, k: number): Scratch {
-  const cells = () => new Float64Array(q * k);
+export function createScratch(q: number, k: number, room: Room = ANYWHERE): Scratch {
+  const cells = () => cellNumbers(room, q * k);
   return {
     sums: cells(),
     weighted: cells(),
-    baseline: cells(),
     U: cells(),
     H: cells(),
     D: cells(),
     support: cells(),
-    best: new Float64Array(q),
+    best: room.float64(q),
   };
+}
+
+/** Numbers that `createScratch` takes of an arena, alignment included. */
+export function scratchNumbers(cells: number, q: number): number {
+  return 6 * (cells + 34) + q + 2;
 }
 
 export function createMac(
   options: MacOptions,
   rng: Random,
-  { clock = { now: 0 }, scratch }: { clock?: Clock; scratch?: Scratch } = {},
+  { clock = { now: 0 }, room, scratch }: { clock?: Clock; room?: Room; scratch?: Scratch } = {},
 ): Mac {
   const { inputs, q, k, decay, persistence = 1, band = [1, inputs], parents = [] } = options;
   const cells = q * k;
   const createSynapses = (units: number) =>
-    decay ? fadingSynapses(units, cells, decay, clock, persistence) : permanentSynapses(units, cells);
+    decay ? fadingSynapses(units, cells, decay, clock, persistence) : permanentSynapses(units, cells, room);
   return {
     ...options,
     persistence,
@@ -97,13 +100,13 @@ export function createMac(
     up: createSynapses(inputs),
     down: parents.map(() => undefined),
     createSynapses,
-    crosstalk: createCrosstalk(inputs, cells),
+    crosstalk: createCrosstalk(inputs, cells, room),
     increased: 0,
     frozen: false,
     zeta: 1,
     previousZeta: 1,
     age: 0,
-    scratch: scratch ?? createScratch(q, k),
+    scratch: scratch ?? createScratch(q, k, room),
   };
 }
 

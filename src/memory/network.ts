@@ -1,8 +1,11 @@
+import { createArena } from "../kernels/arena.ts";
 import { Problem } from "../problem.ts";
 import { deriveSeed, type Random, random } from "../random.ts";
+import { bitMatrixBytes } from "./bit-matrix.ts";
 import { checkDecay, type Decay } from "./decay.ts";
 import { learnCode } from "./learn-code.ts";
-import { beginFrame, createMac, createScratch, type Mac, resetMac } from "./mac.ts";
+import { beginFrame, createMac, createScratch, type Mac, resetMac, scratchNumbers } from "./mac.ts";
+import { ANYWHERE, type Room } from "./room.ts";
 import { type PresetName, type Rules, resolveRules } from "./rules.ts";
 import { type MacInput, type MacReport, type Mode, selectCode, sourceFactor } from "./select-code.ts";
 import type { Clock } from "./synapses.ts";
@@ -92,11 +95,12 @@ export function createNetwork(options: NetworkOptions): Network {
   const clock = { now: 0 };
   const resolved = resolveLevels(options, wanted);
   const sizes = sizesOf(options);
+  const room = roomFor(options, resolved, sizes);
   const levels = resolved.map((level, l): Level => {
     const { fields, q, k, persistence, band, rules, minFrame } = level;
     const below = resolved[l - 1];
     const parents = parentsOf(fields.length, resolved[l + 1]);
-    const scratch = createScratch(q, k);
+    const scratch = createScratch(q, k, room);
     const { units, parentCells } = sizes[l];
     const macs = fields.map((_, m) =>
       createMac(
@@ -111,7 +115,7 @@ export function createNetwork(options: NetworkOptions): Network {
           decay,
         },
         random(deriveSeed(seed, "mac", l, m)),
-        { clock, scratch },
+        { clock, room, scratch },
       ),
     );
     const seenBy = new Array<{ mac: number; unit: number }[] | undefined>(
@@ -150,6 +154,28 @@ export function sizesOf(options: NetworkOptions) {
       parentCells: parentsOf(fields.length, above).map((parents) => parents.map(() => above.q * above.k)),
     };
   });
+}
+
+/** Beyond this, weights lie anywhere and the kernels do without: a browser may not give so much address space. */
+const LARGEST_ROOM = 2 ** 30;
+
+/** An arena for all the weights that may ever be needed; pages that nobody writes to cost nothing. */
+function roomFor(
+  { decay }: NetworkOptions,
+  levels: readonly ResolvedLevel[],
+  sizes: ReturnType<typeof sizesOf>,
+): Room {
+  if (decay) return ANYWHERE;
+  let bytes = 0;
+  for (const [l, { cells, units, parentCells }] of sizes.entries()) {
+    bytes += 8 * scratchNumbers(cells, levels[l].q);
+    for (const [m, inputs] of units.entries()) {
+      bytes +=
+        bitMatrixBytes(inputs, cells) + bitMatrixBytes(cells, cells) + 8 * (cells + 32) + 4 * cells + 64;
+      for (const parent of parentCells[m]) bytes += bitMatrixBytes(parent, cells);
+    }
+  }
+  return bytes <= LARGEST_ROOM ? createArena(bytes) : ANYWHERE;
 }
 
 /** Which macs of the level above see each mac. */

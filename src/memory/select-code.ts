@@ -1,4 +1,4 @@
-import { baselines, corrected } from "./crosstalk.ts";
+import { correctedEvidence } from "./crosstalk.ts";
 import { backOff, localSupport, type Version, versionOf } from "./evidence.ts";
 import type { Mac } from "./mac.ts";
 import { expansivity } from "./win-weights.ts";
@@ -111,11 +111,8 @@ function bottomUp(mac: Mac, groups: MacInput["groups"]): boolean {
   if (units === 0) return false;
   const u = plain ? sums : weighted;
   const scale = 1 / (rules.normalizer === "active" ? units : rules.normalizer);
-  for (let i = 0; i < U.length; i++) U[i] = Math.min(1, u[i] * scale);
-  if (rules.evidence === "corrected") {
-    const b = baselines(mac.crosstalk, rules.priorItems, scratch.baseline);
-    for (let i = 0; i < U.length; i++) if (U[i] > 0) U[i] = corrected(U[i], b[i]);
-  }
+  if (rules.evidence === "corrected") correctedEvidence(mac.crosstalk, rules.priorItems, u, scale, U);
+  else for (let i = 0; i < U.length; i++) U[i] = Math.min(1, u[i] * scale);
   return true;
 }
 

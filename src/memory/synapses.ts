@@ -1,5 +1,6 @@
 import { addRowSums, type BitMatrix, countOnes, createBitMatrix, getBit, setBit } from "./bit-matrix.ts";
 import { type Decay, decayedWeight, stiffened } from "./decay.ts";
+import type { Room } from "./room.ts";
 
 /** Weights from presynaptic units to the cells of a mac; all 0 at first. */
 export interface Synapses {
@@ -29,8 +30,8 @@ export interface Clock {
 }
 
 /** Permanent weights of one bit each. */
-export function permanentSynapses(units: number, cells: number): Synapses {
-  const bits = createBitMatrix(units, cells);
+export function permanentSynapses(units: number, cells: number, room?: Room): Synapses {
+  const bits = createBitMatrix(units, cells, room);
   return {
     addSums: (rows, sums) => addRowSums(bits, rows, sums),
     weight: (unit, cell) => getBit(bits, unit, cell),

@@ -1,4 +1,5 @@
 import type { Random } from "../random.ts";
+import { kernelsFor } from "./room.ts";
 import { type Sigmoid, winWeights } from "./win-weights.ts";
 
 /** Cells within this distance of the largest support are equally good. */
@@ -9,6 +10,9 @@ export type Uniform = Pick<Random, "uniform">;
 
 /** V̂_q of every module into `best`; returns the familiarity G, their mean (3.2, step 6). */
 export function familiarityOf(support: Float64Array, k: number, best: Float64Array): number {
+  const kernels = kernelsFor(support);
+  if (kernels && best.buffer === support.buffer)
+    return kernels.largest(support.byteOffset, best.length, k, best.byteOffset) / best.length;
   let sum = 0;
   for (let q = 0; q < best.length; q++) {
     let max = 0;

@@ -1,8 +1,10 @@
 /** P11 of sparsey.md: what storing one more item costs, with little and with much in the memory. */
+import { bytesOf } from "../../../src/data/bytes.ts";
 import { crc32 } from "../../../src/data/gzip.ts";
+import { createBitMatrix, popcount, setBit } from "../../../src/memory/bit-matrix.ts";
 import { random } from "../../../src/random.ts";
 import { singleField } from "./one-field.ts";
-import { overlap, randomPattern, randomPatterns } from "./patterns.ts";
+import { randomPattern, randomPatterns } from "./patterns.ts";
 
 const SIZE = { inputs: 1000, q: 24, k: 64 };
 
@@ -40,7 +42,8 @@ export function readOnlyQueries(seed: number): number {
   const codes = items.map((item) => memory.learnSequence([item, items[0]])[0].code);
   const hash = () => {
     const { up, horizontal, crosstalk } = memory.network.macs[0];
-    return crc32(new TextEncoder().encode(JSON.stringify([up.state, horizontal!.state, crosstalk], (_, x) => (ArrayBuffer.isView(x) ? Array.from(x as Int32Array) : x))));
+    const weights = [up, horizontal!].map(({ state }) => crc32(bytesOf("words" in state ? state.words : state.last)));
+    return JSON.stringify([weights, [...crosstalk.inputCounts], [...crosstalk.weighted], crosstalk.presentations]);
   };
   const before = hash();
   memory.recognize(items[3]);
@@ -56,7 +59,20 @@ export function readOnlyQueries(seed: number): number {
 export function timePerItem(seed: number, sizes: readonly number[]) {
   const rng = random(seed);
   const memory = singleField(SIZE, "robust", seed, { freezeAt: 0.5 });
-  const list: number[][] = [];
+  const list = createBitMatrix(Math.max(...sizes), SIZE.inputs);
+  let stored = 0;
+  // The fair rival: every stored pattern packed into bits, overlaps by popcount.
+  const search = (probe: number[]) => {
+    const packed = createBitMatrix(1, SIZE.inputs);
+    for (const j of probe) setBit(packed, 0, j);
+    let most = 0;
+    for (let i = 0; i < stored; i++) {
+      let shared = 0;
+      for (let w = 0; w < list.stride; w++) shared += popcount(list.words[i * list.stride + w] & packed.words[w]);
+      most = Math.max(most, shared);
+    }
+    return most;
+  };
   const probes = randomPatterns(rng, 100, SIZE.inputs, 20);
   const micros = (work: () => void) => {
     const start = process.cpuUsage();
@@ -68,15 +84,15 @@ export function timePerItem(seed: number, sizes: readonly number[]) {
   const rows: Record<string, { memory: number; search: number }> = {};
   for (const probe of probes) memory.recognize(probe);
   for (const size of sizes) {
-    while (list.length < size) {
+    for (; stored < size; stored++) {
       const item = randomPattern(rng, SIZE.inputs, 20);
-      list.push(item);
+      for (const j of item) setBit(list, stored, j);
       memory.learn(item);
     }
-    const few = probes.slice(0, Math.max(1, Math.min(100, Math.round(1e5 / size))));
+    const few = probes.slice(0, Math.max(3, Math.min(100, Math.round(1e6 / size))));
     const times = Array.from({ length: 7 }, () => ({
       memory: micros(() => probes.forEach((probe) => memory.recognize(probe))),
-      search: (micros(() => few.forEach((probe) => Math.max(...list.map((item) => overlap(item, probe))))) * probes.length) / few.length,
+      search: (micros(() => few.forEach(search)) * probes.length) / few.length,
     }));
     rows[size] = { memory: median(times.map((t) => t.memory)), search: median(times.map((t) => t.search)) };
   }

@@ -1,0 +1,38 @@
+import { type Arena, arenaOf } from "../kernels/arena.ts";
+import { codesWasm } from "../kernels/codes.wasm.ts";
+import { instantiate } from "../kernels/instantiate.ts";
+
+/** Where a memory's arrays lie: an arena, on which the kernels work, or anywhere. */
+export type Room = Pick<Arena, "float64" | "int32">;
+
+export const ANYWHERE: Room = {
+  float64: (length) => new Float64Array(length),
+  int32: (length) => new Int32Array(length),
+};
+
+/** One number a cell. The kernels write 32 cells at a time. */
+export function cellNumbers(room: Room, cells: number): Float64Array {
+  return room.float64(32 * Math.ceil(cells / 32)).subarray(0, cells);
+}
+
+/** The functions of kernels/codes.ts. */
+interface CodeKernels {
+  sums(words: number, stride: number, rows: number, count: number, out: number): void;
+  corrected(
+    sums: number,
+    weighted: number,
+    fanIn: number,
+    out: number,
+    cells: number,
+    scale: number,
+    seen: number,
+    prior: number,
+  ): void;
+  largest(support: number, q: number, k: number, best: number): number;
+}
+
+/** The kernels for an array in an arena; undefined for others, which are worked on in JavaScript. */
+export function kernelsFor(array: ArrayBufferView): CodeKernels | undefined {
+  const arena = arenaOf(array);
+  return arena && instantiate<CodeKernels>(codesWasm, arena.memory);
+}

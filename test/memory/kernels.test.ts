@@ -1,0 +1,76 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { createArena } from "../../src/kernels/arena.ts";
+import { addRowSums, bitMatrixBytes, createBitMatrix, setBit } from "../../src/memory/bit-matrix.ts";
+import { correctedEvidence, countPresentation, createCrosstalk } from "../../src/memory/crosstalk.ts";
+import { createMemory } from "../../src/memory/memory.ts";
+import { ANYWHERE, cellNumbers, kernelsFor, type Room } from "../../src/memory/room.ts";
+import { familiarityOf } from "../../src/memory/winners.ts";
+import { random } from "../../src/random.ts";
+import { expectProblem } from "../data/support.ts";
+import { subset } from "./support.ts";
+
+/** Everything that a kernel computes, in one room. */
+function evidence(room: Room, seed: number, inputs: number, q: number, k: number) {
+  const rng = random(seed);
+  const cells = q * k;
+  const density = rng.uniform();
+  const matrix = createBitMatrix(inputs, cells, room);
+  const crosstalk = createCrosstalk(inputs, cells, room);
+  for (let j = 0; j < inputs; j++)
+    for (let i = 0; i < cells; i++)
+      if (rng.uniform() < density) {
+        setBit(matrix, j, i);
+        crosstalk.fanIn[i]++;
+      }
+  const sums = cellNumbers(room, cells);
+  for (let n = 0; n < 3; n++) {
+    const active = subset(rng, inputs, 1 + rng.integer(inputs));
+    sums.fill(0);
+    addRowSums(matrix, active, sums);
+    countPresentation(crosstalk, active, sums);
+  }
+  const U = cellNumbers(room, cells);
+  correctedEvidence(crosstalk, 20 * rng.uniform(), sums, 1 / (1 + rng.integer(inputs)), U);
+  const best = room.float64(q);
+  const g = familiarityOf(U, k, best);
+  return { kernel: kernelsFor(U) !== undefined, figures: [...sums, ...U, ...best, g] };
+}
+
+test("the kernels give the same bits as the loops in JavaScript, for any size", () => {
+  fc.assert(
+    fc.property(
+      fc.nat(),
+      fc.integer({ min: 1, max: 300 }),
+      fc.integer({ min: 1, max: 9 }),
+      fc.integer({ min: 1, max: 40 }),
+      (seed, inputs, q, k) => {
+        const arena = createArena(bitMatrixBytes(inputs, q * k) + 50 * (q * k + 64) + 64);
+        const fast = evidence(arena, seed, inputs, q, k);
+        const slow = evidence(ANYWHERE, seed, inputs, q, k);
+        expect([fast.kernel, slow.kernel]).toEqual([true, false]);
+        expect(fast.figures).toEqual(slow.figures);
+      },
+    ),
+    { numRuns: 150 },
+  );
+});
+
+test("a memory with kernels and one too large for them are made of the same calls", () => {
+  const memory = createMemory({ inputs: 20 });
+  expect(kernelsFor(memory.network.macs[0].scratch.U)).toBeDefined();
+  const fading = createMemory({
+    inputs: 20,
+    preset: "capacity",
+    rules: { freezeAt: null },
+    decay: { kind: "convex", horizon: 9, kappa: 1 },
+  });
+  expect(kernelsFor(fading.network.macs[0].scratch.U)).toBeUndefined();
+  const large = createMemory({ inputs: 20, levels: [{ q: 2, k: 60_000 }] });
+  expect(kernelsFor(large.network.macs[0].scratch.U)).toBeUndefined();
+  for (const some of [memory, fading, large]) {
+    some.learn([1, 2, 3]);
+    expect(some.recognize([1, 2, 3]).familiarity).toBeGreaterThan(0.8);
+  }
+  expectProblem(() => memory.learn([20]), /names unit 20/);
+});
