@@ -23,10 +23,11 @@ function multiplyAdd(a: v128, b: v128, c: v128): v128 {
   return ASC_FEATURE_RELAXED_SIMD ? f32x4.relaxed_madd(a, b, c) : f32x4.add(c, f32x4.mul(a, b));
 }
 
+/** The pseudo-minimum and -maximum are one instruction each, and in this order they let a NaN through. */
 // @ts-ignore: decorator
 @inline
 function limited(a: v128): v128 {
-  return f32x4.min(f32x4.max(a, f32x4.splat(lowest)), f32x4.splat(highest));
+  return f32x4.pmin(f32x4.pmax(a, f32x4.splat(lowest)), f32x4.splat(highest));
 }
 
 /**

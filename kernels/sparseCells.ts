@@ -122,7 +122,7 @@ export function addRows(
       const q = b + <usize>plane * bPlane + <usize>row * bRow;
       let i: usize = 0;
       for (; i < vectors; i += 16)
-        v128.store(to + i, f32x4.min(f32x4.max(f32x4.add(v128.load(p + i), v128.load(q + i)), l), h));
+        v128.store(to + i, f32x4.pmin(f32x4.pmax(f32x4.add(v128.load(p + i), v128.load(q + i)), l), h));
       for (; i < bytes; i += 4)
         store<f32>(to + i, min(max(load<f32>(p + i) + load<f32>(q + i), low), high));
     }
@@ -150,7 +150,7 @@ export function affineRows(
       const p = x + <usize>plane * xPlane + <usize>row * xRow;
       let i: usize = 0;
       for (; i < vectors; i += 16)
-        v128.store(to + i, f32x4.min(f32x4.max(f32x4.add(f32x4.mul(v128.load(p + i), f), o), l), h));
+        v128.store(to + i, f32x4.pmin(f32x4.pmax(f32x4.add(f32x4.mul(v128.load(p + i), f), o), l), h));
       for (; i < bytes; i += 4) store<f32>(to + i, min(max(load<f32>(p + i) * f1 + o1, low), high));
     }
   }
@@ -167,29 +167,31 @@ export function pool(
 ): void {
   const cell = <usize>lanes << 2;
   for (let plane = 0; plane < planes; plane++)
-    for (let oy = 0; oy < yHeight; oy++)
+    for (let oy = 0; oy < yHeight; oy++) {
+      const y0 = oy * strideY - top;
+      const kyFrom = y0 < 0 ? (dilationY - 1 - y0) / dilationY : 0;
+      const kyTo = min(kernelHeight, (height - y0 + dilationY - 1) / dilationY);
       for (let ox = 0; ox < yWidth; ox++) {
+        const x0 = ox * strideX - left;
+        const kxFrom = x0 < 0 ? (dilationX - 1 - x0) / dilationX : 0;
+        const kxTo = min(kernelWidth, (width - x0 + dilationX - 1) / dilationX);
         const to = y + <usize>plane * yPlane + <usize>oy * yRow + <usize>ox * cell;
+        const corner = x + <usize>plane * xPlane + <usize>x0 * cell;
+        const divisor = f32x4.splat(<f32>(whole ? whole : (kyTo - kyFrom) * (kxTo - kxFrom)));
         for (let lane: usize = 0; lane < cell; lane += 16) {
-          const from = x + <usize>plane * xPlane + lane;
-          let best = f32x4.splat(average ? 0 : -Infinity);
-          let count = 0;
-          for (let ky = 0; ky < kernelHeight; ky++) {
-            const iy = oy * strideY + ky * dilationY - top;
-            if (iy < 0 || iy >= height) continue;
-            const row = from + <usize>iy * xRow;
-            for (let kx = 0; kx < kernelWidth; kx++) {
-              const ix = ox * strideX + kx * dilationX - left;
-              if (ix < 0 || ix >= width) continue;
-              const p = row + <usize>ix * cell;
-              const v = lanes == 1 ? v128.load32_zero(p) : v128.load(p);
-              best = average ? f32x4.add(best, v) : f32x4.max(best, v);
-              count++;
+          let result = f32x4.splat(average ? 0 : -Infinity);
+          for (let ky = kyFrom; ky < kyTo; ky++) {
+            const row = corner + lane + <usize>(y0 + ky * dilationY) * xRow;
+            for (let kx = kxFrom; kx < kxTo; kx++) {
+              const p = row + <usize>(kx * dilationX) * cell;
+              if (average) result = f32x4.add(result, v128.load(p));
+              else result = f32x4.pmax(result, v128.load(p));
             }
           }
-          if (average) best = f32x4.div(best, f32x4.splat(<f32>(whole ? whole : count)));
-          if (lanes == 1) store<f32>(to, f32x4.extract_lane(best, 0));
-          else v128.store(to + lane, best);
+          if (average) result = f32x4.div(result, divisor);
+          if (lanes == 1) store<f32>(to, f32x4.extract_lane(result, 0));
+          else v128.store(to + lane, result);
         }
       }
+    }
 }
