@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { loadDataset } from "../../src/data/load.node.ts";
 import { importModel } from "../../src/engine/onnx/import.ts";
 import { evaluateClassifier } from "../../src/nn/classification.ts";
+import { METHOD_NAMES, METHODS } from "../../src/runs/methods.ts";
 import { temporaryFolder, writeTask } from "../runs/support.ts";
 import type { Outcome } from "./support.ts";
 import { build, filigree, start } from "./support.ts";
@@ -63,6 +64,12 @@ describe("help", () => {
   });
 });
 
+test("compress --help says what each method does, in one line each", async () => {
+  const { stdout } = await filigree(["compress", "--help"], ".");
+  const lines = stdout.split("\n").map((line) => line.trim().split(/ {2,}/).join(": "));
+  for (const name of METHOD_NAMES) expect(lines).toContain(`${name}: ${METHODS[name].summary}`);
+});
+
 describe("wrong usage", () => {
   test.each<[string, string[], RegExp]>([
     ["an unknown command", ["evla"], /unknown command 'evla'.*Did you mean eval.*; see filigree --help$/m],
@@ -79,6 +86,16 @@ describe("wrong usage", () => {
       "a layer twice",
       ["compress", "lenet", "--data", "glyphs", "--keep", "conv1=3,conv1=4"],
       /"conv1" is there twice/,
+    ],
+    [
+      "an unknown method",
+      ["compress", "lenet", "--data", "glyphs", "--keep", "0.5", "--method", "slimmin"],
+      /did you mean "slimming"\?/,
+    ],
+    [
+      "a fixed λ of nothing",
+      ["compress", "lenet", "--data", "glyphs", "--keep", "0.5", "--fixed", "0"],
+      /a number above 0/,
     ],
     ["more than all", ["compress", "lenet", "--data", "glyphs", "--keep", "1.5"], /above 0 and at most 1/],
     ["no size", ["compress", "lenet", "--data", "glyphs"], /say how small: --keep or --budget/],
