@@ -62,9 +62,9 @@ export const QUICK: ExperimentSettings = {
   learningRate: 2e-3,
   weightDecay: 1,
   evaluateEvery: 10,
-  baseSteps: 10_000,
+  baseSteps: 14_000,
   steps: 4000,
-  after: 1500,
+  after: 4000,
   ratio: 0.6,
   ratios: [0.2, 0.4, 0.6, 0.7, 0.8, 0.9],
 };
@@ -79,10 +79,9 @@ export const FULL: ExperimentSettings = {
   evaluateEvery: 20,
   baseSteps: 40_000,
   steps: 16_000,
-  after: 2000,
 };
 
-/** What a run starts from and keeps: its name is the entry of `runNames`. */
+/** What a run starts from, and which of its weights live. */
 type Start = { weights: Weights; masks?: Masks };
 
 /** Groups of runs, in the order of the report. Each is shown beside the base and the ticket. */
@@ -143,6 +142,8 @@ export function runDefinitions(settings: ExperimentSettings): ReadonlyMap<string
     half: "50 % test accuracy",
     most: "80 % test accuracy",
     generalised: "generalisation",
+    later500: "500 steps later",
+    later1500: "1500 steps later",
   };
   for (const [name, label] of Object.entries(taken))
     runs.set(`taken-${name}`, {
