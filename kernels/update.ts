@@ -28,19 +28,32 @@ function plus(a: v128, b: v128, c: v128): v128 {
 // @ts-ignore: decorator
 @inline
 function normal(v: v128): v128 {
-  return v128.and(v, f32x4.ge(f32x4.abs(v), f32x4.splat(f32.MIN_NORMAL_VALUE)));
+  const exponent = v128.and(v, i32x4.splat(0x7f800000));
+  return v128.andnot(v, i32x4.eq(exponent, i32x4.splat(0)));
 }
 
 /** w ← w − rate·d with d = g + decay·w. */
 export function sgd(w: usize, g: usize, n: i32, decay: f32, rate: f32): void {
   const decays = f32x4.splat(decay);
   const down = f32x4.splat(-rate);
+  for (; n > 7; n -= 8) {
+    sgdFour(w, g, 4, decays, down);
+    sgdFour(w + 16, g + 16, 4, decays, down);
+    w += 32;
+    g += 32;
+  }
   for (; n > 0; n -= 4) {
-    const old = v128.load(w);
-    store(w, plus(old, down, plus(v128.load(g), decays, old)), n);
+    sgdFour(w, g, n, decays, down);
     w += 16;
     g += 16;
   }
+}
+
+// @ts-ignore: decorator
+@inline
+function sgdFour(w: usize, g: usize, n: i32, decays: v128, down: v128): void {
+  const old = v128.load(w);
+  store(w, plus(old, down, plus(v128.load(g), decays, old)), n);
 }
 
 /** v ← momentum·v + d, w ← w − rate·v; with Nesterov's look ahead w ← w − rate·(d + momentum·v). */
@@ -59,16 +72,39 @@ export function momentum(
   const keeps = f32x4.splat(momentum);
   const ahead = f32x4.splat(nesterov ? momentum : 1);
   const mask = i32x4.splat(nesterov ? -1 : 0);
+  for (; n > 7; n -= 8) {
+    momentumFour(w, g, v, 4, decays, down, keeps, ahead, mask);
+    momentumFour(w + 16, g + 16, v + 16, 4, decays, down, keeps, ahead, mask);
+    w += 32;
+    g += 32;
+    v += 32;
+  }
   for (; n > 0; n -= 4) {
-    const old = v128.load(w);
-    const d = plus(v128.load(g), decays, old);
-    const velocity = normal(plus(d, keeps, v128.load(v)));
-    store(v, velocity, n);
-    store(w, plus(old, down, plus(v128.and(d, mask), ahead, velocity)), n);
+    momentumFour(w, g, v, n, decays, down, keeps, ahead, mask);
     w += 16;
     g += 16;
     v += 16;
   }
+}
+
+// @ts-ignore: decorator
+@inline
+function momentumFour(
+  w: usize,
+  g: usize,
+  v: usize,
+  n: i32,
+  decays: v128,
+  down: v128,
+  keeps: v128,
+  ahead: v128,
+  mask: v128,
+): void {
+  const old = v128.load(w);
+  const d = plus(v128.load(g), decays, old);
+  const velocity = normal(plus(d, keeps, v128.load(v)));
+  store(v, velocity, n);
+  store(w, plus(old, down, plus(v128.and(d, mask), ahead, velocity)), n);
 }
 
 /**
@@ -132,15 +168,15 @@ export function adam(
   correction: f32,
   epsilon: f32,
 ): void {
-  const keeps = f32x4.splat(keep);
-  const rates = f32x4.splat(rate);
-  const corrections = f32x4.splat(correction);
-  const epsilons = f32x4.splat(epsilon);
   const decays = f32x4.splat(decay);
+  const keeps = f32x4.splat(keep);
   const betas1 = f32x4.splat(beta1);
   const rests1 = f32x4.splat(rest1);
   const betas2 = f32x4.splat(beta2);
   const rests2 = f32x4.splat(rest2);
+  const rates = f32x4.splat(rate);
+  const corrections = f32x4.splat(correction);
+  const epsilons = f32x4.splat(epsilon);
   for (; n > 0; n -= 4) {
     const old = v128.load(w);
     const d = plus(v128.load(g), decays, old);
