@@ -16,8 +16,8 @@ const INPUTS = 10;
 const EPOCHS = 300;
 const WARMUP = 20 / EPOCHS;
 const SELECT = 160 / EPOCHS;
-const LAMBDA = 0.01;
-const GROWTH = 1.03;
+/** λ at the start of selection and after it: 3 % more in each of 160 epochs. */
+export const LAMBDA = { start: 0.01, end: 0.01 * 1.03 ** 160 };
 
 export interface StudentOptions {
   seed: number;
@@ -58,8 +58,8 @@ export async function trainStudent({
           layers: [{ name: "fc1", partition, keep: k }],
           warmup: WARMUP,
           select: SELECT,
-          lambdaStart: LAMBDA,
-          lambdaEnd: LAMBDA * GROWTH ** (SELECT * EPOCHS),
+          lambdaStart: LAMBDA.start,
+          lambdaEnd: LAMBDA.end,
           weightDecay: 1e-4,
           seed,
           ...(adam && { adam: {} }),
