@@ -9,7 +9,7 @@ import { MODELS } from "../nn/models/index.ts";
 import type { StepProgress } from "../nn/trainer.ts";
 import { Problem } from "../problem.ts";
 import { accountModel } from "../sparsity/accounting.ts";
-import { alignChannels } from "../sparsity/align.ts";
+import { ALIGNMENT, alignChannels } from "../sparsity/align.ts";
 import type { GroupChoice } from "../sparsity/groups/kinds.ts";
 import type { KeepCounts } from "./budget.ts";
 import type { Size } from "./compression-size.node.ts";
@@ -129,9 +129,6 @@ const LATENCY_BATCHES = { b1: 1, b64: 64 } as const;
 
 const OTHER_REQUEST =
   "resume with the options that it was started with, or leave out --resume to start anew in a directory of its own";
-
-/** Channels in a block of ONNX Runtime's fast convolution kernels (AVX2). */
-const ALIGNMENT = 8;
 
 /**
  * A network in, a smaller network out: trains it down to exactly the groups asked for, removes what is zero, checks the

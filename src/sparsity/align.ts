@@ -5,6 +5,9 @@ import { replay } from "../engine/replay.ts";
 import type { ChannelMember, ChannelStream } from "./channels.ts";
 import { analyzeChannels } from "./channels.ts";
 
+/** Channels in a block of ONNX Runtime's fast convolution kernels (AVX2). */
+export const ALIGNMENT = 8;
+
 /** Zeros to add at the end of each axis of an initialiser. */
 type Padding = Map<string, number[]>;
 
@@ -16,7 +19,7 @@ type Padding = Map<string, number[]>;
  *
  * Streams that it cannot round (concatenated or grouped channels, shapes written out in the graph) stay as they are.
  */
-export function alignChannels(graph: Graph, multiple = 8): Graph {
+export function alignChannels(graph: Graph, multiple = ALIGNMENT): Graph {
   const padding: Padding = new Map();
   const grouped = new Set(
     graph.nodes.filter((n) => ((n.attributes.group as number | undefined) ?? 1) > 1).flatMap((n) => n.inputs),

@@ -82,7 +82,8 @@ function shareConstants(graph: Graph): void {
     }
 }
 
-function resized(
+/** The node of the traced graph at what is kept of its inputs, in `target`; undefined where it stays as it is. */
+export function resized(
   graph: Graph,
   kept: Kept,
   node: Node,
