@@ -58,7 +58,7 @@ export interface KAnneal extends Sparsifier {
 interface LayerState {
   lambda: number;
   /** Groups that are not held at zero; undefined: none is. */
-  held: number[] | undefined;
+  held: Uint8Array | undefined;
   /** The layer has reached its number: from then on the zeros are final. */
   frozen: boolean;
   /** Which groups lived when the epoch began; undefined: all. */
@@ -179,9 +179,14 @@ export function createKAnneal(options: KAnnealOptions): KAnneal {
     }));
   }
 
-  /** Holds all groups but `kept` at zero: zeros stay only if the optimiser remembers nothing that would move them. */
-  function hold(i: number, { parameters, optimizer }: TrainingMoment, kept: Uint8Array): void {
-    states[i].held = [...kept];
+  /** Holds all groups but `kept` at zero, from now on. */
+  function hold(i: number, moment: TrainingMoment, kept: Uint8Array): void {
+    states[i].held = kept;
+    zeroRest(i, moment, kept);
+  }
+
+  /** Zeros stay zero only if the optimiser remembers nothing that would move them. */
+  function zeroRest(i: number, { parameters, optimizer }: TrainingMoment, kept: Uint8Array): void {
     for (const { arrays } of [parameters, ...Object.values(optimizer.state)])
       zeroGroups(layers[i].partition, arrays, kept);
   }
@@ -279,7 +284,7 @@ export function createKAnneal(options: KAnnealOptions): KAnneal {
           const { spared } = allowances[i];
           regularizer.prox(arrays, { ...step, spared: spared?.(regularizer.norms(arrays)) });
         }
-        if (state.held) hold(i, moment, Uint8Array.from(state.held));
+        if (state.held) zeroRest(i, moment, state.held);
       });
     },
     atBoundary: async (moment, evaluate) => {
@@ -332,7 +337,7 @@ export function createKAnneal(options: KAnnealOptions): KAnneal {
       ),
     state: () =>
       structuredClone({
-        states,
+        states: states.map((s) => ({ ...s, held: s.held && [...s.held] })),
         undecided: layers.map((_, i) => undecidedOf(i)),
         committed,
         gradients: meanGradient?.steps ?? 0,
@@ -340,13 +345,13 @@ export function createKAnneal(options: KAnnealOptions): KAnneal {
       }),
     restore: (saved) => {
       const old = structuredClone(saved) as {
-        states: LayerState[];
+        states: (Omit<LayerState, "held"> & { held?: number[] })[];
         undecided: Undecided[][];
         committed: Commit | undefined;
         gradients: number;
         saliencies: number[][];
       };
-      old.states.forEach((s, i) => (states[i] = s));
+      old.states.forEach((s, i) => (states[i] = { ...s, held: s.held && Uint8Array.from(s.held) }));
       old.undecided.forEach((u, i) => (undecided[i] = u));
       old.saliencies.forEach((s, i) => rankings[i].restore(s));
       limits.fill(undefined);
