@@ -1,8 +1,10 @@
 import type { ChildProcess } from "node:child_process";
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { Problem } from "../../problem.ts";
 import type { ExperimentSettings, RunOutcome } from "../../sparsity/tickets/experiment.ts";
 import { runDefinitions } from "../../sparsity/tickets/experiment.ts";
+import { createTask } from "../../sparsity/tickets/tasks.ts";
 import type { ExperimentJob } from "./experiment-directory.node.ts";
 import { prepareDirectory, readOutcome, runJob } from "./experiment-directory.node.ts";
 
@@ -38,6 +40,8 @@ export async function executeExperiment(
   directory: string,
   { seeds, resume = false, processes, onRun, onStep, signal }: ExperimentOptions,
 ): Promise<ExperimentResult> {
+  // What every run would refuse is refused before anything is written.
+  createTask(settings.task, settings.p);
   await prepareDirectory(directory, settings, resume);
   const outcomes: RunOutcome[] = [];
   const names = [...runDefinitions(settings).keys()];
@@ -97,7 +101,11 @@ function ownRunner(settings: ExperimentSettings, directory: string, signal?: Abo
 }
 
 export type ToWorker = { settings: ExperimentSettings; directory: string; job: ExperimentJob };
-export type FromWorker = { step: number } | { done: RunOutcome | undefined } | { failed: string };
+export type FromWorker =
+  | { step: number }
+  | { done: RunOutcome | undefined }
+  /** `problem`: the user's to mend. */
+  | { failed: string; problem: boolean };
 
 /** A process that takes one job after the other. It is ended by its parent's signal, and loses only the job it is at. */
 function forkedRunner(settings: ExperimentSettings, directory: string, signal?: AbortSignal): Runner {
@@ -115,7 +123,8 @@ function forkedRunner(settings: ExperimentSettings, directory: string, signal?: 
         const hear = (message: FromWorker) => {
           if ("step" in message) return onStep(message.step);
           leave();
-          if ("failed" in message) reject(new Error(message.failed));
+          if ("failed" in message)
+            reject(message.problem ? new Problem(message.failed) : new Error(message.failed));
           else resolve(message.done);
         };
         const ended = (code: number | null) => {

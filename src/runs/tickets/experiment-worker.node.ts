@@ -1,3 +1,4 @@
+import { Problem } from "../../problem.ts";
 import { runJob } from "./experiment-directory.node.ts";
 import type { FromWorker, ToWorker } from "./experiment-pool.node.ts";
 
@@ -11,7 +12,7 @@ process.on("message", async ({ settings, directory, job }: ToWorker) => {
     });
     say({ done: outcome });
   } catch (error) {
-    say({ failed: (error as Error).message });
+    say({ failed: (error as Error).message, problem: error instanceof Problem });
   }
 });
 process.on("disconnect", () => process.exit());

@@ -1,0 +1,46 @@
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { build, filigree } from "./support.ts";
+
+beforeAll(build, 60_000);
+
+const folder = mkdtempSync(join(tmpdir(), "filigree-tickets-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Far too short to grok. */
+const tiny = ["tickets", "--quick", "--task", "modsub", "--p", "5", "--steps", "20", "--processes", "2"];
+
+test("an experiment over two processes: a page, one JSON object, and no second one in its place", async () => {
+  const { code, stdout, stderr } = await filigree([...tiny, "--json"], folder);
+  expect(code).toBe(0);
+  const result = JSON.parse(stdout);
+  expect(result).toMatchObject({ directory: "runs/tickets-modsub-5-mlp", finished: true });
+  expect(existsSync(join(folder, result.report))).toBe(true);
+  expect(result.runs.map((r: { name: string }) => r.name)).toEqual(
+    expect.arrayContaining(["base", "ticket-0.6", "dense-l1", "snip", "synflow-100", "random-0"]),
+  );
+  expect(result.verdicts.every((v: { of: number }) => v.of === 1)).toBe(true);
+  expect(stderr).toMatch(/seed 0 {2}base/);
+
+  const again = await filigree(tiny, folder);
+  expect(again.code).toBe(1);
+  expect(again.stderr).toMatch(
+    /filigree: runs\/tickets-modsub-5-mlp already holds an experiment; go on with it by --resume/,
+  );
+
+  const resumed = await filigree([...tiny, "--resume", "--json"], folder);
+  expect(resumed.code).toBe(0);
+  expect(JSON.parse(resumed.stdout).runs).toEqual(result.runs);
+}, 180_000);
+
+test("tasks that make no sense are refused before anything is written", async () => {
+  const { code, stderr } = await filigree(["tickets", "--task", "modad"], folder);
+  expect(code).toBe(2);
+  expect(stderr).toMatch(/did you mean "modadd"/);
+  const division = await filigree(["tickets", "--quick", "--task", "moddiv", "--p", "6"], folder);
+  expect(division.code).toBe(1);
+  expect(division.stderr).toMatch(/6 is not prime/);
+  expect(existsSync(join(folder, "runs/tickets-moddiv-6-mlp"))).toBe(false);
+});
