@@ -1,11 +1,14 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { importModel } from "../../../src/engine/onnx/import.ts";
 import { resnet } from "../../../src/nn/models/resnet.ts";
 import { smallCnn } from "../../../src/nn/models/small-cnn.ts";
 import { transformer } from "../../../src/nn/models/transformer.ts";
 import { Problem } from "../../../src/problem.ts";
 import type { Random } from "../../../src/random.ts";
 import { random } from "../../../src/random.ts";
-import { parseBudget, planBudget, roundedUp } from "../../../src/runs/budget.ts";
+import { countsWithin, parseBudget, planBudget, roundedUp } from "../../../src/runs/budget.ts";
 import { accountModel } from "../../../src/sparsity/accounting.ts";
 import { createBudget } from "../../../src/sparsity/groups/budget.ts";
 import { chooseWithin, costOf, leastCost } from "../../../src/sparsity/groups/choose.ts";
@@ -17,6 +20,9 @@ import { groupSizes, joinPartitions, zeroGroups } from "../../../src/sparsity/gr
 import { shrink } from "../../../src/sparsity/shrink.ts";
 import { shrinkBranches } from "../../../src/sparsity/shrink-branches.ts";
 import * as nets from "../shrink/models.ts";
+
+const shared = process.env.FILIGREE_SHARED ?? join(import.meta.dirname, "../../../../shared");
+const mnist8 = join(shared, "data/models/onnx/mnist_8/model.onnx");
 
 const sectionsOf = (sets: readonly GroupSet[]) =>
   sets.map(({ name, partition }) => ({ name, groups: partition.groups }));
@@ -252,6 +258,23 @@ describe("a budget in words", () => {
     "macs=2kB",
     "macs=130%",
   ])("%s is refused", (text) => expect(() => parseBudget(text)).toThrow(/is no budget|at most 100 %/));
+
+  it.skipIf(!existsSync(mnist8))(
+    "an imported network in blocks of 8 has 60 % of its MACs at the least",
+    () => {
+      const graph = importModel(readFileSync(mnist8));
+      const sets = findGroups(graph);
+      // conv1 has 8 filters on 1 channel, conv2 16 on 8, 5×5 on 28² and 14²: 471,680 with 8 and 8.
+      expect(() => planBudget(graph, sets, parseBudget("macs=0.5"), { round: 8 })).toThrow(
+        "a budget of 393,280 macs cannot be met: with 8 groups a layer 471,680 are left, 60.0 % of 786,560",
+      );
+      const choice = planBudget(graph, sets, parseBudget("macs=0.6"), { round: 8 });
+      expect(Object.values(countsWithin(graph, sets, choice))).toEqual([8, 8]);
+      // Control: without blocks half is reached, by widths that no block fits.
+      const free = countsWithin(graph, sets, planBudget(graph, sets, parseBudget("macs=0.5")));
+      expect(Object.values(free).every((k) => k % 8 === 0)).toBe(false);
+    },
+  );
 
   it("one that nothing meets names the least, with rounding too", () => {
     const graph = smallCnn({ inputShape: [1, 16, 16], classes: 10 });
