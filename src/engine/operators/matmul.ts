@@ -14,6 +14,17 @@ function transposeLast(x: Value): Value {
   return transpose(x, [...Array(rank - 2).keys(), rank - 1, rank - 2]);
 }
 
+/**
+ * The same with a reshape between it and the product that reads it. Else ONNX Runtime fuses the two, and a transposed
+ * left side costs batches of small products more than the transposition does.
+ */
+function transposedApart(x: Value): Value {
+  const [rows, columns] = x.shape.slice(-2);
+  const batch = x.shape.slice(0, -2);
+  const turned = transposeLast(reshape(x, [...(batch.length === 1 ? [1, -1] : [-1]), rows, columns]));
+  return reshape(turned, [...batch, columns, rows]);
+}
+
 defineOperator({
   name: "MatMul",
   infer: ({ inputs: [a, b] }) => {
@@ -45,7 +56,7 @@ defineOperator({
     const db = () =>
       flat || (left.shape.length === 2 && right.shape.length === 2)
         ? gemm(reshape(left, [-1, inner]), reshape(d, [-1, columns]), { transA: true })
-        : sumTo(matmul(transposeLast(left), d), right.shape);
+        : sumTo(matmul(transposedApart(left), d), right.shape);
     const da2 = () =>
       right.shape.length === 2 && left.shape.length === 2 ? gemm(d, right, { transB: true }) : da();
     return [wanted[0] ? reshape(da2(), a.shape) : undefined, wanted[1] ? reshape(db(), b.shape) : undefined];
