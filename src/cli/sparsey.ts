@@ -1,6 +1,5 @@
 import { basename } from "node:path";
 import type { Command } from "commander";
-import { textEncoder } from "../memory/encoders/values.ts";
 import { densityOf } from "../memory/mac.ts";
 import type { Memory } from "../memory/memory.ts";
 import type { Frame } from "../memory/network.ts";
@@ -11,6 +10,7 @@ import { readBytes } from "../runs/files.node.ts";
 import { formatBytes, formatCount, formatShare, significant } from "../runs/format.ts";
 import type { JsonOption } from "./command.ts";
 import { choice, createCommand, emit, wholeNumber } from "./command.ts";
+import { parsePattern, readEpisodes } from "./episodes.ts";
 import { startProgress } from "./progress.ts";
 import { table } from "./table.ts";
 
@@ -281,55 +281,8 @@ function inspectCommand(): Command {
     });
 }
 
-interface Episode {
-  patterns: number[][];
-  lines: string[];
-  /** Of the last line that has one. */
-  label?: string;
-}
-
 async function open(path: string, file: string, sequences: boolean) {
   const { loadMemory } = await import("../runs/saved-memory.node.ts");
   const memory = await loadMemory(path);
   return { memory, episodes: await readEpisodes(file, memory, sequences) };
-}
-
-/** The lines of a file as patterns for this memory: each an episode of its own, or up to the next empty line. */
-async function readEpisodes(file: string, memory: Memory, sequences: boolean): Promise<Episode[]> {
-  const { inputs, notes } = memory.options;
-  const text = textEncoder({ size: inputs });
-  const episodes: Episode[] = [];
-  let current: Episode | undefined;
-  for (const [i, line] of new TextDecoder()
-    .decode(await readBytes(file))
-    .split(/\r?\n/)
-    .entries()) {
-    if (line.trim() === "") {
-      current = undefined;
-      continue;
-    }
-    const tab = line.indexOf("\t");
-    const item = line.slice(tab + 1);
-    const pattern =
-      notes?.encoder === "text" ? text.encode(item) : parsePattern(item, `${file}: line ${i + 1}`);
-    if (!current || !sequences) episodes.push((current = { patterns: [], lines: [] }));
-    current.patterns.push(pattern);
-    current.lines.push(item);
-    if (tab >= 0) current.label = line.slice(0, tab);
-  }
-  if (episodes.length === 0) throw new Problem(`${file}: holds no items; write one a line`);
-  return episodes;
-}
-
-function parsePattern(text: string, where: string): number[] {
-  return text
-    .trim()
-    .split(/[\s,]+/)
-    .map((word) => {
-      if (!/^\d+$/.test(word))
-        throw new Problem(
-          `${where}: "${word.slice(0, 40)}" is not the number of an input; expected numbers like 3 17 42`,
-        );
-      return Number(word);
-    });
 }

@@ -36,12 +36,10 @@ function factors({ presentations, inputCounts, total }: Crosstalk, priorItems: n
   };
 }
 
-/** b of every cell. */
-export function baselines(crosstalk: Crosstalk, priorItems: number, out: Float64Array): Float64Array {
-  const { weighted, fanIn } = crosstalk;
+/** b of one cell. */
+export function baseline(crosstalk: Crosstalk, priorItems: number, cell: number): number {
   const { seen, prior } = factors(crosstalk, priorItems);
-  for (let i = 0; i < out.length; i++) out[i] = seen * weighted[i] + prior * fanIn[i];
-  return out;
+  return seen * crosstalk.weighted[cell] + prior * crosstalk.fanIn[cell];
 }
 
 /** U_i = max(0, (share − b)/(1 − b)); 0 for a cell that knows every input. */
@@ -58,16 +56,16 @@ export function correctedEvidence(
   out: Float64Array,
 ): void {
   const { weighted, fanIn } = crosstalk;
-  const { seen, prior } = factors(crosstalk, priorItems);
   const kernels = kernelsFor(weighted);
   if (kernels && sums.buffer === weighted.buffer && out.buffer === weighted.buffer) {
+    const { seen, prior } = factors(crosstalk, priorItems);
     const [s, w, f, o] = [sums, weighted, fanIn, out].map(({ byteOffset }) => byteOffset);
     kernels.corrected(s, w, f, o, out.length, scale, seen, prior);
     return;
   }
   for (let i = 0; i < out.length; i++) {
     const share = Math.min(1, sums[i] * scale);
-    out[i] = share > 0 ? corrected(share, seen * weighted[i] + prior * fanIn[i]) : 0;
+    out[i] = share > 0 ? corrected(share, baseline(crosstalk, priorItems, i)) : 0;
   }
 }
 

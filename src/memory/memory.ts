@@ -8,16 +8,9 @@ import {
   learnLabel,
   type Readout,
 } from "./label-field.ts";
+import type { NetworkOptions } from "./levels.ts";
 import { densityOf } from "./mac.ts";
-import {
-  cellCount,
-  createNetwork,
-  type Frame,
-  type Network,
-  type NetworkOptions,
-  resetNetwork,
-  runFrame,
-} from "./network.ts";
+import { cellCount, createNetwork, type Frame, type Network, resetNetwork, runFrame } from "./network.ts";
 import { gist, sample } from "./queries.ts";
 import { readMemory, type Stored, writeMemory } from "./saved.ts";
 

@@ -1,51 +1,19 @@
 import { createArena } from "../kernels/arena.ts";
-import { Problem } from "../problem.ts";
 import { deriveSeed, type Random, random } from "../random.ts";
 import { bitMatrixBytes } from "./bit-matrix.ts";
-import { checkDecay, type Decay } from "./decay.ts";
 import { learnCode } from "./learn-code.ts";
+import {
+  checkUnits,
+  type NetworkOptions,
+  parentsOf,
+  type ResolvedLevel,
+  resolveLevels,
+  sizesOf,
+} from "./levels.ts";
 import { beginFrame, createMac, createScratch, type Mac, resetMac, scratchNumbers } from "./mac.ts";
 import { ANYWHERE, type Room } from "./room.ts";
-import { type PresetName, type Rules, resolveRules } from "./rules.ts";
 import { type MacInput, type MacReport, type Mode, selectCode, sourceFactor } from "./select-code.ts";
 import type { Clock } from "./synapses.ts";
-
-export interface LevelOptions {
-  /**
-   * What each mac of the level sees: inputs on the first level, macs of the level below on the others. Default: one
-   * mac that sees everything.
-   */
-  fields?: readonly ArrayLike<number>[];
-  /** Modules a mac. Default 24, or 8 where there are several macs. */
-  q?: number;
-  /** Cells a module. Default 16, or 32 where there are several macs. */
-  k?: number;
-  /** Frames for which a code stays. Default: 1 on the first level, twice that of the level below on the others. */
-  persistence?: number;
-  /** Fewest and most active inputs (above: active macs) at which a mac switches on. Default: any. */
-  band?: readonly [number, number];
-  /** First frame of an episode in which the level may be active, counted from 1. Default 1. */
-  minFrame?: number;
-  preset?: PresetName;
-  rules?: Partial<Rules>;
-}
-
-export interface NetworkOptions {
-  /** Binary inputs of a pattern. */
-  inputs: number;
-  /** From the inputs upwards. Default: one level with its defaults, a single field. */
-  levels?: readonly LevelOptions[];
-  /** Of every level that has none of its own. Default `robust`. */
-  preset?: PresetName;
-  /** For every level; its own rules come on top. */
-  rules?: Partial<Rules>;
-  /** Lets weights fade; needs raw evidence and no freezing. Default: weights are permanent. */
-  decay?: Decay;
-  /** Default 0. */
-  seed?: number;
-  /** Whatever should be found again in a saved memory, such as how its inputs are encoded. */
-  notes?: Readonly<Record<string, string>>;
-}
 
 interface Level {
   readonly macs: readonly Mac[];
@@ -88,13 +56,10 @@ export interface Frame {
 }
 
 export function createNetwork(options: NetworkOptions): Network {
-  const { inputs, levels: wanted = [{}], seed = 0, decay } = options;
-  checkCount("inputs", inputs);
-  if (wanted.length === 0) throw new Problem("memory: levels is empty; leave it out for a single field");
-  if (decay) checkDecay(decay);
+  const { inputs, seed = 0, decay } = options;
   const clock = { now: 0 };
-  const resolved = resolveLevels(options, wanted);
-  const sizes = sizesOf(options);
+  const resolved = resolveLevels(options);
+  const sizes = sizesOf(resolved);
   const room = roomFor(options, resolved, sizes);
   const levels = resolved.map((level, l): Level => {
     const { fields, q, k, persistence, band, rules, minFrame } = level;
@@ -141,21 +106,6 @@ export function cellCount({ macs }: Network): number {
   return macs.reduce((sum, { q, k }) => sum + q * k, 0);
 }
 
-/** Sizes of every level: cells of a mac, and per mac its inputs and the cells of its parents. */
-export function sizesOf(options: NetworkOptions) {
-  const levels = resolveLevels(options, options.levels ?? [{}]);
-  return levels.map(({ fields, q, k }, l) => {
-    const below = levels[l - 1];
-    const above = levels[l + 1];
-    const unitCells = below ? below.q * below.k : 1;
-    return {
-      cells: q * k,
-      units: fields.map((field) => field.length * unitCells),
-      parentCells: parentsOf(fields.length, above).map((parents) => parents.map(() => above.q * above.k)),
-    };
-  });
-}
-
 /** Beyond this, weights lie anywhere and the kernels do without: a browser may not give so much address space. */
 const LARGEST_ROOM = 2 ** 30;
 
@@ -176,64 +126,6 @@ function roomFor(
     }
   }
   return bytes <= LARGEST_ROOM ? createArena(bytes) : ANYWHERE;
-}
-
-/** Which macs of the level above see each mac. */
-function parentsOf(macs: number, above: ResolvedLevel | undefined): number[][] {
-  const parents = Array.from({ length: macs }, () => [] as number[]);
-  for (const [p, field] of above?.fields.entries() ?? []) for (const m of field) parents[m].push(p);
-  return parents;
-}
-
-type ResolvedLevel = Required<Omit<LevelOptions, "preset" | "rules" | "fields" | "band">> & {
-  fields: Uint32Array[];
-  rules: Rules;
-  band?: readonly [number, number];
-};
-
-function resolveLevels(options: NetworkOptions, wanted: readonly LevelOptions[]): ResolvedLevel[] {
-  const resolved: ResolvedLevel[] = [];
-  for (const [l, level] of wanted.entries()) {
-    const units = l === 0 ? options.inputs : resolved[l - 1].fields.length;
-    const fields = (level.fields ?? [Array.from({ length: units }, (_, i) => i)]).map((field, m) => {
-      checkUnits(field, units, `field ${m} of level ${l + 1}`);
-      if (field.length === 0) throw new Problem(`memory: field ${m} of level ${l + 1} is empty`);
-      return Uint32Array.from(field);
-    });
-    if (fields.length === 0) throw new Problem(`memory: level ${l + 1} has no fields`);
-    const several = fields.length > 1;
-    const { q = several ? 8 : 24, k = several ? 32 : 16, minFrame = 1, band } = level;
-    const persistence = level.persistence ?? (l === 0 ? 1 : 2 * resolved[l - 1].persistence);
-    for (const [name, value] of Object.entries({ q, k, minFrame, persistence }))
-      checkCount(`${name} of level ${l + 1}`, value);
-    if (band && !(band.length === 2 && band.every(Number.isFinite) && band[0] >= 0 && band[1] >= band[0]))
-      throw new Problem(
-        `memory: band of level ${l + 1} is [${band}]; expected [fewest, most], two finite numbers`,
-      );
-    const rules = resolveRules(level.preset ?? options.preset, { ...options.rules, ...level.rules });
-    if (options.decay && (rules.evidence !== "raw" || rules.freezeAt !== null))
-      throw new Problem(
-        'memory: decay goes with raw evidence and without freezing; set a raw preset such as "capacity" and freezeAt: null',
-      );
-    resolved.push({ fields, q, k, minFrame, persistence, band, rules });
-  }
-  return resolved;
-}
-
-function checkCount(name: string, value: number): void {
-  if (!Number.isSafeInteger(value) || value < 1)
-    throw new Problem(`memory: ${name} is ${value}; expected a whole number of at least 1`);
-}
-
-/** Throws a Problem unless these are different whole numbers below `limit`. */
-export function checkUnits(units: ArrayLike<number>, limit: number, what: string): void {
-  const seen = new Uint8Array(limit);
-  for (let i = 0; i < units.length; i++) {
-    const unit = units[i];
-    if (!(Number.isInteger(unit) && unit >= 0 && unit < limit))
-      throw new Problem(`memory: ${what} names unit ${unit}; units are whole numbers from 0 to ${limit - 1}`);
-    if (seen[unit]++) throw new Problem(`memory: ${what} names unit ${unit} twice`);
-  }
 }
 
 /** The next frame is the first of an episode. */

@@ -4,8 +4,9 @@ import { Problem } from "../problem.ts";
 import { random } from "../random.ts";
 import { recountSynapses } from "./crosstalk.ts";
 import { createLabelField, type LabelField } from "./label-field.ts";
+import { type NetworkOptions, resolveLevels, sizesOf } from "./levels.ts";
 import type { Mac } from "./mac.ts";
-import { cellCount, createNetwork, type Network, type NetworkOptions, sizesOf } from "./network.ts";
+import { cellCount, createNetwork, type Network } from "./network.ts";
 import type { Synapses } from "./synapses.ts";
 
 /*
@@ -194,7 +195,7 @@ function expectedBytes({ options, macs, labels }: Header, available: number): nu
   let bytes = 0;
   let m = 0;
   let all = 0;
-  for (const { cells, units, parentCells } of sizesOf(options))
+  for (const { cells, units, parentCells } of sizesOf(resolveLevels(options)))
     for (const [place, n] of units.entries()) {
       const { horizontal, down } = macs[m++];
       all += cells;

@@ -85,7 +85,7 @@ export function selectCode(mac: Mac, input: MacInput): MacReport {
 /** Largest horizontal evidence, or from above where the mac was silent; −1 where there is neither. */
 function drive({ scratch }: Mac, version: Version): number {
   if (version === "") return -1;
-  return Math.max(...(version.includes("H") ? scratch.H : scratch.D));
+  return (version.includes("H") ? scratch.H : scratch.D).reduce((a, b) => Math.max(a, b), 0);
 }
 
 /** F(ζ) of a mac's code as a source, in the frame it was chosen in or in the one after. */
