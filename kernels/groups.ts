@@ -1,6 +1,7 @@
 // Row loops over groups of weights. An array is read as [outer, channels, inner]; `w` is the address of the first group's
 // first element, `stride` the distance of two outer rows in elements, and `groups` neighbouring channels take part.
-// Sums and factors of groups are float64. AssemblyScript.
+// Sums and factors of groups are float64. An arena leaves room behind its arrays, so a load may reach beyond an array's end.
+// AssemblyScript.
 
 /** Two float32 as float64. */
 // @ts-ignore: decorator
@@ -162,23 +163,24 @@ export function scale(w: usize, outer: i32, stride: i32, groups: i32, inner: i32
  */
 // @ts-ignore: decorator
 @inline
-function scaleRun(w: usize, inner: i32, f: f64): void {
-  const near = f >= 0.5;
-  const rest = <f32>(near ? f - 1 : f);
-  const bases = i32x4.splat(near ? -1 : 0);
-  const rests = f32x4.splat(rest);
-  // A branch for zeros would often be mispredicted.
-  const keep = i32x4.splat(f == 0 ? 0 : -1);
-  for (; inner > 3; inner -= 4) {
+function scaleRun(w: usize, n: i32, f: f64): void {
+  // Masks, not branches, which would often be mispredicted.
+  const factors = f64x2.splat(f);
+  const near = f64x2.ge(factors, f64x2.splat(0.5));
+  const kept = f64x2.ne(factors, f64x2.splat(0));
+  const rest = f32x4.demote_f64x2_zero(f64x2.sub(factors, v128.and(near, f64x2.splat(1))));
+  const rests = i32x4.shuffle(rest, rest, 0, 0, 0, 0);
+  for (; n > 3; n -= 4) {
     const v = v128.load(w);
-    v128.store(w, v128.and(f32x4.add(v128.and(v, bases), f32x4.mul(v, rests)), keep));
+    v128.store(w, v128.and(f32x4.add(v128.and(v, near), f32x4.mul(v, rests)), kept));
     w += 16;
   }
-  for (; inner > 0; inner--) {
-    const v = load<f32>(w);
-    store<f32>(w, f == 0 ? 0 : (near ? v : 0) + v * rest);
-    w += 4;
-  }
+  if (n == 0) return;
+  const v = v128.load(w);
+  const scaled = v128.and(f32x4.add(v128.and(v, near), f32x4.mul(v, rests)), kept);
+  v128.store32_lane(w, scaled, 0);
+  if (n > 1) v128.store32_lane(w + 4, scaled, 1);
+  if (n > 2) v128.store32_lane(w + 8, scaled, 2);
 }
 
 /** w ← from + factors[j]·m in group j, in float64. */
