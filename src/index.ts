@@ -72,6 +72,32 @@ export type { GroupPartition } from "./sparsity/groups.ts";
 export { createKAnneal, type KAnneal, type KAnnealOptions } from "./sparsity/k-anneal.ts";
 export { shrink } from "./sparsity/shrink.ts";
 export { shrinkZeros } from "./sparsity/shrink-zeros.ts";
+export { type GrokTimes, grokTimes } from "./sparsity/tickets/detector.ts";
+export { createEdgePopup } from "./sparsity/tickets/edge-popup.ts";
+export { exactCrossEntropy } from "./sparsity/tickets/exact-cross-entropy.ts";
+export { fourierEntropy } from "./sparsity/tickets/fourier.ts";
+export { type GrokRun, grokRun } from "./sparsity/tickets/grok-run.ts";
+export { holdMasks } from "./sparsity/tickets/hold-masks.ts";
+export { decodeMasks, encodeMasks } from "./sparsity/tickets/mask-file.ts";
+export {
+  composeMasks,
+  jaccardDistance,
+  keepLargest,
+  loadWeights,
+  type Masks,
+  magnitudeMasks,
+  maskWeights,
+  randomMasks,
+  shuffleMasks,
+  type Weights,
+  weightsOf,
+} from "./sparsity/tickets/masks.ts";
+export { modularMlp } from "./sparsity/tickets/modular-mlp.ts";
+export { modularTransformer } from "./sparsity/tickets/modular-transformer.ts";
+export { iterativePruning } from "./sparsity/tickets/rewind.ts";
+export { graspScores, snipScores, synflowMasks, synflowScores } from "./sparsity/tickets/saliency.ts";
+export { smallerTicket } from "./sparsity/tickets/smaller-ticket.ts";
+export { createTask, splitTask, TASKS } from "./sparsity/tickets/tasks.ts";
 export { fenchelGap, proxCertificate } from "./sparsity/wgsef/certificate.ts";
 export { debiasedProxFactors } from "./sparsity/wgsef/debiased.ts";
 export { applyProx, proxFactors } from "./sparsity/wgsef/prox.ts";
