@@ -72,6 +72,12 @@ export type { GroupPartition } from "./sparsity/groups.ts";
 export { createKAnneal, type KAnneal, type KAnnealOptions } from "./sparsity/k-anneal.ts";
 export { shrink } from "./sparsity/shrink.ts";
 export { shrinkZeros } from "./sparsity/shrink-zeros.ts";
+export type { LayerChoice, SparsePlan } from "./sparsity/sparse/choose.ts";
+export {
+  createSparseSession,
+  type SparseSession,
+  type SparseSessionOptions,
+} from "./sparsity/sparse/session.ts";
 export { type GrokTimes, grokTimes } from "./sparsity/tickets/detector.ts";
 export { createEdgePopup } from "./sparsity/tickets/edge-popup.ts";
 export { exactCrossEntropy } from "./sparsity/tickets/exact-cross-entropy.ts";

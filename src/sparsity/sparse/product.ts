@@ -60,20 +60,7 @@ export function productSteps(
   const bias = room.floats(operation.bias);
   const { low, high } = operation;
 
-  // A strip is a row of cells. Where rows are short, the whole plane is one strip as wide as x's rows: what lies
-  // between the rows of y comes out as nonsense, and only the rows are copied.
-  const wide = y.width * y.lanes;
-  const single = wide === 1 && y.height === 1;
-  const merged = !single && (wide < 4 || (wide < 16 && y.height > 1));
-  const columnsOfPlane = wholeTiles(((y.height - 1) * taps.row) / 4 + wide);
-  const scratch = { ...y, origin: 0, row: taps.row, plane: 4 * columnsOfPlane };
-  const target: Cells =
-    merged || (single && !isCompact(y))
-      ? { ...scratch, plane: single ? 4 : scratch.plane, slot: room.reserve(rows * scratch.plane) }
-      : y;
-  const [strips, yStrip, xStrip, width] = merged
-    ? [1, 0, 0, columnsOfPlane]
-    : [y.height, target.row, taps.row, wide];
+  const { single, target, strips, yStrip, xStrip, width } = layOut(y, taps, room);
   const bands = single || width % 16 !== 0 || group > 1 ? [columns] : bandsOf(operation, taps.offsets.length);
   const parts = storeWeights(operation, group === 1 ? format : "row").parts.flatMap(({ matrix, firstRow }) =>
     bands.map((end, band) => ({
@@ -116,6 +103,25 @@ export function productSteps(
   });
   if (target !== y) steps.push(copyStep(target, y));
   return steps;
+}
+
+/**
+ * A strip is a row of cells. Where rows are short, the whole plane is one strip as wide as x's rows: what lies between
+ * the rows of y comes out as nonsense, and only the rows are copied. A single number is a vector's product.
+ */
+function layOut(y: Cells, taps: Taps, room: Room) {
+  const wide = y.width * y.lanes;
+  const single = wide === 1 && y.height === 1;
+  const merged = !single && (wide < 4 || (wide < 16 && y.height > 1));
+  const ofPlane = wholeTiles(((y.height - 1) * taps.row) / 4 + wide);
+  const plane = single ? 4 : 4 * ofPlane;
+  const target: Cells =
+    merged || (single && !isCompact(y))
+      ? { ...y, origin: 0, row: taps.row, plane, slot: room.reserve(y.channels * plane) }
+      : y;
+  return merged
+    ? { single, target, strips: 1, yStrip: 0, xStrip: 0, width: ofPlane }
+    : { single, target, strips: y.height, yStrip: target.row, xStrip: taps.row, width: wide };
 }
 
 /** Columns of a scratch plane: whole tiles, so that the sums of several bands can be added up in it. */

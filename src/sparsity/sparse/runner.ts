@@ -3,6 +3,7 @@ import type { Session, SessionOptions } from "../../engine/session.ts";
 import { createSession } from "../../engine/session.ts";
 import type { Tensor } from "../../engine/tensor.ts";
 import { sizeOf, zeros } from "../../engine/tensor.ts";
+import { Problem } from "../../problem.ts";
 import type { Slot } from "./cells.ts";
 import { createRoom } from "./cells.ts";
 import { sparseKernels } from "./kernels.ts";
@@ -100,7 +101,7 @@ export async function createRunner(
     lanes: plans.length > 0 ? padding : 0,
     run: async (feeds) => {
       if (pieces.length === 1 && pieces[0].kind === "dense") return sessions.get(pieces[0])!.run(feeds);
-      for (const name of graph.inputs) values.get(name)?.data.set(feeds[name].data as never);
+      for (const name of graph.inputs) enter(values.get(name), feeds[name], name);
       for (const piece of pieces)
         if (piece.kind === "sparse") programs.get(piece)!.run(machine);
         else await sessions.get(piece)!.run(pick(piece.inputs), pick(piece.outputs));
@@ -116,4 +117,14 @@ export async function createRunner(
       for (const session of sessions.values()) await session.release();
     },
   };
+}
+
+/** Copies what is fed to where the pieces read it. An input that nothing reads has no place. */
+function enter(place: Tensor | undefined, fed: Tensor | undefined, name: string): void {
+  if (!place) return;
+  if (fed?.data.length !== place.data.length || fed.dtype !== place.dtype)
+    throw new Problem(
+      `input "${name}" takes a ${place.dtype} tensor of shape [${place.shape}], ${fed ? `not ${fed.dtype} [${fed.shape}]` : "but nothing is fed"}`,
+    );
+  place.data.set(fed.data as never);
 }

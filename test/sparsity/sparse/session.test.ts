@@ -107,3 +107,12 @@ test("results stay what they were when the session runs again", async () => {
 test("a batch that is none is refused", async () => {
   await expect(createSparseSession(prunedModel("lenet-300-100"), { batch: 0 })).rejects.toThrow("batch of 0");
 });
+
+test("an input that is missing or of another size is named", async () => {
+  const graph = prunedModel("lenet-300-100");
+  const session = await createSparseSession(graph, { batch: 2, plan: "sparse" });
+  await expect(session.run({})).rejects.toThrow('input "input" takes a float32 tensor of shape [2,3,16,16]');
+  const small = { input: sparseTensor(rng, [1, 3, 16, 16]) };
+  await expect(session.run(small)).rejects.toThrow("not float32 [1,3,16,16]");
+  await session.release();
+});

@@ -1,0 +1,32 @@
+"""Dense layers in PyTorch, inference, one thread. Usage: torch-dense.py
+
+Reads lines of JSON {batch, inputs, outputs, size, runs}, a 3×3 convolution where size is not 0, and answers each with
+{seconds}: the processor time of one run. Another layer than in the line before starts anew.
+"""
+import json
+import sys
+import time
+
+import torch
+
+torch.set_num_threads(1)
+print(json.dumps({"version": torch.__version__}), flush=True)
+key = None
+for line in sys.stdin:
+    job = json.loads(line)
+    now = (job["batch"], job["inputs"], job["outputs"], job["size"])
+    if key != now:
+        key = now
+        batch, inputs, outputs, size = now
+        if size:
+            layer = torch.nn.Conv2d(inputs, outputs, 3, padding=1)
+            x = torch.randn(batch, inputs, size, size)
+        else:
+            layer = torch.nn.Linear(inputs, outputs)
+            x = torch.randn(batch, inputs)
+    with torch.no_grad():
+        begin = time.process_time()
+        for _ in range(job["runs"]):
+            layer(x)
+        seconds = (time.process_time() - begin) / max(1, job["runs"])
+    print(json.dumps({"seconds": seconds}), flush=True)
