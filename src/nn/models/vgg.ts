@@ -12,8 +12,9 @@ export interface VggOptions extends ModelOptions {
   layout?: readonly VggLayer[];
   /** Widths of the hidden linear layers. With none, features are averaged over height and width instead of flattened. */
   hidden?: readonly number[];
-  /** After each convolution, which keeps its bias all the same, as published counts do. */
   batchNorm?: boolean;
+  /** Of the convolutions. Default: only without batch norm, which would take it away again. */
+  bias?: boolean;
 }
 
 const SMALL: readonly VggLayer[] = [32, 32, "pool", 64, 64, "pool", 128, 128, "pool"];
@@ -27,6 +28,7 @@ export function vgg({
   layout = SMALL,
   hidden = [],
   batchNorm = false,
+  bias = !batchNorm,
 }: VggOptions): Graph {
   const graph = createGraph("vgg");
   const { conv2d, batchNorm: normalize, linear } = layers(graph, seed);
@@ -38,7 +40,7 @@ export function vgg({
       continue;
     }
     index++;
-    x = conv2d(`conv${index}`, x, layer, { padding: 1 });
+    x = conv2d(`conv${index}`, x, layer, { padding: 1, bias });
     x = relu(batchNorm ? normalize(`bn${index}`, x) : x);
   }
   x = flatten(hidden.length ? x : globalAveragePool(x));
@@ -55,7 +57,8 @@ export interface Vgg16Options extends ModelOptions {
 
 /**
  * VGG16, configuration D of the paper. Hidden linear layers have 4096 neurons for large images, 512 for 32×32 ones
- * (15,245,130 parameters and 313.7 million multiply–accumulates there, with 10 classes). Without its dropout.
+ * (15,245,130 parameters and 313.7 million multiply–accumulates there, with 10 classes). Without its dropout; with batch
+ * norm the biases stay, as published counts have them.
  */
 export function vgg16({ width = 1, batchNorm, ...options }: Vgg16Options): Graph {
   const convolutions = [
@@ -82,6 +85,7 @@ export function vgg16({ width = 1, batchNorm, ...options }: Vgg16Options): Graph
   return vgg({
     ...options,
     batchNorm,
+    bias: true,
     layout: convolutions.map((c) => (c === "pool" ? c : Math.round(64 * c * width))),
     hidden: [hidden, hidden].map((h) => Math.round(h * width)),
   });
