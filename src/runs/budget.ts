@@ -5,7 +5,7 @@ import { chooseWithin, leastCost } from "../sparsity/groups/choose.ts";
 import type { GroupSet } from "../sparsity/groups/group-set.ts";
 import type { Ledger, Measure } from "../sparsity/groups/ledger.ts";
 import { createLedger, MEASURES } from "../sparsity/groups/ledger.ts";
-import { groupNorms, groupSizes } from "../sparsity/groups.ts";
+import { groupNorms } from "../sparsity/groups.ts";
 import { shrink } from "../sparsity/shrink.ts";
 import { formatCount, significant } from "./format.ts";
 
@@ -87,7 +87,8 @@ export function planBudget(
 ): Choice {
   const sections = sets.map(({ name, partition }) => ({ name, groups: partition.groups }));
   const total = ledger.cost();
-  const limit = budget.isShare ? budget.amount * total : budget.amount;
+  const amount = budget.isShare ? budget.amount * total : budget.amount;
+  const limit = budget.measure === "groups" ? Math.floor(amount) : amount;
   const least = leastCost({ ledger, sections, round });
   if (least > limit * (1 + 1e-12)) {
     const figure = (n: number) => (budget.measure === "ms" ? significant(n) : formatCount(n));
@@ -107,17 +108,11 @@ function countable({ measure }: Budget): Measure {
   return measure;
 }
 
-/**
- * How many groups of each set a budget leaves, with the weights as they are: the largest for what they cost, by norms
- * in units of √|s_j| that are comparable between layers (wgsef.md 9.9).
- */
+/** How many groups of each set a budget leaves, with the weights as they are: those of the largest norm for what they cost. */
 export function countsWithin(graph: Graph, sets: readonly GroupSet[], choice: Choice): KeepCounts {
   const arrays = Object.fromEntries([...graph.parameters].map(([name, t]) => [name, t.data]));
-  const scores = sets.flatMap(({ partition }) => {
-    const sizes = groupSizes(partition);
-    // A group of zeros counts too: which ones stay is not decided here.
-    return [...groupNorms(partition, arrays)].map((norm, j) => norm / Math.sqrt(sizes[j]) + 1e-30);
-  });
+  // A group of zeros counts too: which ones stay is not decided here.
+  const scores = sets.flatMap(({ partition }) => [...groupNorms(partition, arrays)].map((n) => n + 1e-30));
   const kept = chooseWithin(choice, Float64Array.from(scores));
   let start = 0;
   return Object.fromEntries(

@@ -4,7 +4,7 @@ import { createBudget } from "../sparsity/groups/budget.ts";
 import type { GroupSet } from "../sparsity/groups/group-set.ts";
 import { findGroups } from "../sparsity/groups/kinds.ts";
 import type { GroupPartition } from "../sparsity/groups.ts";
-import { groupSizes, joinPartitions } from "../sparsity/groups.ts";
+import { joinPartitions } from "../sparsity/groups.ts";
 import type { GroupedLayer, KAnneal } from "../sparsity/k-anneal.ts";
 import { createKAnneal } from "../sparsity/k-anneal.ts";
 import type { KeepCounts } from "./budget.ts";
@@ -60,7 +60,7 @@ function layersToKeep(
     const choice = planBudget(graph, sets, parseBudget(budget), { round });
     if (round > 1) return byCounts(sets, countsWithin(graph, sets, choice), 1);
     const partition = joinPartitions(sets.map((s) => s.partition));
-    return [{ name: "network", partition, keep: createBudget(choice, groupSizes(partition)) }];
+    return [{ name: "network", partition, keep: createBudget(choice) }];
   }
   return byCounts(sets, typeof keep === "number" ? keepShare(sets, keep) : keep!, round);
 }

@@ -1,7 +1,5 @@
 /** What the groups of one regulariser may cost together, and which of them to keep within it. */
 export interface Allowance {
-  /** Metric weights d_j > 0 of the envelope, m numbers; 1 where absent. */
-  readonly weights?: Float64Array;
   /** Groups in a row that belong to one layer, where several layers compete. Absent: all are one layer's. */
   readonly sections?: readonly Section[];
   /**

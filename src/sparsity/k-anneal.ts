@@ -137,7 +137,6 @@ export function createKAnneal(options: KAnnealOptions): KAnneal {
     ));
   const stepOf = (i: number, { learningRate }: TrainingMoment): GroupProxStep => ({
     ...limitOf(i),
-    d: allowances[i].weights,
     lambda: states[i].lambda,
     alpha: learningRate,
     mu: weightDecay,

@@ -6,6 +6,7 @@ import {
   groupNorms,
   groupRms,
   groupSizes,
+  joinPartitions,
   moveGroups,
   scaleGroups,
   zeroGroups,
@@ -169,6 +170,20 @@ describe("groups", () => {
       for (const name in plain) expect([...flat.arrays[name]]).toEqual([...plain[name]]);
       expect([...neighbour.values]).toEqual([1, 1, 1, 1]);
     }
+  });
+
+  it("joined are the groups of all, one after the other, whatever lies beside them", () => {
+    const list = Object.values(partitions).map(({ groups, parts }, i) => ({
+      groups,
+      parts: parts.map((part) => ({ ...part, parameter: `${i}/${part.parameter}` })),
+    }));
+    const arrays = randomArrays(
+      list.flatMap((p) => p.parts),
+      4,
+    );
+    const joined = joinPartitions(list);
+    expect([...groupSizes(joined)]).toEqual(list.flatMap((p) => [...groupSizes(p)]));
+    expect([...groupNorms(joined, arrays)]).toEqual(list.flatMap((p) => [...groupNorms(p, arrays)]));
   });
 
   it("writes +0 for a factor of 0 and leaves the bits of a factor of 1", () => {

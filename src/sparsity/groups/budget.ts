@@ -4,23 +4,21 @@ import { chooseWithin, costOf } from "./choose.ts";
 
 /**
  * One budget over many layers (wgsef.md 3.1 and 3.7): their groups compete in one regulariser, with what each group's
- * absence saves as its cost c_j and with metric weights ∝ 1/|s_j|, so that layers with wide filters have no advantage. The
- * largest group of every layer is spared.
+ * absence saves as its cost c_j. The largest group of every layer is spared.
  *
  * Where costs do not add up, K and c_j are the budget and the slopes at the groups that lived when the epoch began. Costs
  * that are products of widths lie above their tangent there, so that the proximal step never removes too much.
  *
- * @param sizes number of weights of each group.
+ * All metric weights d_j are 1, not ∝ 1/|s_j| as wgsef.md 3.7 suggests: with unequal ones the debiased metric reaches its
+ * floor in layers of small groups first, and from αλd_j = 1 on every step divides their kept weights by αλd_j. Norms of
+ * filters are comparable as they are, for initialisers scale weights by 1/√fan-in.
  */
-export function createBudget(
-  { ledger, sections, limit }: Pick<Choice, "ledger" | "limit"> & { sections: readonly Section[] },
-  sizes: Float64Array,
-): Allowance {
-  const mean = sizes.reduce((a, b) => a + b, 0) / sizes.length;
-  const weights = sizes.map((size) => mean / size);
-  const weighted = (scores: Float64Array) => scores.map((s, j) => s * Math.sqrt(weights[j]));
+export function createBudget({
+  ledger,
+  sections,
+  limit,
+}: Pick<Choice, "ledger" | "limit"> & { sections: readonly Section[] }): Allowance {
   return {
-    weights,
     sections,
     at: (live) => {
       const c = new Float64Array(live.length);
@@ -48,14 +46,13 @@ export function createBudget(
       };
     },
     met: (live) => costOf(ledger, live) <= limit * (1 + 1e-12),
-    choose: (scores) => chooseWithin({ ledger, sections, limit }, weighted(scores)),
+    choose: (scores) => chooseWithin({ ledger, sections, limit }, scores),
     spared: (norms) => {
       const spared = new Uint8Array(norms.length);
-      const values = weighted(norms);
       let start = 0;
       for (const { groups } of sections) {
         let best = start;
-        for (let j = start + 1; j < start + groups; j++) if (values[j] > values[best]) best = j;
+        for (let j = start + 1; j < start + groups; j++) if (norms[j] > norms[best]) best = j;
         spared[best] = 1;
         start += groups;
       }

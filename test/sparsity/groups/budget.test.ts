@@ -16,7 +16,7 @@ import type { GroupSet } from "../../../src/sparsity/groups/group-set.ts";
 import { findGroups } from "../../../src/sparsity/groups/kinds.ts";
 import type { Ledger, Measure } from "../../../src/sparsity/groups/ledger.ts";
 import { createLedger } from "../../../src/sparsity/groups/ledger.ts";
-import { groupSizes, joinPartitions, zeroGroups } from "../../../src/sparsity/groups.ts";
+import { zeroGroups } from "../../../src/sparsity/groups.ts";
 import { shrink } from "../../../src/sparsity/shrink.ts";
 import { shrinkBranches } from "../../../src/sparsity/shrink-branches.ts";
 import * as nets from "../shrink/models.ts";
@@ -197,11 +197,10 @@ describe("what is kept within a budget", () => {
 
   it("one whole budget: K and costs are the tangent at what lives, which never asks for too much", () => {
     const rng = random(12);
-    const joined = joinPartitions(sets.map((s) => s.partition));
     for (const measure of ["parameters", "macs"] as Measure[]) {
       const ledger = createLedger(graph, sets, measure);
       const limit = 0.5 * ledger.cost();
-      const budget = createBudget({ ledger, sections, limit }, groupSizes(joined));
+      const budget = createBudget({ ledger, sections, limit });
       const all = new Uint8Array(total).fill(1);
       const { k, c } = budget.at(all);
       for (let trial = 0; trial < 20; trial++) {
@@ -215,9 +214,8 @@ describe("what is kept within a budget", () => {
   });
 
   it("spares the largest group of every layer", () => {
-    const joined = joinPartitions(sets.map((s) => s.partition));
     const ledger = createLedger(graph, sets, "groups");
-    const { spared } = createBudget({ ledger, sections, limit: total / 2 }, groupSizes(joined));
+    const { spared } = createBudget({ ledger, sections, limit: total / 2 });
     const rng = random(2);
     const norms = Float64Array.from({ length: total }, () => rng.uniform());
     const marks = spared!(norms);
