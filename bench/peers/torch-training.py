@@ -80,6 +80,11 @@ def modular_mlp():
     return F.linear(F.linear(F.relu(F.linear(e, P["w_i"])), P["w_o"]), P["w_u"])
 
 
+def modular_mlp_ordered():
+    table = F.linear(P["embed.weight"], P["w_i"])
+    return F.linear(F.relu(F.embedding(data, table).sum(1)), P["w_u"] @ P["w_o"])
+
+
 def transformer_of(blocks, heads, norm, activation, last):
     def forward():
         n, context = data.shape
@@ -109,6 +114,7 @@ forward = {
     "vgg": vgg,
     "resnet20": resnet20,
     "modular-mlp": modular_mlp,
+    "modular-mlp-ordered": modular_mlp_ordered,
     "modular-transformer": transformer_of(1, 1, False, F.relu, True),
     "transformer": transformer_of(4, 4, True, F.gelu, False),
 }[case]
