@@ -1,0 +1,44 @@
+import type { Material } from "./materials.ts";
+
+export type Dim = 2 | 3;
+
+/** A run of particles of one material: `start` ≤ i < `end`. */
+export interface Body {
+  material: Material;
+  start: number;
+  end: number;
+  /** Of one particle at rest, in m³ (m² in 2D). */
+  volume: number;
+}
+
+/** The state of the material points, one after the other in each array; matrices are row-major. */
+export interface Particles {
+  readonly dim: Dim;
+  readonly count: number;
+  /** Positions, [count, dim]. */
+  readonly x: Float64Array;
+  /** Velocities in m/s, [count, dim]. */
+  readonly v: Float64Array;
+  /** APIC's affine velocities in 1/s, [count, dim, dim]. */
+  readonly c: Float64Array;
+  /** Deformation gradients, [count, dim, dim]. */
+  readonly f: Float64Array;
+  /** Kirchhoff stresses in Pa that belong to `f`, [count, dim, dim]. */
+  readonly stress: Float64Array;
+}
+
+/** `count` particles without motion or deformation, all at the origin. */
+export function createParticles(dim: Dim, count: number): Particles {
+  const square = dim * dim;
+  const f = new Float64Array(count * square);
+  for (let i = 0; i < count; i++) for (let k = 0; k < dim; k++) f[i * square + k * (dim + 1)] = 1;
+  return {
+    dim,
+    count,
+    x: new Float64Array(count * dim),
+    v: new Float64Array(count * dim),
+    c: new Float64Array(count * square),
+    f,
+    stress: new Float64Array(count * square),
+  };
+}
