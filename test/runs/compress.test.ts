@@ -10,6 +10,7 @@ import { smallCnn } from "../../src/nn/models/small-cnn.ts";
 import { countsWithin, parseBudget, planBudget, withCounts } from "../../src/runs/budget.ts";
 import type { CompressOptions, CompressRequest } from "../../src/runs/compress.node.ts";
 import { compress } from "../../src/runs/compress.node.ts";
+import { createSize } from "../../src/runs/compression-size.node.ts";
 import { requireSameOutputs } from "../../src/runs/same-outputs.ts";
 import { accountModel } from "../../src/sparsity/accounting.ts";
 import { findGroups } from "../../src/sparsity/groups/kinds.ts";
@@ -122,4 +123,16 @@ test("control: a network with one wrong weight does not pass the comparison of o
   await expect(requireSameOutputs(graph, spoiled, split, scale)).rejects.toThrow(
     /outputs differ .* no model was written/,
   );
+});
+
+test("a budget in milliseconds comes to whole blocks, and the smallest network is named where it takes longer", async () => {
+  const graph = network();
+  const size = (within: string) => createSize(graph, request("time", { budget: { within } }));
+  const { keep } = await (await size("ms@64=100%"))(graph);
+  expect(Object.keys(keep!)).toEqual(["conv1", "conv2", "fc1"]);
+  for (const k of Object.values(keep!)) expect(k % 8).toBe(0);
+  await expect(size("ms@64=0.1%")).rejects.toThrow(/cannot be met: with 8 groups a layer .* are left/);
+  await expect(
+    createSize(graph, request("time", { groups: "kernel", budget: { within: "ms=50%" } })),
+  ).rejects.toThrow(/needs groups that leave the network as channels/);
 });
