@@ -1,13 +1,12 @@
 /**
  * From which sparsity on do the WebAssembly kernels beat dense layers? Prints, for each shape and batch, the processor
- * time of ONNX Runtime and of PyTorch on the dense layer and of the kernels at rising sparsity, and where they cross;
- * writes docs/results/sparse.json.
+ * time of ONNX Runtime and of PyTorch on the dense layer and of the kernels at rising sparsity, and where they cross.
  *
  * One thread. All of them take turns, in medians of processor time, so that a busy machine is busy for all. "kernel" is
  * what a layer costs between other sparse layers; "layer" is a session of that layer alone, with values handed over
- * from row-major arrays and back.
+ * from row-major arrays and back. With all cases it writes docs/results/sparse.json.
  *
- * usage: sparse.js [--rounds 7] [--cases linear,conv] [--python /usr/bin/python3]
+ * usage: sparse.js [--rounds 7] [--cases "conv 3×3 64": layers whose name holds this] [--python /usr/bin/python3]
  */
 import { spawn, spawnSync } from "node:child_process";
 import { createInterface } from "node:readline";
@@ -140,6 +139,7 @@ async function startTorch() {
     env: {
       ...process.env,
       OMP_NUM_THREADS: "1",
+      OPENBLAS_NUM_THREADS: "1",
       MALLOC_MMAP_THRESHOLD_: "4000000000",
       MALLOC_TRIM_THRESHOLD_: "8000000000",
     },
@@ -151,9 +151,13 @@ async function startTorch() {
     if (done) throw new Error(`${options.python} ended early`);
     return JSON.parse(value);
   };
-  const { version } = await answer();
+  const { version, blas } = await answer();
+  if (!/openblas|mkl|blis/i.test(String(blas)))
+    console.error(
+      "PyTorch runs on the reference BLAS, which nobody would use: install libopenblas0-pthread.",
+    );
   return {
-    version,
+    version: `${version}, ${blas}`,
     seconds: async (layer: Layer, batch: number, runs: number): Promise<number> => {
       child.stdin.write(`${JSON.stringify({ batch, ...layer, runs })}\n`);
       return (await answer()).seconds;
@@ -227,10 +231,11 @@ if (!hasRelaxedSimd()) {
   console.log("plain ÷ fused multiply–add at 80 %, batch 32:", JSON.stringify(relaxed));
 }
 torch?.end();
-await writeResults("sparse", "npm run bench -- sparse", {
-  threads: 1,
-  torch: torch?.version ?? null,
-  relaxedSimd: hasRelaxedSimd() && Object.keys(relaxed).length === 0,
-  rows,
-  relaxed,
-});
+if (!options.cases)
+  await writeResults("sparse", "npm run bench -- sparse", {
+    threads: 1,
+    torch: torch?.version ?? null,
+    relaxedSimd: hasRelaxedSimd() && Object.keys(relaxed).length === 0,
+    rows,
+    relaxed,
+  });
