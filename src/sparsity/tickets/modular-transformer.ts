@@ -1,5 +1,5 @@
 import type { Graph, Value } from "../../engine/graph.ts";
-import { createGraph, input, output } from "../../engine/graph.ts";
+import { constant, createGraph, input, output } from "../../engine/graph.ts";
 import {
   add,
   gather,
@@ -11,6 +11,7 @@ import {
   softmax,
   transpose,
 } from "../../engine/operators/index.ts";
+import { tensor } from "../../engine/tensor.ts";
 import { normal } from "../../nn/initializers.ts";
 import { layers } from "../../nn/layers.ts";
 
@@ -60,25 +61,38 @@ export function modularTransformer(options: ModularTransformerOptions): Graph {
   const size = width / heads;
   /** [batch·n, width] → [batch, heads, n, size]. */
   const perHead = (x: Value, n: number) => transpose(reshape(x, [-1, n, heads, size]), [0, 2, 1, 3]);
+
+  // A token at a position is the same row in every sample: the first block projects each such row once.
+  const rows = reshape(add(transpose(embed, [1, 0]), reshape(positions, [context, 1, width])), [-1, width]);
+  const offsets = Array.from({ length: context }, (_, t) => t * vocabulary);
+  const every = add(ids, constant(graph, tensor("int32", [1, context], offsets)));
+  const last = gather(every, [context - 1], 1);
+  const lookUp = (table: Value, at: Value) => reshape(gather(table, at), [-1, width]);
   const lastOf = (x: Value) =>
     reshape(gather(reshape(x, [-1, context, width]), [context - 1], 1), [-1, width]);
 
-  let x = reshape(add(gather(transpose(embed, [1, 0]), ids), positions), [-1, width]);
+  let x: Value | undefined;
   for (let i = 1; i <= blocks; i++) {
     const name = blocks === 1 ? "" : `block${i}.`;
-    const project = (part: string, from: Value) =>
-      gemm(from, weight(name + part, width, width), { transB: true });
     // What follows the last block's attention is read at the last position alone.
-    const [n, from] = i === blocks ? [1, lastOf(x)] : [context, x];
-    const keys = perHead(project("key", x), context);
-    const queries = perHead(project("query", from), n);
-    const values = perHead(project("value", x), context);
+    const n = i === blocks ? 1 : context;
+    const read = (at: "every" | "read", through: (x: Value) => Value = (v) => v) => {
+      const one = at === "read" && n === 1;
+      return x ? through(one ? lastOf(x) : x) : lookUp(through(rows), one ? last : every);
+    };
+    const project = (part: string) => {
+      const w = weight(name + part, width, width);
+      return (from: Value) => gemm(from, w, { transB: true });
+    };
+    const keys = perHead(read("every", project("key")), context);
+    const queries = perHead(read("read", project("query")), n);
+    const values = perHead(read("every", project("value")), context);
     const attention = softmax(mul(matmul(queries, transpose(keys, [0, 1, 3, 2])), size ** -0.5));
     const mixed = reshape(transpose(matmul(attention, values), [0, 2, 1, 3]), [-1, width]);
-    const attended = add(from, project("out", mixed));
+    const attended = add(read("read"), project("out")(mixed));
     const neurons = relu(gemm(attended, weight(`${name}mlp.in`, hidden, width), { transB: true }));
     x = add(attended, gemm(neurons, weight(`${name}mlp.out`, width, hidden), { transB: true }));
   }
-  output(gemm(x, weight("unembed", width, classes, width)));
+  output(gemm(x!, weight("unembed", width, classes, width)));
   return graph;
 }
