@@ -1,5 +1,5 @@
 /** sparsey.md P1, P4, P6, P10, P11: one field stores, answers, tells what is new, and freezes; controls beside them. */
-import { operationCounts, readOnlyQueries, timePerItem } from "./support/sparsey/fixed-time.ts";
+import { operationCounts, readOnlyQueries } from "./support/sparsey/fixed-time.ts";
 import { distributedAgainstLocalist, freezing, noveltyScore, similarityDistribution, storeAndRetrieve } from "./support/sparsey/one-field.ts";
 import { measureAll, SEEDS } from "./support/sparsey/seeds.ts";
 import { writeResults } from "./support/results.ts";
@@ -22,6 +22,4 @@ const figures = measureAll(SEEDS, {
   "P11 operations": (seed) => operationCounts(seed, 10_000),
   "P11 queries leave every weight": readOnlyQueries,
 });
-const microsecondsPerItem = timePerItem(0, [100, 1000, 10_000, 100_000]);
-console.log("P11 µs to recognise one item, and to search a list for it", microsecondsPerItem);
-await writeResults("sparsey-memory", "npm run protocol -- sparsey-memory", { seeds: SEEDS, figures, microsecondsPerItem });
+await writeResults("sparsey-memory", "npm run protocol -- sparsey-memory", { seeds: SEEDS, figures });

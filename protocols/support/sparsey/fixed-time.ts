@@ -58,7 +58,7 @@ export function readOnlyQueries(seed: number): number {
 /** Processor time in µs to recognise one item, after 10², 10³, … stored; beside a list that is searched through. */
 export function timePerItem(seed: number, sizes: readonly number[]) {
   const rng = random(seed);
-  const memory = singleField(SIZE, "robust", seed, { freezeAt: 0.5 });
+  const memory = singleField(SIZE, "robust", seed);
   const list = createBitMatrix(Math.max(...sizes), SIZE.inputs);
   let stored = 0;
   // The fair rival: every stored pattern packed into bits, overlaps by popcount.
