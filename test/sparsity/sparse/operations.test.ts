@@ -21,7 +21,8 @@ import {
 } from "../../../src/engine/operators/index.ts";
 import { tensor } from "../../../src/engine/tensor.ts";
 import { random } from "../../../src/random.ts";
-import { fuseOperations, operationOf } from "../../../src/sparsity/sparse/operations.ts";
+import { fuseOperations } from "../../../src/sparsity/sparse/fuse.ts";
+import { operationOf } from "../../../src/sparsity/sparse/operations.ts";
 import { runSparse, sparseTensor } from "./support.ts";
 
 const rng = random(2);
