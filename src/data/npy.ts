@@ -1,4 +1,4 @@
-import { type DType, sizeOf, type Tensor, type TypedArray, viewAs } from "../engine/tensor.ts";
+import { type DType, type Shape, sizeOf, type Tensor, type TypedArray, viewAs } from "../engine/tensor.ts";
 import { Problem } from "../problem.ts";
 import {
   bytesOf,
@@ -66,17 +66,24 @@ export function readNpy(bytes: Uint8Array, name = ".npy data"): Tensor {
 }
 
 /** Writes a .npy file of version 1 in C order, little endian, aligned to 64 bytes; the same tensor gives the same bytes. */
-export function writeNpy(tensor: Tensor): Uint8Array {
-  const code = Object.keys(CODES).find((key) => CODES[key] === tensor.dtype)!;
+export function writeNpy({ dtype, shape, data }: Tensor): Uint8Array {
+  const header = npyHeader(dtype, shape);
+  const out = new Uint8Array(header.length + data.byteLength);
+  out.set(header);
+  out.set(bytesOf(data), header.length);
+  return out;
+}
+
+/** What stands before the elements in a file of {@link writeNpy}, padded to `least` bytes if it is shorter. */
+export function npyHeader(dtype: DType, shape: Shape, least = 64): Uint8Array {
+  const code = Object.keys(CODES).find((key) => CODES[key] === dtype)!;
   const order = code.endsWith("1") ? "|" : "<";
-  const shape = tensor.shape.length === 1 ? `(${tensor.shape[0]},)` : `(${tensor.shape.join(", ")})`;
-  const header = `{'descr': '${order}${code}', 'fortran_order': False, 'shape': ${shape}, }`;
-  const length = Math.ceil((MAGIC.length + 4 + header.length + 1) / 64) * 64;
-  const out = new Uint8Array(length + tensor.data.byteLength);
+  const sides = shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(", ")})`;
+  const header = `{'descr': '${order}${code}', 'fortran_order': False, 'shape': ${sides}, }`;
+  const length = Math.max(least, Math.ceil((MAGIC.length + 4 + header.length + 1) / 64) * 64);
   const text = `${MAGIC}\x01\x00\x00\x00${header}`.padEnd(length - 1).concat("\n");
-  for (let i = 0; i < length; i++) out[i] = text.charCodeAt(i);
+  const out = Uint8Array.from(text, (c) => c.charCodeAt(0));
   dataView(out).setUint16(8, length - 10, true);
-  out.set(bytesOf(tensor.data), length);
   return out;
 }
 
