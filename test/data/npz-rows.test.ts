@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { readNpz, writeNpz } from "../../src/data/npz.ts";
-import { createNpzRows, openNpzRows } from "../../src/data/npz-rows.node.ts";
+import { openNpz } from "../../src/data/npz-file.node.ts";
+import { createNpzRows } from "../../src/data/npz-rows.node.ts";
 import { tensor } from "../../src/engine/tensor.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "filigree-npz-rows-"));
@@ -23,28 +24,37 @@ test("rows that come one by one are an ordinary archive, read whole or row by ro
   expect([...whole.get("positions")!.data.subarray(66)]).toEqual([...row(11)]);
   expect([...whole.get("kind")!.data]).toEqual([1, 2, 3]);
 
-  const reader = (await openNpzRows(path, "positions"))!;
-  expect(reader.shape).toEqual([12, 3, 2]);
-  for (const i of [11, 0, 5]) expect(await reader.row(i)).toEqual(row(i));
-  await reader.close();
+  const file = await openNpz(path);
+  const rows = (await file.rows("positions"))!;
+  expect(rows.shape).toEqual([12, 3, 2]);
+  for (const i of [11, 0, 5]) expect(await rows.row(i)).toEqual(row(i));
+  expect([...(await file.tensor("kind"))!.data]).toEqual([1, 2, 3]);
+  await file.close();
 });
 
-test("the archives of others are read by rows where that is possible, and only there", async () => {
-  const doubles = new Map([["positions", tensor("float64", [2, 3], [1, 2, 3, 4, 5, 6])]]);
-  const stored = join(folder, "stored.npz");
-  writeFileSync(stored, writeNpz(doubles, { compress: false }));
-  const reader = (await openNpzRows(stored, "positions"))!;
-  expect([...(await reader.row(1))]).toEqual([4, 5, 6]);
-  await reader.close();
-  expect(await openNpzRows(stored, "velocities")).toBeUndefined();
-  const deflated = join(folder, "deflated.npz");
-  writeFileSync(deflated, writeNpz(doubles));
-  expect(await openNpzRows(deflated, "positions")).toBeUndefined();
-  writeFileSync(join(folder, "text"), "no archive at all");
-  expect(await openNpzRows(join(folder, "text"), "positions")).toBeUndefined();
-  // Control: a file cut short is noticed.
-  writeFileSync(join(folder, "cut"), readFileSync(stored).subarray(0, 100));
-  expect(await openNpzRows(join(folder, "cut"), "positions")).toBeUndefined();
+test("the archives of others, stored or deflated, doubles or Fortran's order", async () => {
+  for (const dtype of ["float32", "float64", "int64"] as const)
+    for (const compress of [false, true]) {
+      const path = join(folder, `${dtype}-${compress}.npz`);
+      const data = dtype === "int64" ? BigInt64Array.of(1n, 2n, 3n, 4n, 5n, 6n) : [1, 2, 3, 4, 5, 6];
+      writeFileSync(path, writeNpz(new Map([["positions", tensor(dtype, [2, 3], data)]]), { compress }));
+      const file = await openNpz(path);
+      const rows = (await file.rows("positions"))!;
+      expect(rows.shape).toEqual([2, 3]);
+      expect([...(await rows.row(1))]).toEqual([4, 5, 6]);
+      expect(await file.rows("velocities")).toBeUndefined();
+      await file.close();
+    }
+});
+
+test("damaged files are named", async () => {
+  const path = join(folder, "float64-false.npz");
+  const cut = join(folder, "cut.npz");
+  writeFileSync(cut, readFileSync(path).subarray(0, 150));
+  await expect(openNpz(cut)).rejects.toThrow("not a .npz file, or its end is missing");
+  writeFileSync(cut, readFileSync(path).subarray(100));
+  const file = openNpz(cut).then((f) => f.rows("positions"));
+  await expect(file).rejects.toThrow();
 });
 
 test("what is given up leaves nothing behind", async () => {
