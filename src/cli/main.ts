@@ -14,6 +14,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   bench: async () => (await import("./bench.ts")).benchCommand(),
   sparsey: async () => (await import("./sparsey.ts")).sparseyCommand(),
   tickets: async () => (await import("./tickets.ts")).ticketsCommand(),
+  simulate: async () => (await import("./simulate.ts")).simulateCommand(),
   report: async () => (await import("./report.ts")).reportCommand(),
   data: async () => (await import("./data.ts")).dataCommand(),
 };

@@ -50,17 +50,15 @@ const floorOf = (cells: number) => (WALL_NODES - 1) / cells + 0.0035;
 
 const DEFAULT_CELLS = 32;
 
-/** Share of the unit box that the bodies fill together where the grid is chosen for their points. */
-const FILL = { 2: 0.16, 3: 0.064 } as const;
+/** Share of the unit box that one body fills where the grid is chosen for its points; several need room between them. */
+const FILL = { 2: 0.16, 3: 0.05 } as const;
 
 const ATTEMPTS = 2000;
 
 /** Random shapes, places and velocities; everything follows from `seed`. Bodies never touch at first. */
 export function drawScene(options: SceneOptions): Scene {
   const { scene, dim, seed, bodies: count, points } = options;
-  const cells =
-    options.cells ??
-    (points ? Math.max(16, Math.round((points / FILL[dim]) ** (1 / dim) / 2)) : DEFAULT_CELLS);
+  const cells = options.cells ?? (points ? cellsFor(points, dim, count) : DEFAULT_CELLS);
   const rng = random(seed);
   const spacing = 1 / (2 * cells);
   const outlines = Array.from({ length: count }, () => ({
@@ -85,6 +83,11 @@ export function drawScene(options: SceneOptions): Scene {
     return { shape: outlines[b].shape, positions, velocities: move(Float64Array.from(at)) };
   });
   return { cells, walls: scene === "drop" ? "free-slip" : "no-slip", bodies };
+}
+
+function cellsFor(points: number, dim: Dim, bodies: number): number {
+  const volume = FILL[dim] / Math.sqrt(bodies);
+  return Math.max(16, Math.round((points / volume) ** (1 / dim) / 2));
 }
 
 /** v + ω × r about the body's centre. */

@@ -1,0 +1,82 @@
+import { join } from "node:path";
+import type { RecordingOptions } from "../physics/recording.ts";
+import { FRAME_INTERVAL, startRecording } from "../physics/recording.ts";
+import type { MotionStatistics } from "../physics/statistics.ts";
+import { poolStatistics } from "../physics/statistics.ts";
+import type { Split } from "../physics/trajectory.ts";
+import { trajectorySeed } from "../physics/trajectory.ts";
+import { writeWhole } from "./files.node.ts";
+import { saveRecording } from "./particle-file.node.ts";
+
+export interface ParticleSetOptions extends Omit<RecordingOptions, "split"> {
+  frames: number;
+  /** How many trajectories each split gets. */
+  trajectories: Readonly<Record<Split, number>>;
+  signal?: AbortSignal;
+  onFrame?(trajectory: number, frame: number): void;
+}
+
+export interface ParticleSetResult {
+  /** Trajectories that are complete. */
+  trajectories: Record<Split, number>;
+  finished: boolean;
+  statistics?: MotionStatistics;
+}
+
+/**
+ * Simulates `<folder>/train/0000.npz` … and `<folder>/test/0000.npz` …, then writes `<folder>/metadata.json` with GNS's keys. Its
+ * statistics are those of the training trajectories' material points. When stopped, the trajectory at hand is dropped and
+ * no metadata are written.
+ */
+export async function simulateParticleSet(
+  folder: string,
+  options: ParticleSetOptions,
+): Promise<ParticleSetResult> {
+  const { frames, signal, dim } = options;
+  const statistics = poolStatistics(dim);
+  const done = { train: 0, test: 0 };
+  let recordingAt = 0;
+  let bounds: [number, number][] = [];
+  for (const split of ["train", "test"] as const)
+    for (let index = 0; index < options.trajectories[split]; index++, recordingAt++) {
+      const seed = trajectorySeed(options.seed, split, index);
+      const recording = startRecording({ ...options, seed, split });
+      const material = recording.simulation.particles.count * dim;
+      bounds = recording.metadata.bounds;
+      if (signal?.aborted) return { trajectories: done, finished: false };
+      const path = join(folder, split, `${String(index).padStart(4, "0")}.npz`);
+      statistics.nextTrajectory();
+      const complete = await saveRecording(path, recording, {
+        frames,
+        signal,
+        whole: true,
+        onFrame: (positions, frame) => {
+          if (split === "train") statistics.frame(positions.subarray(0, material));
+          options.onFrame?.(recordingAt, frame);
+        },
+      });
+      if (complete < frames) return { trajectories: done, finished: false };
+      done[split]++;
+    }
+  const result = statistics.result();
+  await writeWhole(
+    join(folder, "metadata.json"),
+    `${JSON.stringify(
+      {
+        bounds,
+        dim,
+        dt: FRAME_INTERVAL,
+        sequence_length: frames - 1,
+        vel_mean: result.velocityMean,
+        vel_std: result.velocityStd,
+        acc_mean: result.accelerationMean,
+        acc_std: result.accelerationStd,
+        seed: options.seed,
+        trajectories: done,
+      },
+      null,
+      2,
+    )}\n`,
+  );
+  return { trajectories: done, finished: true, statistics: result };
+}
