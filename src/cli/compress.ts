@@ -70,11 +70,14 @@ export function compressCommand(): Command {
       kept: "groups that are left; equal to requested where that is given",
       natural: "groups that training itself had left, before any were cut by force",
       commit: "accuracy before and after groups were cut by force; null where none were",
-      "accuracy, parameters": "{ before, after }; accuracy on the test set, 0 to 1",
+      "accuracy, parameters, nonZeros":
+        "{ before, after }; accuracy on the test set, 0 to 1; nonZeros: parameters that are not zero",
       validation: "{ before, after }; accuracy on the held-out training samples; null without --validation",
       "bytes, macs": "{ before, after }; size of the .onnx file, multiply-accumulates a sample",
       latencyMs:
         "{ before, after, masked: { b1, b64 } }; medians on one thread, zeros left in place with masked",
+      skippingZeros:
+        "{ b1, b64, why }; the same with kernels that skip zeros, milliseconds and reasons; null where few weights are zero",
       alignedTo:
         "multiple to which widths of convolutions are rounded up on loading, if that is faster; else 1",
       outputError: "largest difference of an output between shrunk and masked network, relative",
@@ -238,8 +241,8 @@ async function save(
 
 /** Before and after, side by side, with the factor between them. */
 export function resultTable(result: CompressResult): string {
-  const { accuracy, validation, parameters, bytes, macs, latencyMs, kept, natural, requested, budget } =
-    result;
+  const { accuracy, validation, parameters, nonZeros, bytes, macs, latencyMs, skippingZeros } = result;
+  const { kept, natural, requested, budget } = result;
   const times = ({ before, after }: { before: number; after: number }) => `${significant(before / after)}×`;
   const ms = (v: number) => `${significant(v)} ms`;
   const latency = (b: "b1" | "b64") => ({ before: latencyMs.before[b], after: latencyMs.after[b] });
@@ -259,6 +262,7 @@ export function resultTable(result: CompressResult): string {
     accuracyRow("test accuracy", accuracy),
     ...(validation ? [accuracyRow("validation accuracy", validation)] : []),
     row("parameters", parameters, formatCount),
+    ...(skippingZeros ? [row("  that are not zero", nonZeros, formatCount)] : []),
     row("bytes on disk", bytes, formatBytes),
     row("multiply-accumulates", macs, formatCount),
     row("latency, batch 1", latency("b1"), ms),
@@ -269,6 +273,11 @@ export function resultTable(result: CompressResult): string {
       ms(latencyMs.masked.b64),
       times({ before: latencyMs.before.b64, after: latencyMs.masked.b64 }),
     ],
+    ...(skippingZeros
+      ? (["b1", "b64"] as const).map((b) =>
+          row(`  zeros skipped, ${b.slice(1)}`, { before: latencyMs.before[b], after: skippingZeros[b] }, ms),
+        )
+      : []),
   ];
   const right = (heading: string) => ({ heading, align: "right" as const });
   const layers = table(

@@ -11,12 +11,14 @@ import { Problem } from "../problem.ts";
 import { accountModel } from "../sparsity/accounting.ts";
 import { ALIGNMENT, alignChannels } from "../sparsity/align.ts";
 import type { GroupChoice } from "../sparsity/groups/kinds.ts";
+import { createSparseSession } from "../sparsity/sparse/session.ts";
 import type { KeepCounts } from "./budget.ts";
 import type { Size } from "./compression-size.node.ts";
 import { createSize } from "./compression-size.node.ts";
 import { executeRun } from "./execute-run.node.ts";
 import type { InputScale } from "./input-scale.ts";
 import { scaleFor } from "./input-scale.ts";
+import type { LatencyModel } from "./latency.ts";
 import { measureLatency } from "./latency.ts";
 import { loadModel } from "./load-model.node.ts";
 import type { MethodName } from "./methods.ts";
@@ -87,12 +89,19 @@ export interface CompressResult {
   /** Accuracy on the samples that were held out of training; null where none were. */
   validation: BeforeAfter | null;
   parameters: BeforeAfter;
+  /** Parameters that are not exactly zero. */
+  nonZeros: BeforeAfter;
   /** Sizes of the .onnx files. */
   bytes: BeforeAfter;
   /** Multiply–accumulates a sample. */
   macs: BeforeAfter;
   /** Medians of interleaved runs on one thread, at batch 1 and 64. `masked` is the network with its zeros left in place. */
   latencyMs: BeforeAfter<Latency> & { masked: Latency };
+  /**
+   * The same network run by `createSparseSession`, which skips the zeros that stay in it, in milliseconds and with the
+   * reasons for its choice; null where too few weights are zero to try.
+   */
+  skippingZeros: (Latency & { why: { b1: string; b64: string } }) | null;
   /** Widths of convolutions are rounded up to this when the file is loaded, because that was measured to be faster; 1: they are not. */
   alignedTo: number;
   /** Largest difference of an output between the shrunk and the masked network, relative to the largest output. */
@@ -186,8 +195,17 @@ export async function compress(
     (await evaluateClassifier(graph, split, scale, { threads: request.threads })).accuracy;
   const models = [before, masked, shrunk, aligned];
   const latencies: Record<keyof Latency, number[]> = { b1: [], b64: [] };
-  for (const [name, batch] of Object.entries(LATENCY_BATCHES) as [keyof Latency, number][])
-    latencies[name] = await measureLatency(models, { batch, threads: 1 });
+  const why: Record<keyof Latency, string> = { b1: "", b64: "" };
+  const skips = hasManyZeros(shrunk);
+  for (const [name, batch] of Object.entries(LATENCY_BATCHES) as [keyof Latency, number][]) {
+    const all: LatencyModel[] = [...models];
+    if (skips) {
+      const session = await createSparseSession(shrunk, { batch });
+      why[name] = session.plan.why;
+      all.push({ graph: shrunk, open: async () => session });
+    }
+    latencies[name] = await measureLatency(all, { batch, threads: 1 });
+  }
   const best = latencies.b64[3] < latencies.b64[2] ? 3 : 2;
   const final = models[best];
   const latencyOf = (i: number): Latency => ({ b1: latencies.b1[i], b64: latencies.b64[i] });
@@ -215,15 +233,22 @@ export async function compress(
         ? { before: await accuracy(before, data.validation), after: await accuracy(final, data.validation) }
         : null,
       parameters: { before: costBefore.parameters, after: costAfter.parameters },
+      nonZeros: { before: costBefore.nonZeros, after: costAfter.nonZeros },
       bytes: { before: exportModel(before).length, after: exportModel(final).length },
       macs: { before: costBefore.macs, after: costAfter.macs },
       latencyMs: { before: latencyOf(0), masked: latencyOf(1), after: latencyOf(best) },
+      skippingZeros: skips ? { ...latencyOf(models.length), why } : null,
       alignedTo: best === 3 ? ALIGNMENT : 1,
       outputError,
       seconds: (performance.now() - start) / 1000,
       output: options.output,
     },
   };
+}
+
+/** Whether a layer has so few weights in use that skipping the others may be faster than multiplying by them. */
+function hasManyZeros(graph: Graph): boolean {
+  return accountModel(graph).layers.some((l) => l.parameters > 0 && l.nonZeros < 0.6 * l.parameters);
 }
 
 /**

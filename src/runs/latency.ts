@@ -1,6 +1,6 @@
 import type { Graph } from "../engine/graph.ts";
 import { rebatch } from "../engine/replay.ts";
-import type { SessionOptions } from "../engine/session.ts";
+import type { Session, SessionOptions } from "../engine/session.ts";
 import { createSession } from "../engine/session.ts";
 import type { Tensor } from "../engine/tensor.ts";
 import { sizeOf, zeros } from "../engine/tensor.ts";
@@ -19,18 +19,25 @@ export interface LatencyOptions extends SessionOptions {
   atLeast?: number;
 }
 
+/** A model, or one with its own way to be run. */
+export type LatencyModel =
+  | Graph
+  | { graph: Graph; open: (sized: Graph) => Promise<Pick<Session, "run" | "release">> };
+
 /**
  * Median time of one run of each model, in milliseconds, in the order given. The models take turns, so that whatever
  * else the machine does falls on all of them alike; compare the figures of one call with each other only.
  */
 export async function measureLatency(
-  models: readonly Graph[],
+  models: readonly LatencyModel[],
   { batch, runs = 50, atLeast = 300, ...options }: LatencyOptions,
 ): Promise<number[]> {
   const rng = random(0);
   const sessions = await Promise.all(
     models.map(async (model) => {
-      const graph = rebatch(model, batch);
+      const { graph: given, open } =
+        "open" in model ? model : { graph: model, open: (sized: Graph) => createSession(sized, options) };
+      const graph = rebatch(given, batch);
       const feeds = Object.fromEntries(
         graph.inputs.map((name): [string, Tensor] => {
           const { dtype, shape } = graph.types.get(name)!;
@@ -43,7 +50,7 @@ export async function measureLatency(
           return [name, t];
         }),
       );
-      return { session: await createSession(graph, options), feeds, times: [] as number[] };
+      return { session: await open(graph), feeds, times: [] as number[] };
     }),
   );
   const warm = 5;

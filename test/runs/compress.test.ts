@@ -51,6 +51,25 @@ test("a built-in network comes out with exactly the groups asked for, smaller by
   expect(result.outputError).toBeLessThan(1e-5);
   expect(result.accuracy.after).toBeGreaterThan(0.3);
   expect(result.validation).toBeNull();
+  expect(result.skippingZeros).toBeNull();
+});
+
+test("single weights leave zeros behind, and the kernels that skip them are measured", async () => {
+  const { result } = (await compress(
+    request("weights", { groups: "unstructured", budget: { keep: 0.05 }, epochs: 2 }),
+    options,
+  ))!;
+  const kept = Object.values(result.kept).reduce((a, b) => a + b);
+  // In no group: fc2's 10·64 weights and all biases.
+  expect(result.nonZeros.after).toBeLessThanOrEqual(kept + 640 + 16 + 32 + 64 + 10);
+  expect(kept).toBeLessThan(0.06 * result.nonZeros.before);
+  const { before, after, masked } = result.latencyMs;
+  expect(result.parameters.after).toBeGreaterThan(0.5 * result.parameters.before);
+  for (const b of ["b1", "b64"] as const) {
+    expect(result.skippingZeros!.why[b]).toMatch(/dense .* ms|sparse .* ms/);
+    for (const figures of [before, after, masked, result.skippingZeros!])
+      expect(figures[b]).toBeGreaterThan(0);
+  }
 });
 
 test("stopped half-way and resumed, it ends in the same bytes", { timeout: 120_000 }, async () => {

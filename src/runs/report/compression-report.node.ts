@@ -58,7 +58,8 @@ export async function compressionReport(result: CompressResult, runs: Compressio
 
 const right = (heading: string) => ({ heading, align: "right" as const });
 
-function beforeAfter({ accuracy, parameters, bytes, macs, latencyMs, outputError }: CompressResult): Html {
+function beforeAfter(result: CompressResult): Html {
+  const { accuracy, parameters, bytes, macs, latencyMs, skippingZeros, outputError } = result;
   const ms = (v: number) => `${significant(v)} ms`;
   const row = (name: string, before: number, after: number, format: (v: number) => string) => [
     name,
@@ -81,6 +82,12 @@ function beforeAfter({ accuracy, parameters, bytes, macs, latencyMs, outputError
       row("latency, batch 1", latencyMs.before.b1, latencyMs.after.b1, ms),
       row("latency, batch 64", latencyMs.before.b64, latencyMs.after.b64, ms),
       row("latency, batch 64, zeros left in place", latencyMs.before.b64, latencyMs.masked.b64, ms),
+      ...(skippingZeros
+        ? [
+            row("latency, batch 1, zeros skipped", latencyMs.before.b1, skippingZeros.b1, ms),
+            row("latency, batch 64, zeros skipped", latencyMs.before.b64, skippingZeros.b64, ms),
+          ]
+        : []),
       ["largest output difference to the unshrunk network", "", outputError.toExponential(1), ""],
     ],
   });
