@@ -17,7 +17,7 @@ import { note, startProgress } from "./progress.ts";
 
 interface SimulateOptions extends JsonOption {
   output: string;
-  material: MaterialName[];
+  material?: MaterialName[];
   dim: string;
   points?: number;
   cells?: number;
@@ -61,9 +61,11 @@ export function simulateCommand(): Command {
     },
   })
     .requiredOption("-o, --output <path>", "the .npz file, or with --trajectories a folder")
-    .option("--material <names>", "one, or several with commas, which the bodies take in turn", materials, [
-      "sand",
-    ])
+    .option(
+      "--material <names>",
+      "one, or several with commas, which the bodies take in turn; sand if not given",
+      materials,
+    )
     .option("--dim <n>", "2 or 3", choice(["2", "3"]), "2")
     .option(
       "--points <n>",
@@ -109,7 +111,7 @@ function speed(text: string): number {
 }
 
 function recordingOptions(options: SimulateOptions): RecordingOptions {
-  const { scene, seed, points, cells, shape, speed, tracers, material } = options;
+  const { scene, seed, points, cells, shape, speed, tracers, material = ["sand"] } = options;
   const dim = Number(options.dim) as Dim;
   const bodies = options.bodies ?? material.length;
   return { scene, dim, seed, bodies, points, cells, shape, speed, materials: material, tracers };
