@@ -147,7 +147,12 @@ export async function createTrainingStep(
       parameters.values.set(here);
       gradients.values.set(gradient);
     },
-    release: () => session.release(),
+    release: async () => {
+      await session.release();
+      // Else the model would keep gradients and moments alive, which lie in the same arena.
+      for (const [name, t] of parameters.tensors)
+        if (model.parameters.has(name)) model.parameters.set(name, { ...t, data: t.data.slice() });
+    },
   };
 
   function updateStatistics(s: RunningStatistics, results: Readonly<Record<string, Tensor>>): void {
