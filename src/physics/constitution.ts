@@ -18,6 +18,8 @@ export interface Law {
   lambda: number;
   /** Pa·s; of Newtonian fluids. */
   viscosity: number;
+  /** Whether anything may flow. */
+  flow: boolean;
   returnMap: ReturnMap;
 }
 
@@ -29,7 +31,7 @@ export type Constitution = (particles: Particles, start: number, end: number) =>
  * end of the step before, so that one singular value decomposition serves both.
  *
  * Stress (GIOROM spec 3.2): fixed corotated 2μ(F−R)Fᵀ + λJ(J−1)I for the elastic family, λJ(J−1)I + 2ηJ sym(C) for
- * Newtonian fluids, Hencky's U diag(2με + λ tr ε)Uᵀ for the others. With `dt` 0 or `flow: false` nothing flows.
+ * Newtonian fluids, Hencky's U diag(2με + λ tr ε)Uᵀ for the others. With `flow: false` F stays as it is.
  */
 export function constitutionOf(
   material: Material,
@@ -41,8 +43,9 @@ export function constitutionOf(
     family: material.family,
     ...lame(material),
     viscosity: material.family === "newtonian" ? material.viscosity : 0,
+    flow,
     returnMap: flow ? returnMapOf(material, dim, dt) : () => false,
   };
   const update = dim === 2 ? constitution2 : constitution3;
-  return (particles, start, end) => update(law, flow, particles, start, end);
+  return (particles, start, end) => update(law, particles, start, end);
 }

@@ -7,10 +7,10 @@ const svd = new Float64Array(SVD3.length);
 const strain = new Float64Array(3);
 
 /** {@link constitutionOf} in 3D. */
-export function constitution3(law: Law, flow: boolean, p: Particles, start: number, end: number): void {
+export function constitution3(law: Law, p: Particles, start: number, end: number): void {
   const { family } = law;
   if (family === "elastic") elastic(law, p, start, end);
-  else if (family === "newtonian") newtonian(law, flow, p, start, end);
+  else if (family === "newtonian") newtonian(law, p, start, end);
   else hencky(law, p, start, end);
 }
 
@@ -31,8 +31,7 @@ function elastic({ mu, lambda }: Law, { f, stress }: Particles, start: number, e
 }
 
 function newtonian(
-  { lambda, viscosity }: Law,
-  flow: boolean,
+  { lambda, viscosity, flow }: Law,
   { f, c, stress }: Particles,
   start: number,
   end: number,

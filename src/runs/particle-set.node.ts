@@ -1,9 +1,10 @@
 import { join } from "node:path";
+import type { Dim } from "../physics/particles.ts";
 import type { RecordingOptions } from "../physics/recording.ts";
 import { FRAME_INTERVAL, startRecording } from "../physics/recording.ts";
 import type { MotionStatistics } from "../physics/statistics.ts";
 import { poolStatistics } from "../physics/statistics.ts";
-import type { Split } from "../physics/trajectory.ts";
+import type { Split, TrajectoryMetadata } from "../physics/trajectory.ts";
 import { trajectorySeed } from "../physics/trajectory.ts";
 import { writeWhole } from "./files.node.ts";
 import { saveRecording } from "./particle-file.node.ts";
@@ -36,13 +37,13 @@ export async function simulateParticleSet(
   const statistics = poolStatistics(dim);
   const done = { train: 0, test: 0 };
   let recordingAt = 0;
-  let bounds: [number, number][] = [];
+  let scene: TrajectoryMetadata | undefined;
   for (const split of ["train", "test"] as const)
     for (let index = 0; index < options.trajectories[split]; index++, recordingAt++) {
       const seed = trajectorySeed(options.seed, split, index);
       const recording = startRecording({ ...options, seed, split });
       const material = recording.simulation.particles.count * dim;
-      bounds = recording.metadata.bounds;
+      scene = recording.metadata;
       if (signal?.aborted) return { trajectories: done, finished: false };
       const path = join(folder, split, `${String(index).padStart(4, "0")}.npz`);
       statistics.nextTrajectory();
@@ -63,10 +64,11 @@ export async function simulateParticleSet(
     join(folder, "metadata.json"),
     `${JSON.stringify(
       {
-        bounds,
+        bounds: scene?.bounds,
         dim,
         dt: FRAME_INTERVAL,
         sequence_length: frames - 1,
+        default_connectivity_radius: scene && connectivityRadius(dim, 1 / (2 * scene.cells)),
         vel_mean: result.velocityMean,
         vel_std: result.velocityStd,
         acc_mean: result.accelerationMean,
@@ -79,4 +81,9 @@ export async function simulateParticleSet(
     )}\n`,
   );
   return { trajectories: done, finished: true, statistics: result };
+}
+
+/** For points with this spacing: about ten neighbours each in 2D (GIOROM spec 3.4). */
+function connectivityRadius(dim: Dim, spacing: number): number {
+  return (dim === 2 ? 2.2 : 2) * spacing;
 }

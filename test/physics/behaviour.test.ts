@@ -3,34 +3,41 @@ import { MATERIALS, type Material } from "../../src/physics/materials.ts";
 import type { Simulation } from "../../src/physics/simulation.ts";
 import { createSimulation } from "../../src/physics/simulation.ts";
 import { SVD2, svd2 } from "../../src/physics/svd2.ts";
+import { SVD3, svd3 } from "../../src/physics/svd3.ts";
 import { block, extent, uniform } from "./support.ts";
 
 const DT = 5e-4;
 
 /** The free longitudinal vibration of a bar; without Poisson's effect its period is 2L/√(E/ρ). */
-describe("an elastic bar", () => {
+describe.each([
+  [2, 64],
+  [3, 32],
+] as const)("an elastic bar in %iD", (dim, cells) => {
   const material: Material = { ...MATERIALS.jelly, poisson: 0 };
   const length = 0.5;
   const period = (young: number) => (2 * length) / Math.sqrt(young / material.density);
 
   function bar(): Simulation {
-    const positions = block(2, [0.5, 0.5], [length, 0.125], 1 / 128);
+    const size = [length, 0.125, 0.125].slice(0, dim);
+    const positions = block(dim, [0.5, 0.5, 0.5], size, 1 / (2 * cells));
     const velocities = positions.map((value, i) =>
-      i % 2 === 0 ? 0.05 * Math.cos((Math.PI * (value - 0.25)) / length) : 0,
+      i % dim === 0 ? 0.05 * Math.cos((Math.PI * (value - 0.25)) / length) : 0,
     );
     const bodies = [{ material, positions, velocities }];
-    return createSimulation({ dim: 2, cells: 64, dt: DT, gravity: [0, 0], bound: 0, bodies });
+    return createSimulation({ dim, cells, dt: DT, gravity: [0, 0, 0], bound: 0, bodies });
   }
 
   /** Kinetic and elastic energy per unit of a particle's volume; Ψ = μ Σ(σ−1)² + λ/2 (J−1)² with λ = 0. */
   function energies({ particles: { v, f, count } }: Simulation) {
-    const svd = new Float64Array(SVD2.length);
+    const svd = new Float64Array(SVD3.length);
     let kinetic = 0;
     let elastic = 0;
+    for (const component of v) kinetic += (material.density / 2) * component ** 2;
     for (let i = 0; i < count; i++) {
-      kinetic += (material.density / 2) * (v[2 * i] ** 2 + v[2 * i + 1] ** 2);
-      svd2(f, 4 * i, svd);
-      elastic += (material.young / 2) * ((svd[2] - 1) ** 2 + (svd[3] - 1) ** 2);
+      if (dim === 2) svd2(f, 4 * i, svd);
+      else svd3(f, 9 * i, svd);
+      const first = dim === 2 ? SVD2.s : SVD3.s;
+      for (let k = first; k < first + dim; k++) elastic += (material.young / 2) * (svd[k] - 1) ** 2;
     }
     return { kinetic, elastic };
   }
@@ -40,7 +47,7 @@ describe("an elastic bar", () => {
     const rest = simulation.particles.x.slice();
     const amplitude = () => {
       let sum = 0;
-      for (let i = 0; i < rest.length; i += 2)
+      for (let i = 0; i < rest.length; i += dim)
         sum += simulation.particles.v[i] * Math.cos((Math.PI * (rest[i] - 0.25)) / length);
       return sum;
     };
@@ -165,4 +172,25 @@ test("the rougher the sand, the steeper its heap", () => {
   expect(rough.top).toBeGreaterThan(usual.top);
   // Control: smooth sand is no steep heap.
   expect(smooth.spread).toBeGreaterThan(0.7);
+});
+
+test("the more viscous the goop, the slower it spreads", () => {
+  const width = (viscosity: number) => {
+    const simulation = createSimulation({
+      dim: 2,
+      cells: 32,
+      dt: DT,
+      bodies: [
+        {
+          material: { ...MATERIALS.goop, viscosity },
+          positions: block(2, [0.5, 0.191], [0.25, 0.25], 1 / 64),
+        },
+      ],
+    });
+    simulation.step(400);
+    const { low, high } = extent(simulation.particles, 0);
+    return high - low;
+  };
+  const widths = [1, 20, 200, 2000].map(width);
+  for (let i = 1; i < widths.length; i++) expect(widths[i]).toBeLessThan(0.95 * widths[i - 1]);
 });

@@ -104,5 +104,10 @@ test("a set has splits that share nothing, and the statistics of its training pa
     Math.sqrt(steps.reduce((sum, x) => sum + (x - mean) ** 2, 0) / steps.length),
     12,
   );
-  expect(metadata).toMatchObject({ dim: 2, dt: 0.005, sequence_length: 5 });
+  expect(metadata).toMatchObject({
+    dim: 2,
+    dt: 0.005,
+    sequence_length: 5,
+    default_connectivity_radius: 2.2 / 32,
+  });
 });
