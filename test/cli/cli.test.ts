@@ -39,7 +39,19 @@ describe("help", () => {
   test("lists all commands", async () => {
     const { code, stdout } = await filigree(["--help"], ".");
     expect(code).toBe(0);
-    for (const name of ["demo", "compress", "run", "eval", "inspect", "report", "data"])
+    for (const name of [
+      "demo",
+      "compress",
+      "run",
+      "eval",
+      "inspect",
+      "bench",
+      "sparsey",
+      "tickets",
+      "simulate",
+      "report",
+      "data",
+    ])
       expect(stdout).toMatch(new RegExp(`^  ${name} `, "m"));
     expect((await filigree(["--version"], ".")).stdout).toBe(`${VERSION}\n`);
   });
