@@ -1,6 +1,7 @@
 /**
  * Networks that others trained, compressed to half their MACs: mnist_8/model.onnx of the ONNX model zoo, and the network
- * of mnist_cnn.safetensors. Options: --models <folder that holds onnx/ and safetensors/>, --epochs n, --seeds 0,1,2, --only mnist_8.
+ * of mnist_cnn.safetensors. Options: --models <folder that holds onnx/ and safetensors/>, --seeds 0,1,2,
+ * --only mnist_8.
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -19,7 +20,6 @@ import { DATA_DIR, earlierResults, ROOT, summarize, writeResults } from "./suppo
 const { values } = parseArgs({
   options: {
     models: { type: "string" },
-    epochs: { type: "string", default: "6" },
     seeds: { type: "string", default: "0,1,2" },
     only: { type: "string" },
     job: { type: "string" },
@@ -34,13 +34,15 @@ if (!values.models) {
 
 type Network = "mnist_8" | "mnist_cnn";
 /**
- * mnist_8 has convolutions of 8 and 16 filters. The runtime computes 8 at a time, so the time that can be saved lies in the
- * second alone; 6 of its filters and all of the first are half the MACs.
+ * mnist_8 has convolutions of 8 and 16 filters, and the runtime computes 8 at a time: time is saved only by one block less
+ * in the second. 6 filters of the first are then the rest of the way to half the operations.
  */
 const BUDGETS: Readonly<Record<Network, CompressRequest["budget"]>> = {
-  mnist_8: { keep: { Convolution28_Output_0: 8, Convolution110_Output_0: 6 } },
+  mnist_8: { keep: { Convolution28_Output_0: 6, Convolution110_Output_0: 8 } },
   mnist_cnn: { within: "macs=0.5" },
 };
+/** The larger network takes most of the time. */
+const EPOCHS: Readonly<Record<Network, number>> = { mnist_8: 20, mnist_cnn: 6 };
 
 interface Job {
   network: Network;
@@ -111,7 +113,7 @@ else {
   const networks = (Object.keys(BUDGETS) as Network[]).filter((n) => !values.only || values.only === n);
   const seeds = values.seeds.split(",").map(Number);
   const jobs = networks.flatMap((network) =>
-    seeds.map((seed): Job => ({ network, seed, budget: BUDGETS[network], epochs: Number(values.epochs) })),
+    seeds.map((seed): Job => ({ network, seed, budget: BUDGETS[network], epochs: EPOCHS[network] })),
   );
   const results = await runJobs<Job, JobResult>(
     jobs,
@@ -140,10 +142,10 @@ else {
   }
   const earlier = values.only && (await earlierResults<{ networks: object }>("imported"));
   console.log(JSON.stringify(rows, undefined, 1));
-  await writeResults("imported", `npm run protocol -- imported --models <folder> --epochs ${values.epochs}`, {
+  await writeResults("imported", "npm run protocol -- imported --models <folder>", {
     settings: {
       budgets: BUDGETS,
-      epochs: Number(values.epochs),
+      epochs: EPOCHS,
       seeds,
       batch: 128,
       optimizer: "adam",
