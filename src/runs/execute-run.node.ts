@@ -7,9 +7,10 @@ import type { Graph } from "../engine/graph.ts";
 import { exportModel } from "../engine/onnx/export.ts";
 import { classification, classificationSource, evaluateClassifier } from "../nn/classification.ts";
 import type { StepProgress } from "../nn/trainer.ts";
-import { train } from "../nn/trainer.ts";
 import { Problem } from "../problem.ts";
+import { createKAnneal } from "../sparsity/k-anneal.ts";
 import { shrinkZeros } from "../sparsity/shrink-zeros.ts";
+import { trainShrinking } from "../sparsity/train-shrinking.ts";
 import { defaultThreads, softwareVersions } from "./environment.node.ts";
 import { readBytes } from "./files.node.ts";
 import { SCALE_KEY, scaleFor } from "./input-scale.ts";
@@ -19,7 +20,7 @@ import { completeRecipe, parseRecipe } from "./recipe.ts";
 import type { OpenOptions, RunDirectory } from "./run-directory.node.ts";
 import { withRunDirectory } from "./run-directory.node.ts";
 import type { MetricsLine, RunResult } from "./run-result.ts";
-import { createRunSparsifier } from "./run-sparsifier.ts";
+import { runSparsifierOptions } from "./run-sparsifier.ts";
 
 export interface RunOptions extends LoadOptions, OpenOptions {
   onStep?: (progress: StepProgress) => void;
@@ -39,7 +40,9 @@ export async function executeRun(given: Recipe, path: string, options: RunOption
   const { batch, seed } = recipe;
   const data = holdOut(await loadDataset(recipe.data, options), recipe.validation, seed);
   const { graph } = await loadModel(recipe.model, { batch, seed, data });
-  const sparsifier = createRunSparsifier(graph, recipe);
+  const method = recipe.sparsifier ? runSparsifierOptions(graph, recipe, recipe.sparsifier) : undefined;
+  // What the method refuses is refused before anything is written.
+  if (method) createKAnneal(method);
   const scale = scaleFor(recipe.inputScale, data);
   const session = { device: recipe.device, threads: recipe.threads };
   const source = classificationSource(graph, data.train, scale, { seed, augment: recipe.augment });
@@ -51,16 +54,17 @@ export async function executeRun(given: Recipe, path: string, options: RunOption
   return await withRunDirectory(path, recipe, options, async (directory) => {
     const clock = startClock(directory);
     let steps = directory.resumed?.snapshot.progress.step ?? 0;
-    const training = train(graph, classification(recipe), source, {
+    const training = trainShrinking(graph, classification(recipe), source, {
       ...recipe,
       ...session,
       clipNorm: recipe.clipNorm ?? undefined,
-      sparsifier,
-      evaluate: async () => {
-        const test = await evaluateClassifier(graph, data.test, scale, session);
+      sparsifier: method,
+      shrinkWhileTraining: recipe.sparsifier?.shrinkWhileTraining,
+      evaluate: async (model) => {
+        const test = await evaluateClassifier(model, data.test, scale, session);
         const figures = { accuracy: test.accuracy, testLoss: test.loss };
         if (!data.validation) return figures;
-        const held = await evaluateClassifier(graph, data.validation, scale, session);
+        const held = await evaluateClassifier(model, data.validation, scale, session);
         return { validationAccuracy: held.accuracy, validationLoss: held.loss, ...figures };
       },
       save: (snapshot) => directory.save(snapshot()),
@@ -76,7 +80,7 @@ export async function executeRun(given: Recipe, path: string, options: RunOption
         options.onEpoch?.(line);
       },
     });
-    const { history, finished } = await training.catch((error) => {
+    const { history, finished, sparsifier } = await training.catch((error) => {
       throw withCheckpoint(error, directory);
     });
     const last = history.at(-1);

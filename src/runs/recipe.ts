@@ -76,6 +76,8 @@ export interface SparsifierRecipe {
   varianceReduction: boolean;
   /** With Adam, the metric of proximal steps. */
   metric: (typeof ADAPTIVE_METRICS)[number];
+  /** Training goes on with a smaller network where groups are dead for good, see `trainShrinking`. */
+  shrinkWhileTraining: boolean;
 }
 
 /** What a recipe leaves to where it is run. */
@@ -166,6 +168,7 @@ const sparsifierFields = s.object<
   weightDecay: s.withDefault(notNegative, 5e-4),
   varianceReduction: s.withDefault(s.boolean(), false),
   metric: s.withDefault(s.oneOf(ADAPTIVE_METRICS), "block"),
+  shrinkWhileTraining: s.withDefault(s.boolean(), true),
 });
 
 /** The range of λ that is left out is the method's own. */

@@ -5,7 +5,7 @@ import type { GroupSet } from "../sparsity/groups/group-set.ts";
 import { findGroups } from "../sparsity/groups/kinds.ts";
 import type { GroupPartition } from "../sparsity/groups.ts";
 import { joinPartitions } from "../sparsity/groups.ts";
-import type { GroupedLayer, KAnneal } from "../sparsity/k-anneal.ts";
+import type { GroupedLayer, KAnneal, KAnnealOptions } from "../sparsity/k-anneal.ts";
 import { createKAnneal } from "../sparsity/k-anneal.ts";
 import type { KeepCounts } from "./budget.ts";
 import { countsWithin, keepShare, parseBudget, planBudget, roundedUp } from "./budget.ts";
@@ -15,8 +15,28 @@ import type { Recipe, SparsifierRecipe } from "./recipe.ts";
 
 /** The sparsifier of a recipe for its model; undefined where the recipe has none. */
 export function createRunSparsifier(graph: Graph, recipe: Recipe): KAnneal | undefined {
-  if (!recipe.sparsifier) return undefined;
-  const { method, groups, keep, budget, round, mode, metric, ...options } = recipe.sparsifier;
+  return recipe.sparsifier
+    ? createKAnneal(runSparsifierOptions(graph, recipe, recipe.sparsifier))
+    : undefined;
+}
+
+/** The same, not yet made. */
+export function runSparsifierOptions(
+  graph: Graph,
+  recipe: Recipe,
+  sparsifier: SparsifierRecipe,
+): KAnnealOptions {
+  const {
+    method,
+    groups,
+    keep,
+    budget,
+    round,
+    mode,
+    metric,
+    shrinkWhileTraining: _,
+    ...options
+  } = sparsifier;
   const { optimizer } = recipe;
   if (optimizer.kind === "rmsprop")
     throw new Problem(
@@ -24,7 +44,7 @@ export function createRunSparsifier(graph: Graph, recipe: Recipe): KAnneal | und
     );
   const { options: own, onScales } = methodOf(method);
   const layers = layersToKeep(graph, findGroups(graph, groups), { keep, budget, round });
-  return createKAnneal({
+  return {
     ...own,
     ...options,
     varianceReduction: own.varianceReduction || options.varianceReduction,
@@ -33,7 +53,7 @@ export function createRunSparsifier(graph: Graph, recipe: Recipe): KAnneal | und
     adam: optimizer.kind === "sgd" ? undefined : { ...optimizer, metric },
     momentum: optimizer.kind === "sgd" ? optimizer.momentum : undefined,
     seed: recipe.seed,
-  });
+  };
 }
 
 /** The batch-norm scales among the weights of a layer's groups. */

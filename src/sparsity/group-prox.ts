@@ -1,6 +1,6 @@
 import { Problem } from "../problem.ts";
 import type { Arrays, GroupPartition } from "./groups.ts";
-import { arrayOf, forEachRun, groupNorms, groupSizes, scaleGroups } from "./groups.ts";
+import { arrayOf, forEachRun, groupNorms, nominalSizes, scaleGroups } from "./groups.ts";
 import { debiasedProxFactors } from "./wgsef/debiased.ts";
 import { applyPerWeightProx } from "./wgsef/per-weight.ts";
 import type { ProxResult } from "./wgsef/prox.ts";
@@ -68,7 +68,7 @@ const L1_SHARE = 0.5;
 export function createGroupProx(penalty: GroupPenalty, partition: GroupPartition): GroupProx {
   const m = partition.groups;
   const ws = proxWorkspace(m);
-  const scale = groupSizes(partition).map(Math.sqrt);
+  const scale = nominalSizes(partition).map(Math.sqrt);
   const byFactor =
     (factorsOf: (step: FactorStep) => Factors): GroupProx =>
     (arrays, norms, step) => {

@@ -36,6 +36,8 @@ export interface LabelledPart {
 export interface GroupPartition {
   groups: number;
   parts: readonly (GroupPart | LabelledPart)[];
+  /** How many weights each group had before some that have no influence were taken out; by default those of the parts. */
+  nominalSizes?: Float64Array;
 }
 
 /** Euclidean norm of every group, m numbers, summed in float64. */
@@ -109,6 +111,11 @@ export function groupSizes(partition: GroupPartition): Float64Array {
   return sizes;
 }
 
+/** The same with those that were taken out: what means and penalties go by, so that neither jumps as weights are taken out. */
+export function nominalSizes(partition: GroupPartition): Float64Array {
+  return partition.nominalSizes ?? groupSizes(partition);
+}
+
 /**
  * √(mean second moment) of every group, m numbers: with Adam's v and bias correction, h_j = groupRms/√(1 − β₂ᵗ) + ε is
  * the block metric of the proximal step (wgsef.md 3.4).
@@ -121,7 +128,7 @@ export function groupRms(partition: GroupPartition, secondMoments: Arrays): Floa
       for (let i = 0; i < labels.length; i = (i + 1) | 0) if (labels[i] >= 0) out[labels[i]] += v[i];
     },
   });
-  const sizes = groupSizes(partition);
+  const sizes = nominalSizes(partition);
   return sums.map((sum, j) => Math.sqrt(sum / sizes[j]));
 }
 

@@ -69,6 +69,20 @@ interface LayerState {
   outcomes: LayerOutcome[];
 }
 
+/** What a checkpoint holds of the method. */
+interface KAnnealState {
+  states: (Omit<LayerState, "held"> & { held?: number[] })[];
+  undecided: Undecided[][];
+  committed: Commit | undefined;
+  gradients: number;
+  saliencies: number[][];
+}
+
+/** Of each layer which groups are not held at zero, 1 or 0 each, in a state that was saved; undefined: none is held. */
+export function heldIn(state: unknown): (readonly number[] | undefined)[] {
+  return (state as KAnnealState).states.map(({ held }) => held);
+}
+
 interface Undecided {
   count: number;
   smallest: UndecidedGroup[];
@@ -343,13 +357,7 @@ export function createKAnneal(options: KAnnealOptions): KAnneal {
         saliencies: rankings.map((r) => r.state()),
       }),
     restore: (saved) => {
-      const old = structuredClone(saved) as {
-        states: (Omit<LayerState, "held"> & { held?: number[] })[];
-        undecided: Undecided[][];
-        committed: Commit | undefined;
-        gradients: number;
-        saliencies: number[][];
-      };
+      const old = structuredClone(saved) as KAnnealState;
       old.states.forEach((s, i) => (states[i] = { ...s, held: s.held && Uint8Array.from(s.held) }));
       old.undecided.forEach((u, i) => (undecided[i] = u));
       old.saliencies.forEach((s, i) => rankings[i].restore(s));

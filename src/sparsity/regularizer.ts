@@ -1,7 +1,7 @@
 import type { GroupPenalty, GroupProxStep, Thresholds } from "./group-prox.ts";
 import { createGroupProx, decayFactors } from "./group-prox.ts";
 import type { Arrays, GroupPartition } from "./groups.ts";
-import { arrayOf, forEachRun, groupNorms, groupSizes, scaleGroups } from "./groups.ts";
+import { arrayOf, forEachRun, groupNorms, nominalSizes, scaleGroups } from "./groups.ts";
 import type { Certificate } from "./wgsef/certificate.ts";
 import { fenchelGap } from "./wgsef/certificate.ts";
 import { wgsefValue } from "./wgsef/value.ts";
@@ -42,7 +42,7 @@ export function createRegularizer(
   gates: GroupPartition = partition,
 ): Regularizer {
   const prox = createGroupProx(penalty, gates);
-  const scale = groupSizes(gates).map(Math.sqrt);
+  const scale = nominalSizes(gates).map(Math.sqrt);
   const now = new Float64Array(partition.groups);
   const before = new Float64Array(partition.groups);
   let thresholds: Thresholds | undefined;

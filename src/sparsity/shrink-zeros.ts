@@ -4,6 +4,7 @@ import { sizeOf } from "../engine/tensor.ts";
 import type { Id } from "./channels/atoms.ts";
 import type { Flow } from "./channels/flow.ts";
 import { traceFlow } from "./channels/flow.ts";
+import type { Kept } from "./channels/kept.ts";
 import { keptWithout } from "./channels/kept.ts";
 import type { Known } from "./channels/known.ts";
 import { knownNumbers } from "./channels/known.ts";
@@ -34,6 +35,8 @@ export interface ZeroShrinkResult {
   branches: readonly string[];
   removed: readonly RemovedChannels[];
   stayed: readonly StayingChannel[];
+  /** Which indices of the original's values stayed. */
+  kept: Kept;
 }
 
 /**
@@ -57,8 +60,10 @@ export function shrinkZeros(original: Graph): ZeroShrinkResult {
     if (removed.size <= before) break;
     before = removed.size;
   }
+  const kept = keptWithout(flow, removed);
   return {
-    graph: withoutChannels(flow, keptWithout(flow, removed)),
+    graph: withoutChannels(flow, kept),
+    kept,
     branches,
     removed: streams.flatMap(({ name, count, atoms }) => {
       const channels = atoms.flatMap((atom, i) => (removed.has(atom) ? [i] : []));

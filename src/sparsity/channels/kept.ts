@@ -32,7 +32,11 @@ export function keptShape(kept: Kept, value: string, shape: Shape): number[] {
 /** What stays of an initialiser: itself where that is all, undefined where the value is none. */
 export function keptTensor(graph: Graph, value: string, kept: Kept): Tensor | undefined {
   const t = initializer(graph, value);
-  if (!t) return undefined;
+  return t && keptPart(t, value, kept);
+}
+
+/** What stays of a tensor that has the axes of a value. */
+export function keptPart(t: Tensor, value: string, kept: Kept): Tensor {
   const shape = keptShape(kept, value, t.shape);
   if (shape.join() === t.shape.join()) return t;
   // Behind the last axis that loses something, elements lie side by side as before.
