@@ -31,5 +31,5 @@ await writeResults("tickets-quick", "npm run protocol -- tickets-quick", {
   seeds,
   ...summary,
   analysis: await analyzeMasks(QUICK, directory, seeds),
-  secondsOfRuns: outcomes.reduce((a, o) => a + o.seconds, 0),
+  stepsOfRuns: outcomes.reduce((a, o) => a + o.steps, 0),
 });

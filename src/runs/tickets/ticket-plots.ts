@@ -36,36 +36,25 @@ export function accuracyPlot(curves: readonly Curve[]): Html {
   )}</div>`;
 }
 
-/** A bar for each kind of run: mean of τ_grok or of the generalisation time, its s.d., and a word where it never was. */
-export function timeBars(runs: readonly RunSummary[], measure: "tau" | "generalised"): Html {
-  const least = measure === "tau" ? 1 : 10;
-  const bars = runs.map((run) => ({
-    label: run.label,
-    base: run.name === "base",
-    ...meanOf(run[measure]),
-    of: run[measure].length,
+/** A bar for each kind of run: mean and s.d. of τ_grok over the seeds, and a word where it never generalised. */
+export function timeBars(runs: readonly RunSummary[]): Html {
+  const bars = runs.map(({ name, label, tau }) => ({ label, name, of: tau.length, time: meanOf(tau) }));
+  const known = bars.flatMap(({ time, ...bar }) => (time ? [{ ...bar, ...time }] : []));
+  const ends = bars.map(({ label, of, time }) => ({
+    label,
+    x: time ? time.mean + time.sd : 1,
+    note: !time ? "never" : time.count < of ? `${time.count} of ${of} seeds` : "",
   }));
-  const known = bars.filter((b) => b.mean !== undefined) as ((typeof bars)[number] & {
-    mean: number;
-    sd: number;
-    count: number;
-  })[];
-  const most = Math.max(least * 10, ...known.map((b) => b.mean + b.sd));
-  const note = (b: (typeof bars)[number]) =>
-    b.mean === undefined ? "never" : b.count! < b.of ? `${b.count} of ${b.of} seeds` : "";
   return plotSvg({
     width: 940,
     height: 22 * bars.length + 50,
-    marginLeft: 210,
+    marginLeft: 280,
     marginRight: 90,
     marginBottom: 38,
     x: {
       type: "log",
-      domain: [least, most],
-      label:
-        measure === "tau"
-          ? "τ = generalisation time / memorisation time"
-          : "steps until it generalises for good",
+      domain: [1, Math.max(10, ...ends.map((e) => e.x))],
+      label: "τ = generalisation time / memorisation time",
       labelOffset: 34,
       grid: true,
       ticks: 5,
@@ -74,23 +63,23 @@ export function timeBars(runs: readonly RunSummary[], measure: "tau" | "generali
     y: { label: null, domain: bars.map((b) => b.label) },
     marks: [
       Plot.barX(known, {
-        x1: () => least,
+        x1: () => 1,
         x2: "mean",
         y: "label",
-        fill: (b) => color(b.base ? 0 : 1),
+        fill: (b) => color(b.name === "base" ? 0 : 1),
         insetTop: 3,
         insetBottom: 3,
       }),
       Plot.ruleY(known, {
-        x1: (b) => Math.max(least, b.mean - b.sd),
+        x1: (b) => Math.max(1, b.mean - b.sd),
         x2: (b) => b.mean + b.sd,
         y: "label",
         stroke: "var(--ink)",
       }),
-      Plot.text(bars, {
-        x: (b) => (b.mean === undefined ? least : Math.max(b.mean, b.mean + (b.sd ?? 0))),
+      Plot.text(ends, {
+        x: "x",
         y: "label",
-        text: note,
+        text: "note",
         textAnchor: "start",
         dx: 6,
         fill: "var(--soft)",

@@ -43,7 +43,7 @@ export function ticketReport(
       {
         heading: "How much later than memory",
         note: "τ is the generalisation time over the memorisation time, mean over the seeds in which the network generalised for good; the line is one standard deviation to each side.",
-        content: html`<figure>${timeBars(summary.runs, "tau")}</figure>`,
+        content: html`<figure>${timeBars(summary.runs)}</figure>`,
       },
       {
         heading: "Times",

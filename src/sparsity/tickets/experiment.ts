@@ -138,17 +138,17 @@ export function runDefinitions(settings: ExperimentSettings): ReadonlyMap<string
     });
 
   const taken = {
-    memorised: "memorisation",
-    half: "50 % test accuracy",
-    most: "80 % test accuracy",
-    generalised: "generalisation",
-    later500: "500 steps later",
-    later1500: "1500 steps later",
+    memorised: "at memorisation",
+    half: "at 50 % test accuracy",
+    most: "at 80 % test accuracy",
+    generalised: "at generalisation",
+    later500: "500 steps after generalisation",
+    later1500: "1500 steps after generalisation",
   };
   for (const [name, label] of Object.entries(taken))
     runs.set(`taken-${name}`, {
       group: "moments",
-      label: `ticket taken at ${label}`,
+      label: `ticket taken ${label}`,
       start: ({ initial, moment, settings: { ratio } }) => {
         const weights = moment(name);
         return weights && { weights: initial, masks: magnitudeMasks(weights, ratio) };
@@ -212,9 +212,13 @@ export function runDefinitions(settings: ExperimentSettings): ReadonlyMap<string
   for (const ratio of [0.6, 0.7, 0.75])
     runs.set(`ticket-${ratio}-0`, {
       ...noDecay,
-      label: `ticket, ${percent(ratio)}, no decay`,
-      start: ticket(ratio),
+      label: `ticket taken 1500 steps after, ${percent(ratio)}, no decay`,
+      start: ({ initial, moment }) => {
+        const weights = moment("later1500");
+        return weights && { weights: initial, masks: magnitudeMasks(weights, ratio) };
+      },
     });
+  runs.set("late-0.7-0", { ...noDecay, label: "ticket, 70 %, no decay", start: ticket(0.7) });
   runs.set("random-0", {
     ...noDecay,
     label: "random mask, no decay",
