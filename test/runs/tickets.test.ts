@@ -29,9 +29,10 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 describe("an experiment in its directory", () => {
-  const names = new Set(runDefinitions(TINY).keys());
-  for (const missing of ["taken-memorised", "taken-half", "taken-most", "taken-generalised"])
-    names.delete(missing);
+  /** Its base never generalises, so tickets that are taken at a moment of its training have nothing to be taken from. */
+  const names = [...runDefinitions(TINY)]
+    .filter(([, { label }]) => !label.startsWith("ticket taken"))
+    .map(([name]) => name);
 
   test("stops after any run, goes on with --resume to the numbers of one that never stopped, and writes a page", async () => {
     const stopped = join(folder, "stopped");
@@ -54,7 +55,7 @@ describe("an experiment in its directory", () => {
     });
     const whole = await executeExperiment(TINY, join(folder, "whole"), { seeds: [0, 1], processes: 0 });
     expect(rest.finished).toBe(true);
-    expect(new Set(again).size).toBe(2 * (names.size + 1));
+    expect(new Set(again).size).toBe(2 * (names.length + 1));
     expect(runCount(TINY)).toBe(runDefinitions(TINY).size + 1);
     const numbers = (all: RunOutcome[]) => all.map(({ seconds: _, ...rest }) => JSON.stringify(rest)).sort();
     expect(numbers(rest.outcomes)).toEqual(numbers(whole.outcomes));
