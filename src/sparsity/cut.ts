@@ -1,6 +1,5 @@
 import type { Graph } from "../engine/graph.ts";
 import { initializer } from "../engine/graph.ts";
-import { random } from "../random.ts";
 import { keptPart } from "./channels/kept.ts";
 import type { GroupPartition } from "./groups.ts";
 import { forEachRun, nominalSizes, zeroGroups } from "./groups.ts";
@@ -18,19 +17,15 @@ export interface Cut {
 export type Living = readonly (ArrayLike<number> | undefined)[];
 
 /**
- * Takes out of a network what these dead groups leave without influence, and nothing else, whatever its weights are: a
- * group that merely happens to be zero stays. The result has arrays of its own, filled with 0; `gather` fills them.
+ * Takes out of a network what these dead groups leave without influence for good, and nothing else: its weights do not
+ * matter, a group that merely happens to be zero stays. The result has arrays of its own, filled with 0; `gather` fills them.
  */
 export function cutDead(original: Graph, layers: KAnnealOptions["layers"], living: Living): Cut {
-  // Numbers that no sum cancels, but for zeros in the dead groups: what they make removable is removable.
-  const rng = random(0);
+  // Nothing may follow from the numbers that training goes on to change.
   const pattern = {
     ...original,
     parameters: new Map(
-      [...original.parameters].map(([name, t]) => [
-        name,
-        { ...t, data: t.data.map(() => 1 + rng.uniform()) },
-      ]),
+      [...original.parameters].map(([name, t]) => [name, { ...t, data: t.data.map(() => Number.NaN) }]),
     ),
   };
   const arrays = Object.fromEntries([...pattern.parameters].map(([name, t]) => [name, t.data]));
@@ -41,7 +36,7 @@ export function cutDead(original: Graph, layers: KAnnealOptions["layers"], livin
   const origins = new Map<string, Int32Array>();
   const own = (tensors: Graph["parameters"] | Graph["constants"], name: string) => {
     const { shape, data } = initializer(original, name)!;
-    const places = keptPart({ dtype: "int32", shape, data: Int32Array.from(data.keys()) }, name, kept);
+    const places = keptPart({ dtype: "int32", shape, data: indices(data.length) }, name, kept);
     origins.set(name, places.data as Int32Array);
     tensors.set(name, { dtype: "float32", shape: places.shape, data: new Float32Array(places.data.length) });
   };
@@ -49,6 +44,12 @@ export function cutDead(original: Graph, layers: KAnnealOptions["layers"], livin
   for (const { op, inputs } of graph.nodes)
     if (op === "BatchNormalization") for (const name of inputs.slice(3, 5)) own(graph.constants, name);
   return { graph, origins };
+}
+
+function indices(length: number): Int32Array {
+  const all = new Int32Array(length);
+  for (let i = 0; i < length; i++) all[i] = i;
+  return all;
 }
 
 /** Copies to an array of the smaller network its elements of the original's. */

@@ -94,7 +94,7 @@ describe("a run", () => {
   test("that is interrupted goes on to the same bytes and metrics", async () => {
     const { path, model, run, runUntil } = task();
     await run("whole");
-    for (const last of [7, 15, 44]) {
+    for (const last of [7, 15, 44, 45, 50]) {
       const name = `stopped-${last}`;
       expect(await runUntil(name, last)).toMatchObject({ finished: false, steps: last });
       expect(existsSync(join(path(name), "model.onnx"))).toBe(false);
@@ -104,6 +104,25 @@ describe("a run", () => {
         withoutTime(await readMetrics(path("whole"))),
       );
     }
+  });
+
+  test("goes on smaller once filters are dead for good, unless it is told not to", async () => {
+    const { path, recipe, run } = task();
+    const { sparsity } = await run("smaller");
+    const method = { ...recipe.sparsifier!, shrinkWhileTraining: false };
+    const whole = await executeRun({ ...recipe, sparsifier: method }, path("whole"));
+    const cutIn = async (name: string) => {
+      const [newest] = await listCheckpoints(join(path(name), "checkpoints"));
+      return decodeCheckpoint(readFileSync(newest), newest).sparsifier;
+    };
+    expect(await cutIn("smaller")).toHaveProperty("livingWhenCut");
+    expect(await cutIn("whole")).not.toHaveProperty("livingWhenCut");
+    // Both speak of the original network.
+    expect(sparsity).toEqual(whole.sparsity);
+    expect(sparsity!.layers.map((l) => l.groups)).toEqual([8, 8]);
+    const losses = async (name: string) => (await readMetrics(path(name))).map((l) => l.loss);
+    const [a, b] = [await losses("smaller"), await losses("whole")];
+    a.forEach((loss, i) => expect(loss).toBeCloseTo(b[i], 5));
   });
 
   test("with Adam goes on to the same bytes too", async () => {
