@@ -116,6 +116,7 @@ export { iterativePruning } from "./sparsity/tickets/rewind.ts";
 export { graspScores, snipScores, synflowMasks, synflowScores } from "./sparsity/tickets/saliency.ts";
 export { smallerTicket } from "./sparsity/tickets/smaller-ticket.ts";
 export { createTask, splitTask, TASKS } from "./sparsity/tickets/tasks.ts";
+export { type TrainShrinkingOptions, trainShrinking } from "./sparsity/train-shrinking.ts";
 export { fenchelGap, proxCertificate } from "./sparsity/wgsef/certificate.ts";
 export { debiasedProxFactors } from "./sparsity/wgsef/debiased.ts";
 export { applyProx, proxFactors } from "./sparsity/wgsef/prox.ts";

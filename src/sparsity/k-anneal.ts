@@ -14,37 +14,15 @@ import type { Arrays } from "./groups.ts";
 import { zeroGroups } from "./groups.ts";
 import { halfSpaceStep } from "./half-space.ts";
 import type { KAnnealOptions } from "./k-anneal-options.ts";
+import type { Commit, KAnnealState, LayerOutcome, LayerState, Undecided } from "./k-anneal-state.ts";
 import type { MeanGradient } from "./mean-gradient.ts";
 import { createMeanGradient } from "./mean-gradient.ts";
 import { phasesAt } from "./phases.ts";
 import { createRanking } from "./ranking.ts";
-import type { UndecidedGroup } from "./regularizer.ts";
 import { createRegularizer } from "./regularizer.ts";
 
 export type { GroupedLayer, KAnnealOptions } from "./k-anneal-options.ts";
-
-/** How a layer came to its number of groups. */
-export interface LayerOutcome {
-  name: string;
-  groups: number;
-  /** Groups that were to survive: the number asked for, or what the allowance came to. */
-  keep: number;
-  /** Non-zero groups that training itself left, before anything was forced. */
-  natural: number;
-  /** Epoch (from 1) after which the layer was frozen; with a fixed λ, since which it has had its number. */
-  epoch: number;
-  lambda: number;
-  /** Groups that were cut by hand because training had left more than `keep`. */
-  forced: number;
-  /** Groups that were neither zero nor out of the penalty's reach in the last proximal step, smallest first, at most 10. */
-  undecided: UndecidedGroup[];
-}
-
-/** Figures of the network right before and right after the cut at the end of selection. */
-export interface Commit {
-  before: Record<string, number>;
-  after: Record<string, number>;
-}
+export type { Commit, LayerOutcome } from "./k-anneal-state.ts";
 
 export interface KAnneal extends Sparsifier {
   /** One entry for each layer that is frozen so far; with a fixed λ, for each layer as it stands. */
@@ -53,39 +31,6 @@ export interface KAnneal extends Sparsifier {
   commit(): Commit | undefined;
   /** Which groups of a layer live: 1 or 0 each. */
   mask(layer: string): Uint8Array;
-}
-
-interface LayerState {
-  lambda: number;
-  /** Groups that are not held at zero; undefined: none is. */
-  held: Uint8Array | undefined;
-  /** The layer has reached its number: from then on the zeros are final. */
-  frozen: boolean;
-  /** Which groups lived when the epoch began; undefined: all. */
-  live: number[] | undefined;
-  /** Groups that were cut by hand before the end of selection. */
-  cut: number[];
-  /** One for each layer that competes. */
-  outcomes: LayerOutcome[];
-}
-
-/** What a checkpoint holds of the method. */
-interface KAnnealState {
-  states: (Omit<LayerState, "held"> & { held?: number[] })[];
-  undecided: Undecided[][];
-  committed: Commit | undefined;
-  gradients: number;
-  saliencies: number[][];
-}
-
-/** Of each layer which groups are not held at zero, 1 or 0 each, in a state that was saved; undefined: none is held. */
-export function heldIn(state: unknown): (readonly number[] | undefined)[] {
-  return (state as KAnnealState).states.map(({ held }) => held);
-}
-
-interface Undecided {
-  count: number;
-  smallest: UndecidedGroup[];
 }
 
 /** Undecided groups that an outcome names. */

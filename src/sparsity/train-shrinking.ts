@@ -10,7 +10,8 @@ import { cutDead, cutPartition, gather, scatter } from "./cut.ts";
 import type { Arrays, GroupPartition } from "./groups.ts";
 import { groupRms, scaleGroups } from "./groups.ts";
 import type { KAnneal, KAnnealOptions } from "./k-anneal.ts";
-import { createKAnneal, heldIn } from "./k-anneal.ts";
+import { createKAnneal } from "./k-anneal.ts";
+import { heldIn } from "./k-anneal-state.ts";
 
 /** Share of the multiplications that has to go before a step is compiled anew. */
 const WORTHWHILE = 0.1;
@@ -59,7 +60,7 @@ export async function trainShrinking(
   const worthwhile = (state: unknown): Smaller | undefined => {
     if (!possible) return undefined;
     const living = heldIn(state);
-    if (JSON.stringify(living) === JSON.stringify(smaller?.living)) return undefined;
+    if (sameLiving(living, smaller?.living ?? [])) return undefined;
     const next = smallerWith(living);
     return macsOf(next.graph) <= (1 - WORTHWHILE) * macsOf(smaller?.graph ?? model) ? next : undefined;
   };
@@ -102,6 +103,15 @@ export async function trainShrinking(
 /** A smaller network with the groups that were living when it was made. */
 interface Smaller extends Cut {
   living: Living;
+}
+
+function sameLiving(a: Living, b: Living): boolean {
+  return a.every((mask, i) => {
+    const other = b[i];
+    return mask && other
+      ? Array.prototype.every.call(mask, (alive, j) => alive === other[j])
+      : !mask && !other;
+  });
 }
 
 function macsOf(graph: Graph): number {
@@ -196,11 +206,11 @@ function keepBlockMetric(
 
 /** Writes what was learnt to the original network. */
 function putBack({ graph, origins }: Cut, model: Graph): void {
-  for (const { data } of model.parameters.values()) data.fill(0);
-  for (const [name, origin] of origins)
-    scatter(
-      initializer(graph, name)!.data as Float32Array,
-      origin,
-      initializer(model, name)!.data as Float32Array,
-    );
+  // Arrays of its own: those that it has may be another network's too.
+  for (const [name, t] of model.parameters)
+    model.parameters.set(name, { ...t, data: new Float32Array(t.data.length) });
+  for (const [name, origin] of origins) {
+    const [from, to] = [initializer(graph, name)!, initializer(model, name)!];
+    scatter(from.data as Float32Array, origin, to.data as Float32Array);
+  }
 }
