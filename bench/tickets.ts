@@ -9,8 +9,8 @@ import { writeResults } from "../protocols/support/results.ts";
 import { rebatch } from "../src/engine/replay.ts";
 import { createOptimizer } from "../src/nn/optimizers.ts";
 import { createTrainingStep } from "../src/nn/training-step.ts";
-import { readMoments } from "../src/runs/tickets/experiment-directory.node.ts";
 import { median } from "../src/runs/latency.ts";
+import { readMoments } from "../src/runs/tickets/experiment-directory.node.ts";
 import { exactCrossEntropy } from "../src/sparsity/tickets/exact-cross-entropy.ts";
 import { buildModel, QUICK } from "../src/sparsity/tickets/experiment.ts";
 import { holdMasks } from "../src/sparsity/tickets/hold-masks.ts";
@@ -33,7 +33,7 @@ async function contender(name: string, source: ReturnType<typeof buildModel>, ma
   const target = { ...step, weightDecay: () => QUICK.weightDecay };
   const own = () => createOptimizer({ kind: "adamw", betas: [0.9, 0.98] }, target);
   const sparsifier = masks && holdMasks(masks);
-  const optimizer = sparsifier?.createOptimizer!(target, own) ?? own();
+  const optimizer = sparsifier?.createOptimizer?.(target, own) ?? own();
   const moment = { ...step, optimizer, learningRate: QUICK.learningRate, epoch: 0, epochs: 1, step: 0 };
   const parameters = step.parameters.values.length;
   const times: number[] = [];
@@ -45,7 +45,7 @@ async function contender(name: string, source: ReturnType<typeof buildModel>, ma
       const start = process.cpuUsage();
       for (let i = 0; i < STEPS; i++) {
         await step.run(feeds);
-        sparsifier?.beforeStep!(moment, async () => {});
+        sparsifier?.beforeStep?.(moment, async () => {});
         optimizer.step(QUICK.learningRate);
       }
       const { user, system } = process.cpuUsage(start);
@@ -66,9 +66,20 @@ const processorMsPerStep = Object.fromEntries(contenders.map((c) => [c.name, med
 const timesFaster = Object.fromEntries(
   [0.6, 0.8].map((ratio) => {
     const of = (kind: string) => contenders.find((c) => c.name === `${kind} at ${ratio}`)!.times;
-    return [ratio, median(of("masked").slice(2).map((t, i) => t / of("smaller").slice(2)[i]))];
+    return [
+      ratio,
+      median(
+        of("masked")
+          .slice(2)
+          .map((t, i) => t / of("smaller").slice(2)[i]),
+      ),
+    ];
   }),
 );
 const parameters = Object.fromEntries(contenders.map((c) => [c.name, c.parameters]));
 console.log(processorMsPerStep, timesFaster, parameters);
-await writeResults("tickets-speed", "npm run bench -- tickets runs/protocols/tickets-quick", { processorMsPerStep, timesFaster, parameters });
+await writeResults("tickets-speed", "npm run bench -- tickets runs/protocols/tickets-quick", {
+  processorMsPerStep,
+  timesFaster,
+  parameters,
+});

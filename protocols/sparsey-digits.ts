@@ -23,7 +23,12 @@ const { values } = parseArgs({
 });
 const data: Dataset = await loadDataset("mnist", { dataDir: values["data-dir"] ?? DATA_DIR });
 const seeds = values.seeds.split(",").map(Number);
-const level = { fields: patchFields({ columns: 28, rows: 28 }, { size: 9, stride: 4 }), q: 8, k: 256, band: [4, 81] } as const;
+const level = {
+  fields: patchFields({ columns: 28, rows: 28 }, { size: 9, stride: 4 }),
+  q: 8,
+  k: 256,
+  band: [4, 81],
+} as const;
 const byCell = { freezeAt: 0.35, freezeBy: "cell" } as const;
 
 interface Digit {
@@ -36,7 +41,11 @@ function firstOf({ inputs, labels }: Split, count: number): Digit[] {
   const seen = new Array<number>(10).fill(0);
   const digits: Digit[] = [];
   for (const [i, label] of labels.entries())
-    if (seen[label]++ < count) digits.push({ active: encodeBits(inputs.data.subarray(784 * i, 784 * (i + 1)), 127), label: String(label) });
+    if (seen[label]++ < count)
+      digits.push({
+        active: encodeBits(inputs.data.subarray(784 * i, 784 * (i + 1)), 127),
+        label: String(label),
+      });
   return digits;
 }
 
@@ -55,7 +64,13 @@ function classify(seed: number, digits: readonly Digit[], preset: PresetName, ru
     for (const readout of ["binary", "bernoulli"] as const)
       if (memory.classifyCode(frame.code, { readout }).label === label) right[readout] += 1 / test.length;
   }
-  return { ...right, familiarity, density: memory.report().density[0], learningCpuSeconds: (user + system) / 1e6, fileBytes: memory.toBytes().length };
+  return {
+    ...right,
+    familiarity,
+    density: memory.report().density[0],
+    learningCpuSeconds: (user + system) / 1e6,
+    fileBytes: memory.toBytes().length,
+  };
 }
 
 /** The stored image that shares most with the probe, by Jaccard's measure. */
@@ -86,10 +101,19 @@ for (const count of values["per-class"].split(",").map(Number)) {
     printSummary(figures[`${shuffled}, ${name}`] as Summarized, `${shuffled}, ${name}`);
   };
   run("cells freeze one by one", "robustSteep", byCell);
-  run("the same, class after class", "robustSteep", byCell, [...digits].sort((a, b) => Number(a.label) - Number(b.label)));
+  run(
+    "the same, class after class",
+    "robustSteep",
+    byCell,
+    [...digits].sort((a, b) => Number(a.label) - Number(b.label)),
+  );
   run("control: never freezes", "robustSteep", { freezeAt: null });
   run("control: uniform", "uniform", { freezeAt: null });
   figures[`${shuffled}, exact nearest neighbour`] = nearestNeighbour(digits);
   console.log(`${shuffled}, exact nearest neighbour`, figures[`${shuffled}, exact nearest neighbour`]);
 }
-await writeResults("sparsey-digits", `npm run protocol -- sparsey-digits --per-class ${values["per-class"]} --test ${values.test} --seeds ${values.seeds}`, { figures });
+await writeResults(
+  "sparsey-digits",
+  `npm run protocol -- sparsey-digits --per-class ${values["per-class"]} --test ${values.test} --seeds ${values.seeds}`,
+  { figures },
+);

@@ -1,13 +1,29 @@
 /** sparsey.md P1, P4, P6, P10, P11: one field stores, answers, tells what is new, and freezes; controls beside them. */
-import { operationCounts, readOnlyQueries } from "./support/sparsey/fixed-time.ts";
-import { distributedAgainstLocalist, freezing, noveltyScore, similarityDistribution, storeAndRetrieve } from "./support/sparsey/one-field.ts";
-import { measureAll, SEEDS } from "./support/sparsey/seeds.ts";
+
 import { writeResults } from "./support/results.ts";
+import { operationCounts, readOnlyQueries } from "./support/sparsey/fixed-time.ts";
+import {
+  distributedAgainstLocalist,
+  freezing,
+  noveltyScore,
+  similarityDistribution,
+  storeAndRetrieve,
+} from "./support/sparsey/one-field.ts";
+import { measureAll, SEEDS } from "./support/sparsey/seeds.ts";
 
 const figures = measureAll(SEEDS, {
   "P1 store and retrieve": storeAndRetrieve,
-  "P1 24 modules of 16 cells": (seed) => Object.fromEntries([1000, 1500].map((items) => [items, distributedAgainstLocalist(seed, { q: 24, k: 16, items })])),
-  "P1 control: 1 module of 384 cells": (seed) => Object.fromEntries([300, 600, 1000, 1500].map((items) => [items, distributedAgainstLocalist(seed, { q: 1, k: 384, items })])),
+  "P1 24 modules of 16 cells": (seed) =>
+    Object.fromEntries(
+      [1000, 1500].map((items) => [items, distributedAgainstLocalist(seed, { q: 24, k: 16, items })]),
+    ),
+  "P1 control: 1 module of 384 cells": (seed) =>
+    Object.fromEntries(
+      [300, 600, 1000, 1500].map((items) => [
+        items,
+        distributedAgainstLocalist(seed, { q: 1, k: 384, items }),
+      ]),
+    ),
   "P4 robust": (seed) => similarityDistribution(seed, "robust"),
   "P4 classic": (seed) => similarityDistribution(seed, "classic"),
   "P4 control: read without weights": (seed) => similarityDistribution(seed, "robust", 0),

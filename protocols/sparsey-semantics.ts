@@ -1,7 +1,8 @@
 /** sparsey.md P3 and P5: the taxonomy of the items in their codes, the gist of a class, samples; controls beside them. */
+
+import { writeResults } from "./support/results.ts";
 import { measureAll, SEEDS } from "./support/sparsey/seeds.ts";
 import { classGist, emergentTaxonomy, sampling } from "./support/sparsey/taxonomy.ts";
-import { writeResults } from "./support/results.ts";
 
 const figures = measureAll(SEEDS, {
   "P3 robust": (seed) => emergentTaxonomy(seed, "robust"),

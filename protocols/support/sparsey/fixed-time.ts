@@ -42,8 +42,15 @@ export function readOnlyQueries(seed: number): number {
   const codes = items.map((item) => memory.learnSequence([item, items[0]])[0].code);
   const hash = () => {
     const { up, horizontal, crosstalk } = memory.network.macs[0];
-    const weights = [up, horizontal!].map(({ state }) => crc32(bytesOf("words" in state ? state.words : state.last)));
-    return JSON.stringify([weights, [...crosstalk.inputCounts], [...crosstalk.weighted], crosstalk.presentations]);
+    const weights = [up, horizontal!].map(({ state }) =>
+      crc32(bytesOf("words" in state ? state.words : state.last)),
+    );
+    return JSON.stringify([
+      weights,
+      [...crosstalk.inputCounts],
+      [...crosstalk.weighted],
+      crosstalk.presentations,
+    ]);
   };
   const before = hash();
   memory.recognize(items[3]);
@@ -68,7 +75,8 @@ export function timePerItem(seed: number, sizes: readonly number[]) {
     let most = 0;
     for (let i = 0; i < stored; i++) {
       let shared = 0;
-      for (let w = 0; w < list.stride; w++) shared += popcount(list.words[i * list.stride + w] & packed.words[w]);
+      for (let w = 0; w < list.stride; w++)
+        shared += popcount(list.words[i * list.stride + w] & packed.words[w]);
       most = Math.max(most, shared);
     }
     return most;

@@ -11,8 +11,19 @@ export interface FieldSize {
   k: number;
 }
 
-export function singleField({ inputs, q, k }: FieldSize, preset: PresetName, seed: number, rules: Partial<Rules> = {}) {
-  return createMemory({ inputs, levels: [{ q, k }], preset, seed, rules: { freezeAt: null, ...rules } } satisfies MemoryOptions);
+export function singleField(
+  { inputs, q, k }: FieldSize,
+  preset: PresetName,
+  seed: number,
+  rules: Partial<Rules> = {},
+) {
+  return createMemory({
+    inputs,
+    levels: [{ q, k }],
+    preset,
+    seed,
+    rules: { freezeAt: null, ...rules },
+  } satisfies MemoryOptions);
 }
 
 /** P1: items seen once and presented again; the control is a memory that has seen nothing. */
@@ -33,13 +44,20 @@ export function storeAndRetrieve(seed: number) {
 }
 
 /** P1: share of items whose recalled code is exact and nobody else's, at 384 units: distributed and localist. */
-export function distributedAgainstLocalist(seed: number, { q, k, items: count }: { q: number; k: number; items: number }) {
+export function distributedAgainstLocalist(
+  seed: number,
+  { q, k, items: count }: { q: number; k: number; items: number },
+) {
   const items = randomPatterns(random(seed), count, 2000, 20);
   const memory = singleField({ inputs: 2000, q, k }, "uniform", seed);
   const codes = items.map((item) => memory.learn(item).code.join());
   const uses = new Map<string, number>();
   for (const code of codes) uses.set(code, (uses.get(code) ?? 0) + 1);
-  return average(items.map((item, i) => Number(memory.recognize(item).code.join() === codes[i] && uses.get(codes[i]) === 1)));
+  return average(
+    items.map((item, i) =>
+      Number(memory.recognize(item).code.join() === codes[i] && uses.get(codes[i]) === 1),
+    ),
+  );
 }
 
 /** P4: does one softly read code rank ten stored items by their overlap with a probe? The control reads with χ = 0. */
@@ -95,6 +113,8 @@ export function freezing(seed: number, theta: number | null) {
   return {
     frozenAfter,
     firstFifty: average(codes.slice(0, 50).map((code, i) => agreement(code, again[i].code))),
-    familiarityAfter: frozenAfter ? average(again.slice(frozenAfter).map((frame) => frame.familiarity!)) : undefined,
+    familiarityAfter: frozenAfter
+      ? average(again.slice(frozenAfter).map((frame) => frame.familiarity!))
+      : undefined,
   };
 }

@@ -9,7 +9,13 @@ export const randomPatterns = (rng: Random, count: number, n: number, size: numb
   Array.from({ length: count }, () => randomPattern(rng, n, size));
 
 /** Takes `count` random members off and, where `moved`, puts as many random others on. */
-export function corrupt(rng: Random, pattern: readonly number[], n: number, count: number, moved = true): number[] {
+export function corrupt(
+  rng: Random,
+  pattern: readonly number[],
+  n: number,
+  count: number,
+  moved = true,
+): number[] {
   const keep = Array.from(rng.permutation(pattern.length).subarray(count), (i) => pattern[i]);
   if (!moved) return keep.sort((a, b) => a - b);
   const had = new Set(pattern);

@@ -11,7 +11,12 @@ function merge(runs: readonly unknown[]): Summarized {
   const [first] = runs;
   if (first === undefined || typeof first === "number") return summarize(runs.map((x) => x as number));
   if (Array.isArray(first)) return first.map((_, i) => merge(runs.map((run) => (run as unknown[])[i])));
-  return Object.fromEntries(Object.keys(first as object).map((key) => [key, merge(runs.map((run) => (run as Record<string, unknown>)[key]))]));
+  return Object.fromEntries(
+    Object.keys(first as object).map((key) => [
+      key,
+      merge(runs.map((run) => (run as Record<string, unknown>)[key])),
+    ]),
+  );
 }
 
 /** One line a number: "within  0.757 ± 0.012". */
@@ -19,11 +24,15 @@ export function printSummary(figures: Summarized, name: string): void {
   if (!Array.isArray(figures) && "mean" in figures && "values" in figures) {
     const { mean, sd } = figures as Summary;
     console.log(`${name.padEnd(60)} ${mean.toFixed(3)} ± ${sd.toFixed(3)}`);
-  } else for (const [key, value] of Object.entries(figures)) printSummary(value as Summarized, `${name} ${key}`);
+  } else
+    for (const [key, value] of Object.entries(figures)) printSummary(value as Summarized, `${name} ${key}`);
 }
 
 /** Runs every protocol over the seeds, prints as it goes, and returns all figures. */
-export function measureAll(seeds: readonly number[], protocols: Record<string, (seed: number) => unknown>): Record<string, Summarized> {
+export function measureAll(
+  seeds: readonly number[],
+  protocols: Record<string, (seed: number) => unknown>,
+): Record<string, Summarized> {
   const results: Record<string, Summarized> = {};
   for (const [name, run] of Object.entries(protocols)) {
     results[name] = overSeeds(seeds, run);

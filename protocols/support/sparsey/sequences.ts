@@ -15,13 +15,22 @@ const accuracy = (stored: readonly Int32Array[], frames: readonly Frame[]) =>
   average(frames.map(({ code }, t) => agreement(stored[t], code)));
 
 /** The author's first two studies: 12×12 pixels, 9 to 12 on, ten white-noise frames a sequence, Q = 9. */
-export function sequenceCapacity(seed: number, { preset, k, sequences }: { preset: PresetName; k: number; sequences: number }) {
+export function sequenceCapacity(
+  seed: number,
+  { preset, k, sequences }: { preset: PresetName; k: number; sequences: number },
+) {
   const rng = random(seed);
   const memory = singleField({ inputs: 144, q: 9, k }, preset, seed);
-  const items = Array.from({ length: sequences }, () => Array.from({ length: 10 }, () => randomPattern(rng, 144, 9 + rng.integer(4))));
+  const items = Array.from({ length: sequences }, () =>
+    Array.from({ length: 10 }, () => randomPattern(rng, 144, 9 + rng.integer(4))),
+  );
   const stored = items.map((frames) => codesOf(memory.learnSequence(frames)));
   const moved = (count: number) =>
-    average(items.map((frames, i) => accuracy(stored[i], memory.recognizeSequence(frames.map((f) => corrupt(rng, f, 144, count))))));
+    average(
+      items.map((frames, i) =>
+        accuracy(stored[i], memory.recognizeSequence(frames.map((f) => corrupt(rng, f, 144, count)))),
+      ),
+    );
   const familiarity = (sets: readonly number[][][]) =>
     average(sets.flatMap((frames) => memory.recognizeSequence(frames).map((f) => f.familiarity!)));
   return {
@@ -29,7 +38,9 @@ export function sequenceCapacity(seed: number, { preset, k, sequences }: { prese
     oneMoved: moved(1),
     twoMoved: moved(2),
     familiarity: familiarity(items),
-    familiarityShuffled: familiarity(items.map((frames) => Array.from(rng.permutation(10), (t) => frames[t]))),
+    familiarityShuffled: familiarity(
+      items.map((frames) => Array.from(rng.permutation(10), (t) => frames[t])),
+    ),
   };
 }
 
@@ -42,22 +53,36 @@ export function replay(seed: number, { sequences, rules }: { sequences: number; 
   return average(
     items.map((frames) => {
       const played = memory.recall(frames[0], { length: 13 });
-      return average(frames.map((f, t) => (played[t] ? (2 * overlap(f, played[t].active)) / (5 + played[t].active.length) : 0)));
+      return average(
+        frames.map((f, t) =>
+          played[t] ? (2 * overlap(f, played[t].active)) / (5 + played[t].active.length) : 0,
+        ),
+      );
     }),
   );
 }
 
 /** Eight classes are eight orders of the same frames with the same last one; the class is read from the last code. */
-export function orderClassification(seed: number, { preset, rules, moved = 0 }: { preset: PresetName; rules?: Partial<Rules>; moved?: number }) {
+export function orderClassification(
+  seed: number,
+  { preset, rules, moved = 0 }: { preset: PresetName; rules?: Partial<Rules>; moved?: number },
+) {
   const results: number[] = [];
   for (let trial = 0; trial < 5; trial++) {
     const rng = random(100 * seed + trial);
     const frames = randomPatterns(rng, 8, 144, 12);
     const orders = Array.from({ length: 8 }, () => [...rng.permutation(7), 7]);
     const memory = singleField({ inputs: 144, q: 24, k: 32 }, preset, 100 * seed + trial, rules);
-    for (const [c, order] of orders.entries()) memory.learnSequence(order.map((t) => frames[t]), { label: String(c) });
+    for (const [c, order] of orders.entries())
+      memory.learnSequence(
+        order.map((t) => frames[t]),
+        { label: String(c) },
+      );
     for (const [c, order] of orders.entries()) {
-      const { label } = memory.classifySequence(order.map((t) => corrupt(rng, frames[t], 144, moved)), { readout: "binary" });
+      const { label } = memory.classifySequence(
+        order.map((t) => corrupt(rng, frames[t], 144, moved)),
+        { readout: "binary" },
+      );
       results.push(Number(label === String(c)));
     }
   }
@@ -83,7 +108,14 @@ export function orderNovelty(seed: number, rules: Partial<Rules> = {}) {
   const novel = Array.from({ length: 6 }, () => episode(true));
   for (const order of learnt) memory.learnSequence(order.map((t) => frames[t]));
   const scores = (orders: number[][], key: "familiarity" | "orderFamiliarity") =>
-    orders.map((order) => average(memory.recognizeSequence(order.map((t) => frames[t])).slice(1).map((f) => f[key]!)));
+    orders.map((order) =>
+      average(
+        memory
+          .recognizeSequence(order.map((t) => frames[t]))
+          .slice(1)
+          .map((f) => f[key]!),
+      ),
+    );
   const of = (key: "familiarity" | "orderFamiliarity") => {
     const [yes, no] = [scores(learnt, key), scores(novel, key)];
     return { learnt: average(yes), novel: average(no), auc: areaUnderCurve(yes, no) };
@@ -102,7 +134,10 @@ export function timeWarp(seed: number, backoff: Rules["backoff"]) {
     average(
       items.map((frames, i) => {
         const order = times();
-        return accuracy(order.map((t) => stored[i][t]), memory.recognizeSequence(order.map((t) => frames[t])));
+        return accuracy(
+          order.map((t) => stored[i][t]),
+          memory.recognizeSequence(order.map((t) => frames[t])),
+        );
       }),
     );
   return {
@@ -156,7 +191,10 @@ export function blobMemory(seed: number, preset: PresetName, rules: Partial<Rule
 }
 
 /** Eight clips stored once: how much of their trace comes back, level by level, and which clip the top says it is. */
-export function hierarchy(seed: number, { preset, rules = {}, moved = 0 }: { preset: PresetName; rules?: Partial<Rules>; moved?: number }) {
+export function hierarchy(
+  seed: number,
+  { preset, rules = {}, moved = 0 }: { preset: PresetName; rules?: Partial<Rules>; moved?: number },
+) {
   const rng = random(seed);
   const clips = Array.from({ length: 8 }, () => blobClip(rng));
   const memory = blobMemory(seed, preset, rules);

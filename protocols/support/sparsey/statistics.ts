@@ -59,4 +59,5 @@ export function areaUnderCurve(positives: readonly number[], negatives: readonly
   return sum / (positives.length * negatives.length);
 }
 
-export const average = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
+export const average = (values: readonly number[]): number =>
+  values.reduce((a, b) => a + b, 0) / values.length;

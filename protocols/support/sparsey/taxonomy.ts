@@ -16,7 +16,9 @@ export function emergentTaxonomy(seed: number, preset: PresetName) {
   const codes = items.map((item) => memory.learn(item).code);
   const pairs: [number, number][] = [];
   for (let i = 0; i < items.length; i++) for (let j = 0; j < i; j++) pairs.push([i, j]);
-  const triples = Array.from({ length: 6000 }, () => Array.from(rng.permutation(items.length).subarray(0, 3)));
+  const triples = Array.from({ length: 6000 }, () =>
+    Array.from(rng.permutation(items.length).subarray(0, 3)),
+  );
   const similarity = (i: number, j: number) => agreement(codes[i], codes[j]);
   const meanWhere = (test: (i: number, j: number) => boolean) =>
     average(pairs.filter(([i, j]) => test(i, j)).map(([i, j]) => similarity(i, j)));
@@ -34,7 +36,9 @@ export function emergentTaxonomy(seed: number, preset: PresetName) {
     ),
     triples: spearman(
       triples.map(([a, b, c]) => items[a].filter((f) => items[b].includes(f) && items[c].includes(f)).length),
-      triples.map(([a, b, c]) => codes[a].reduce((n, w, q) => n + Number(w === codes[b][q] && w === codes[c][q]), 0)),
+      triples.map(([a, b, c]) =>
+        codes[a].reduce((n, w, q) => n + Number(w === codes[b][q] && w === codes[c][q]), 0),
+      ),
     ),
     ariClasses: adjustedRand(classes, averageLinkage(items.length, 9, similarity)),
     ariSupers: adjustedRand(supers, averageLinkage(items.length, 3, similarity)),
@@ -48,8 +52,18 @@ export type Learner = PresetName | "randomCode" | "randomCodeClassic";
 function learner(name: Learner, inputs: number, seed: number) {
   const read = name === "randomCode" ? "robust" : name === "randomCodeClassic" ? "classic" : name;
   const random = read !== name;
-  const memory = createMemory({ inputs, levels: [FIELD], preset: read, seed, rules: { freezeAt: null, ...(random && { chi: 0 }) } });
-  return { memory, beginReading: () => memory.network.macs.forEach((mac) => (mac.rules = resolveRules(read, { freezeAt: null }))) };
+  const memory = createMemory({
+    inputs,
+    levels: [FIELD],
+    preset: read,
+    seed,
+    rules: { freezeAt: null, ...(random && { chi: 0 }) },
+  });
+  return {
+    memory,
+    beginReading: () =>
+      memory.network.macs.forEach((mac) => (mac.rules = resolveRules(read, { freezeAt: null }))),
+  };
 }
 
 /** P5: what the memory expects of a class, shown the features that its members have in common. */
@@ -67,13 +81,22 @@ export function classGist(seed: number, name: Learner) {
   for (const [c, cue] of core.entries()) {
     const gist = memory.gist(cue, { draws: 8 });
     const members = shown.filter((i) => classes[i] === c);
-    const truth = Array.from({ length: inputs }, (_, j) => average(members.map((i) => Number(items[i].includes(j)))));
+    const truth = Array.from({ length: inputs }, (_, j) =>
+      average(members.map((i) => Number(items[i].includes(j)))),
+    );
     const others = Array.from({ length: inputs }, (_, j) => j).filter((j) => !cue.includes(j));
-    rhos.push(spearman(others.map((j) => truth[j]), others.map((j) => gist[j])));
-    const votes = (test: (p: number) => boolean) => average(others.filter((j) => test(truth[j])).map((j) => gist[j]));
+    rhos.push(
+      spearman(
+        others.map((j) => truth[j]),
+        others.map((j) => gist[j]),
+      ),
+    );
+    const votes = (test: (p: number) => boolean) =>
+      average(others.filter((j) => test(truth[j])).map((j) => gist[j]));
     ratios.push(votes((p) => p > 0) / votes((p) => p === 0));
   }
-  const g = (cues: readonly (readonly number[])[]) => average(cues.map((cue) => memory.recognize(cue).familiarity!));
+  const g = (cues: readonly (readonly number[])[]) =>
+    average(cues.map((cue) => memory.recognize(cue).familiarity!));
   return {
     spearman: average(rhos),
     votesRatio: average(ratios),
@@ -95,7 +118,9 @@ export function sampling(seed: number, name: Learner) {
   const stored = new Set(items.map((item) => [...item].sort((a, b) => a - b).join()));
   const samples = Array.from({ length: 200 }, () => memory.sample());
   const best = samples.map((x) => core.map((features) => overlap(features, x) / features.length));
-  const hit = new Set(best.flatMap((shares) => (Math.max(...shares) >= 0.8 ? [shares.indexOf(Math.max(...shares))] : [])));
+  const hit = new Set(
+    best.flatMap((shares) => (Math.max(...shares) >= 0.8 ? [shares.indexOf(Math.max(...shares))] : [])),
+  );
   return {
     valid: average(best.map((shares) => Number(Math.max(...shares) >= 0.8))),
     classesHit: hit.size,

@@ -52,7 +52,13 @@ interface Draw {
   errors: Float64Array;
 }
 
-function draw(samples: number, columns: number, correlation: number, noise: number, { normal }: Random): Draw {
+function draw(
+  samples: number,
+  columns: number,
+  correlation: number,
+  noise: number,
+  { normal }: Random,
+): Draw {
   const inputs = new Float64Array(samples * columns);
   for (let n = 0; n < samples; n++) {
     const shared = normal();
