@@ -1,0 +1,258 @@
+// Writes the tables of docs/*.md between `<!-- name -->` and `<!-- end name -->` from docs/results/*.json, so that no figure
+// is typed by hand. `--check` changes nothing and fails where a table is not what the results say.
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const docs = join(dirname(fileURLToPath(import.meta.url)), "..", "docs");
+const check = process.argv.includes("--check");
+
+const count = (n) => Math.round(n).toLocaleString("en-US");
+const percent = ({ mean, sd }) => `${(100 * mean).toFixed(2)} ± ${(100 * sd).toFixed(2)}`;
+const times = (n) => `${n.toFixed(2)}×`;
+const change = ({ before, after }) => `${count(before)} → ${count(after)}`;
+const columnsOf = (list, key) => [...new Set(list.map((row) => row[key]))];
+
+function table(heads, rows) {
+  return [heads, heads.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+}
+
+const METHODS = {
+  wgsef: "WGSEF (debiased)",
+  "wgsef-plain": "WGSEF as published",
+  magnitude: "magnitude + fine-tuning",
+  "group-lasso": "group lasso, same controller",
+  scratch: "the small net from scratch",
+};
+const NETWORKS = {
+  dense: "dense",
+  masked: "zeros left in place",
+  shrunk: "shrunk",
+  aligned: "shrunk, widths rounded up on loading",
+};
+
+function comparison({ methods, latencyMs }) {
+  const counts = (list) => list.map((c) => Object.values(c).join("-")).join(", ") || "–";
+  const signed = (v) => (v ? `${v > 0 ? "+" : ""}${(100 * v).toFixed(2)}` : "0");
+  const rows = methods.map((m) => {
+    const cut = m.kept.some((k) => Object.keys(k).length > 0);
+    return [
+      METHODS[m.method] ?? m.method,
+      percent(m.accuracy),
+      cut ? counts(m.kept) : "–",
+      cut ? counts(m.natural) : "–",
+      cut ? m.commitChange.map(signed).join(", ") : "–",
+      count(m.parameters),
+      count(m.macs),
+      count(m.bytes),
+    ];
+  });
+  const heads = [
+    "method",
+    "test accuracy, % (mean ± s.d. of 3 seeds)",
+    "groups kept, each seed",
+    "reached in training",
+    "accuracy change at the cut, points",
+    "parameters",
+    "MACs",
+    "bytes",
+  ];
+  const latencies = Object.entries(latencyMs).map(([batch, ms]) => {
+    const parts = Object.entries(ms).map(
+      ([name, t]) =>
+        `${NETWORKS[name]} ${t.toFixed(3)} ms${name === "dense" ? "" : ` (${times(ms.dense / t)})`}`,
+    );
+    return `Latency at ${batch}, one thread, median: ${parts.join(", ")}.`;
+  });
+  return [table(heads, rows), ...latencies].join("\n\n");
+}
+
+/** One row for each of `down`, one column for each of `across`. */
+function grid(rows, [downKey, downName], [acrossKey, acrossName], cell) {
+  const across = columnsOf(rows, acrossKey);
+  const find = (d, a) => rows.find((r) => r[downKey] === d && r[acrossKey] === a);
+  return table(
+    [downName, ...across.map(acrossName)],
+    columnsOf(rows, downKey).map((d) => [
+      typeof d === "number" ? count(d) : d,
+      ...across.map((a) => (find(d, a) ? cell(find(d, a)) : "–")),
+    ]),
+  );
+}
+
+/** Of every cell that a sparse kernel was timed in: how many times faster it is than the dense layer. */
+function sparseLayers({ rows }) {
+  const sparsities = Object.keys(rows[0].denseOverKernel);
+  const crossing = (c) => (c === null ? "never" : `${(100 * c).toFixed(0)} %`);
+  return table(
+    [
+      "layer",
+      "batch",
+      ...sparsities.map((s) => `${Number((100 * s).toFixed(1))} %`),
+      "crossing: kernel, layer alone",
+      "PyTorch ÷ kernel at 90 %",
+    ],
+    rows.map((r) => [
+      r.layer,
+      r.batch,
+      ...sparsities.map((s) => r.denseOverKernel[s].toFixed(2)),
+      `${crossing(r.crossing.kernel)}, ${crossing(r.crossing.layer)}`,
+      r.torchOverKernel?.[0.9].toFixed(2) ?? "–",
+    ]),
+  );
+}
+
+function resnet50({ rows }) {
+  const both = (r, pick) => ["batch 1", "batch 8"].map((b) => pick(r.latencyMs[b])).join(", ");
+  return table(
+    [
+      "seed",
+      "MACs",
+      "MAC ratio",
+      "latency ratio at batch 1, 8",
+      "its share of the MAC ratio",
+      "zeros left in place",
+      "output error; with one wrong weight",
+    ],
+    rows.map((r) => [
+      r.seed,
+      change(r.macs),
+      times(r.macs.before / r.macs.after),
+      both(r, (l) => times(l.ratio)),
+      both(r, (l) => l.ofMacRatio.toFixed(2)),
+      both(r, (l) => times(l.before / l.zerosInPlace)),
+      `${r.outputError.toExponential(1)}; ${r.errorWithOneWrongWeight.toExponential(1)}`,
+    ]),
+  );
+}
+
+const TABLES = {
+  "mnist-lenet": ["wgsef.md", "mnist-lenet", comparison],
+  glyphs: ["wgsef.md", "glyphs", comparison],
+  imported: [
+    "wgsef.md",
+    "imported",
+    ({ rows }) =>
+      table(
+        [
+          "network",
+          "asked for",
+          "accuracy before, %",
+          "after, % (mean ± s.d.)",
+          "MACs",
+          "parameters",
+          "bytes",
+          "faster at batch 64, each seed",
+        ],
+        rows.map((r) => [
+          r.network,
+          `\`${r.budget}\``,
+          (100 * r.original).toFixed(2),
+          percent(r.compressed),
+          change(r.macs),
+          change(r.parameters),
+          change(r.bytes),
+          r.latencyMs
+            .map((l) => l["batch 64"])
+            .map((l) => times(l.before / Math.min(l.after, l.aligned)))
+            .join(", "),
+        ]),
+      ),
+  ],
+  resnet50: ["wgsef.md", "resnet50", resnet50],
+  sparse: ["sparse.md", "sparse", sparseLayers],
+  training: [
+    "speed.md",
+    "training-speed",
+    ({ rows }) =>
+      table(
+        [
+          "job",
+          "threads",
+          "Filigree ÷ PyTorch, medians",
+          "fastest steps",
+          "peak memory, MiB: Filigree, PyTorch",
+        ],
+        rows.map((r) => [
+          r.title.trim(),
+          r.threads,
+          r.ratio.toFixed(2),
+          r.ratioOfFastest.toFixed(2),
+          `${r.filigree.peakMiB}, ${r.torch.peakMiB}`,
+        ]),
+      ),
+  ],
+  optimizers: [
+    "speed.md",
+    "optimizers",
+    ({ rows }) =>
+      grid(rows, ["parameters", "parameters"], ["optimizer", (o) => o], (r) => r.ratio.toFixed(2)),
+  ],
+  prox: [
+    "speed.md",
+    "prox",
+    ({ rows, slopes }) => {
+      const sizes = columnsOf(rows, "groupSize");
+      const counts = columnsOf(rows, "groups");
+      const find = (size, m) => rows.find((r) => r.groupSize === size && r.groups === m);
+      return table(
+        [
+          "group size",
+          "slope of log time over log m, whole step / root search",
+          ...counts.map((m) => `m = ${count(m)}`),
+        ],
+        sizes.map((size) => {
+          const { whole, root } = slopes[`group size ${size}`];
+          return [
+            size,
+            `${whole.toFixed(2)} / ${root.toFixed(2)}`,
+            ...counts.map((m) => find(size, m)?.wholeOverCopy.toFixed(1) ?? "–"),
+          ];
+        }),
+      );
+    },
+  ],
+  peers: [
+    "speed.md",
+    "javascript-peers",
+    ({ rows }) => {
+      const ratios = ({ filigree }, peer) =>
+        peer
+          ? `${times(peer.milliseconds / filigree.milliseconds)}, ${times(peer.processorMilliseconds / filigree.processorMilliseconds)}`
+          : "–";
+      return table(
+        [
+          "job",
+          "TensorFlow.js (wasm) ÷ Filigree: wall, processor time",
+          "jax-js (wasm) ÷ Filigree: wall, processor time",
+          "peak memory, MiB: Filigree, TensorFlow.js, jax-js",
+        ],
+        rows.map((r) => [
+          r.title,
+          ratios(r, r.peers.tfjs),
+          ratios(r, r.peers.jax),
+          [r.filigree, r.peers.tfjs, r.peers.jax].map((p) => p?.peakMiB ?? "–").join(", "),
+        ]),
+      );
+    },
+  ],
+};
+
+let stale = false;
+for (const [key, [page, results, render]] of Object.entries(TABLES)) {
+  const source = join(docs, "results", `${results}.json`);
+  const path = join(docs, page);
+  const text = readFileSync(path, "utf8");
+  const [start, end] = [`<!-- ${key} -->\n`, `<!-- end ${key} -->`];
+  const [from, to] = [text.indexOf(start) + start.length, text.indexOf(end)];
+  if (!existsSync(source) || to < from) throw new Error(`${page}: no table "${key}", or no ${results}.json`);
+  const filled = `${text.slice(0, from)}${render(JSON.parse(readFileSync(source, "utf8")))}\n${text.slice(to)}`;
+  if (filled === text) continue;
+  stale = true;
+  if (check) console.error(`docs/${page}: table "${key}" is not what docs/results/${results}.json says`);
+  else writeFileSync(path, filled);
+}
+if (check && stale) {
+  console.error("write them anew: npm run tables");
+  process.exit(1);
+}
