@@ -159,6 +159,17 @@ const TABLES = {
         ]),
       ),
   ],
+  shrink: [
+    "wgsef.md",
+    "shrink-while-training",
+    ({ ratio, accuracy }) => {
+      const spread = ({ mean, sd }) => `${mean.toFixed(2)} ± ${sd.toFixed(2)}`;
+      return table(
+        ["wall time, with ÷ without", "processor time", "test accuracy with, %", "without, %"],
+        [[spread(ratio.wall), spread(ratio.processor), percent(accuracy.with), percent(accuracy.without)]],
+      );
+    },
+  ],
   resnet50: ["wgsef.md", "resnet50", resnet50],
   sparse: ["sparse.md", "sparse", sparseLayers],
   training: [
