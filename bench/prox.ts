@@ -1,15 +1,20 @@
 /**
  * How fast is the proximal step of WGSEF? Prints JSON and writes docs/results/prox.json: nanoseconds of processor time
  * per group of the whole step (norms, root search, scaling) and of its parts, its ratio to one copy of the same weights,
- * the slope of log time over log m, and how often a breakpoint is looked at. All arrays lie in one arena.
+ * the slope of log time over log m, and how often a breakpoint is looked at. All arrays lie in one arena. Then the same ratio
+ * for the filters of whole networks, all layers, by the step that training takes.
  *
  * usage: prox.js [largest m, default 10000000] [repetitions, default 9]
  */
 import { writeResults } from "../protocols/support/results.ts";
+import { flatArrays, flattenParameters } from "../src/engine/parameters.ts";
 import { createArena } from "../src/kernels/arena.ts";
+import { MODELS } from "../src/nn/models/index.ts";
 import { random } from "../src/random.ts";
 import { median } from "../src/runs/latency.ts";
+import { findGroups } from "../src/sparsity/groups/kinds.ts";
 import { type GroupPartition, groupNorms, scaleGroups } from "../src/sparsity/groups.ts";
+import { createRegularizer } from "../src/sparsity/regularizer.ts";
 import { PROX_BYTES, proxFactors, proxWorkspace } from "../src/sparsity/wgsef/prox.ts";
 
 const largest = Number(process.argv[2] ?? 1e7);
@@ -100,6 +105,54 @@ function measure(m: number, size: number) {
   };
 }
 
+/** The proximal step on every layer of a network, as training takes it, beside one copy of all its parameters. */
+function measureNetwork(model: string, inputShape: number[]) {
+  const graph = MODELS[model]({ inputShape, classes: 10, seed: 1 });
+  const sets = findGroups(graph);
+  const parameters = flattenParameters(graph);
+  const start = flatArrays(
+    parameters.segments.map((s) => [s.name, s.shape] as const),
+    parameters,
+  );
+  start.values.set(parameters.values);
+  const layers = sets.map(({ partition }) => ({
+    groups: partition.groups,
+    regularizer: createRegularizer("wgsef", partition),
+  }));
+  const copy = () => parameters.values.set(start.values);
+  const step = () => {
+    for (const { groups, regularizer } of layers)
+      regularizer.prox(parameters.arrays, { k: Math.ceil(groups / 4), lambda: 0.05, alpha: 0.5, mu: 5e-4 });
+  };
+  const often = Math.max(1, Math.ceil(2e6 / parameters.values.length));
+  const times = (work: () => void) =>
+    seconds(() => {
+      for (let i = 0; i < often; i++) work();
+    }) / often;
+  const ratios: number[] = [];
+  for (let round = -10; round < 3 * repetitions; round++) {
+    const copied = times(copy);
+    const both = times(() => {
+      copy();
+      step();
+    });
+    if (round >= 0) ratios.push((both - copied) / copied);
+  }
+  return {
+    model,
+    weights: parameters.values.length,
+    groups: layers.reduce((total, { groups }) => total + groups, 0),
+    wholeOverCopy: Number(median(ratios).toFixed(2)),
+  };
+}
+
+const networks = [
+  measureNetwork("lenet", [1, 28, 28]),
+  measureNetwork("resnet18", [3, 32, 32]),
+  measureNetwork("vgg16", [3, 32, 32]),
+];
+console.log(JSON.stringify({ networks }, null, 1));
+
 const rows: ReturnType<typeof measure>[] = [];
 for (const size of [1, 16, 64, 256])
   for (let m = 1000; m <= largest && m * size <= MAX_WEIGHTS; m *= 10) rows.push(measure(m, size));
@@ -113,4 +166,4 @@ const slopes = Object.fromEntries(
   }),
 );
 console.log(JSON.stringify({ rows, slopes }, null, 1));
-await writeResults("prox", "npm run bench -- prox", { slopes, rows });
+await writeResults("prox", "npm run bench -- prox", { slopes, networks, rows });

@@ -223,6 +223,15 @@ const TABLES = {
       );
     },
   ],
+  "prox-networks": [
+    "speed.md",
+    "prox",
+    ({ networks }) =>
+      table(
+        ["network", "parameters", "groups", "whole step ÷ one copy of all parameters"],
+        networks.map((n) => [n.model, count(n.weights), count(n.groups), n.wholeOverCopy.toFixed(1)]),
+      ),
+  ],
   peers: [
     "speed.md",
     "javascript-peers",
