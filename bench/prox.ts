@@ -2,14 +2,19 @@
  * How fast is the proximal step of WGSEF? Prints JSON and writes docs/results/prox.json: nanoseconds of processor time
  * per group of the whole step (norms, root search, scaling) and of its parts, its ratio to one copy of the same weights,
  * the slope of log time over log m, and how often a breakpoint is looked at. All arrays lie in one arena. Then the same ratio
- * for the filters of whole networks, all layers, by the step that training takes.
+ * for the filters of whole networks, all layers, by the step that training takes, and its share of a training step.
  *
  * usage: prox.js [largest m, default 10000000] [repetitions, default 9]
  */
 import { writeResults } from "../protocols/support/results.ts";
+import type { Graph } from "../src/engine/graph.ts";
 import { flatArrays, flattenParameters } from "../src/engine/parameters.ts";
+import { sizeOf, tensor } from "../src/engine/tensor.ts";
 import { createArena } from "../src/kernels/arena.ts";
+import { classification } from "../src/nn/classification.ts";
 import { MODELS } from "../src/nn/models/index.ts";
+import { createOptimizer } from "../src/nn/optimizers.ts";
+import { createTrainingStep } from "../src/nn/training-step.ts";
 import { random } from "../src/random.ts";
 import { median } from "../src/runs/latency.ts";
 import { findGroups } from "../src/sparsity/groups/kinds.ts";
@@ -105,10 +110,39 @@ function measure(m: number, size: number) {
   };
 }
 
+/** Processor time of one step of training, forward, backward and optimiser. */
+async function trainingStepSeconds(graph: Graph): Promise<number> {
+  const [batch, ...shape] = graph.types.get(graph.inputs[0])!.shape;
+  const rng = random(2);
+  const inputs = tensor(
+    "float32",
+    [batch, ...shape],
+    Float32Array.from({ length: batch * sizeOf(shape) }, () => rng.normal()),
+  );
+  const labels = tensor(
+    "int32",
+    [batch],
+    Int32Array.from({ length: batch }, () => rng.integer(10)),
+  );
+  const step = await createTrainingStep(graph, classification(), { threads: 1 });
+  const optimizer = createOptimizer({ kind: "sgd", momentum: 0.9 }, step);
+  const times: number[] = [];
+  for (let round = 0; round < 4; round++) {
+    const start = process.cpuUsage();
+    await step.run({ [graph.inputs[0]]: inputs, labels });
+    optimizer.step(1e-6);
+    const { user, system } = process.cpuUsage(start);
+    if (round > 0) times.push((user + system) / 1e6);
+  }
+  await step.release();
+  return median(times);
+}
+
 /** The proximal step on every layer of a network, as training takes it, beside one copy of all its parameters. */
-function measureNetwork(model: string, inputShape: number[]) {
-  const graph = MODELS[model]({ inputShape, classes: 10, seed: 1 });
+async function measureNetwork(model: string, inputShape: number[], batch: number) {
+  const graph = MODELS[model]({ inputShape, classes: 10, seed: 1, batch });
   const sets = findGroups(graph);
+  const training = await trainingStepSeconds(graph);
   const parameters = flattenParameters(graph);
   const start = flatArrays(
     parameters.segments.map((s) => [s.name, s.shape] as const),
@@ -130,26 +164,31 @@ function measureNetwork(model: string, inputShape: number[]) {
       for (let i = 0; i < often; i++) work();
     }) / often;
   const ratios: number[] = [];
+  const steps: number[] = [];
   for (let round = -10; round < 3 * repetitions; round++) {
     const copied = times(copy);
     const both = times(() => {
       copy();
       step();
     });
-    if (round >= 0) ratios.push((both - copied) / copied);
+    if (round < 0) continue;
+    ratios.push((both - copied) / copied);
+    steps.push(both - copied);
   }
   return {
     model,
     weights: parameters.values.length,
     groups: layers.reduce((total, { groups }) => total + groups, 0),
     wholeOverCopy: Number(median(ratios).toFixed(2)),
+    batch,
+    shareOfTrainingStep: Number((median(steps) / training).toPrecision(3)),
   };
 }
 
 const networks = [
-  measureNetwork("lenet", [1, 28, 28]),
-  measureNetwork("resnet18", [3, 32, 32]),
-  measureNetwork("vgg16", [3, 32, 32]),
+  await measureNetwork("lenet", [1, 28, 28], 128),
+  await measureNetwork("resnet18", [3, 32, 32], 128),
+  await measureNetwork("vgg16-bn", [3, 32, 32], 128),
 ];
 console.log(JSON.stringify({ networks }, null, 1));
 

@@ -228,8 +228,20 @@ const TABLES = {
     "prox",
     ({ networks }) =>
       table(
-        ["network", "parameters", "groups", "whole step ÷ one copy of all parameters"],
-        networks.map((n) => [n.model, count(n.weights), count(n.groups), n.wholeOverCopy.toFixed(1)]),
+        [
+          "network",
+          "parameters",
+          "groups",
+          "whole step ÷ one copy of all parameters",
+          "share of a training step at batch 128",
+        ],
+        networks.map((n) => [
+          n.model,
+          count(n.weights),
+          count(n.groups),
+          n.wholeOverCopy.toFixed(1),
+          `${(100 * n.shareOfTrainingStep).toPrecision(2)} %`,
+        ]),
       ),
   ],
   peers: [
