@@ -29,6 +29,25 @@ const nets = {
     const h = layer("conv2", layer("conv1", x)).reshape([batch, -1]);
     return linear(P, "fc2", nn.relu(linear(P, "fc1", h)));
   },
+  // One head over two tokens, of which the second may look at both.
+  "modular-transformer": (P, tokens) => {
+    const [n, context] = tokens.shape;
+    const width = P.positions.shape[1];
+    const rows = (x) => x.reshape([n * context, -1]);
+    let x = rows(np.matmul(tokens, P["tokens.weight"].ref).add(P.positions.ref));
+    const qkv = linear(P, "block1.attention.qkv", x.ref).reshape([n, context, 3, width]);
+    const part = (i) => qkv.ref.slice([], [], i, []);
+    const mask = np.array([0, -1e9, 0, 0]).reshape([2, 2]);
+    const scores = np
+      .matmul(part(0), part(1).transpose([0, 2, 1]))
+      .mul(width ** -0.5)
+      .add(mask);
+    const mixed = rows(np.matmul(nn.softmax(scores), part(2)));
+    qkv.dispose();
+    x = x.add(linear(P, "block1.attention.out", mixed));
+    x = x.ref.add(linear(P, "block1.mlp.2", nn.relu(linear(P, "block1.mlp.1", x))));
+    return through(x.reshape([n, context, width]).slice([], context - 1, []), P["head.weight"]);
+  },
   "modular-mlp": (P, counts) => {
     const sum = np.matmul(counts, P["embed.weight"].ref);
     return through(through(nn.relu(through(sum, P.w_i)), P.w_o), P.w_u);
@@ -62,9 +81,10 @@ await serve({ version: version("@jax-js/jax"), threads: 1 }, (name, weights, fee
       Array.from({ length: arrays }, () => np.zeros(shape)),
     ]),
   );
-  const modular = name === "modular-mlp";
+  const modular = name.startsWith("modular");
   const classes = modular ? 67 : 10;
-  const x = modular ? nn.oneHot(array(feeds.input), classes).sum(1) : array(feeds.input);
+  const tokens = () => nn.oneHot(array(feeds.input), classes);
+  const x = modular ? (name === "modular-mlp" ? tokens().sum(1) : tokens()) : array(feeds.input);
   const expected = nn.oneHot(array(feeds.labels), classes);
   const loss = (P, x, expected) => {
     const all = nn.logSoftmax(nets[name](P, x)).mul(expected);

@@ -20,18 +20,24 @@ const matmul = tf.customGrad((x, w, save) => {
 
 const linear = (P, name, x) => matmul(x, P[`${name}.weight`]).add(P[`${name}.bias`]);
 
-/** Valid convolution, stride 1, NHWC; its weight gradient is a convolution with swapped roles. */
-const conv = tf.customGrad((x, w, save) => {
-  save([x, w]);
-  return {
-    value: tf.conv2d(x, w, 1, "valid"),
-    gradFunc: (dy, [x, w]) => {
-      const dw = () =>
-        tf.conv2d(x.transpose([3, 1, 2, 0]), dy.transpose([1, 2, 0, 3]), 1, "valid").transpose([1, 2, 0, 3]);
-      return [tf.conv2dTranspose(dy, w, x.shape, 1, "valid"), dw()];
-    },
-  };
-});
+/** Convolution, stride 1, NHWC; its weight gradient is a convolution with swapped roles. */
+const convolution = (padding) =>
+  tf.customGrad((x, w, save) => {
+    save([x, w]);
+    return {
+      value: tf.conv2d(x, w, 1, padding ? "same" : "valid"),
+      gradFunc: (dy, [x, w]) => {
+        const edge = [padding, padding];
+        const padded = padding ? x.pad([[0, 0], edge, edge, [0, 0]]) : x;
+        const dw = tf
+          .conv2d(padded.transpose([3, 1, 2, 0]), dy.transpose([1, 2, 0, 3]), 1, "valid")
+          .transpose([1, 2, 0, 3]);
+        return [tf.conv2dTranspose(dy, w, x.shape, 1, padding ? "same" : "valid"), dw];
+      },
+    };
+  });
+const conv = convolution(0);
+const conv3x3 = convolution(1);
 
 /** The maximum of 2×2 windows. This backend's own gradient of it is off by half of its largest element. */
 const pool = tf.customGrad((x, save) => {
@@ -63,6 +69,35 @@ const nets = {
     const flat = h.transpose([0, 3, 1, 2]).reshape([x.shape[0], -1]);
     return linear(P, "fc2", linear(P, "fc1", flat).relu());
   },
+  vgg: (P, x) => {
+    let h = x.transpose([0, 2, 3, 1]);
+    for (let i = 1; i <= 6; i++) {
+      h = conv3x3(h, P[`conv${i}.weight`]).add(P[`conv${i}.bias`]).relu();
+      if (i % 2 === 0) h = pool(h);
+    }
+    return linear(P, "fc", h.mean([1, 2]));
+  },
+  // One head over two tokens, of which the second may look at both.
+  "modular-transformer": (P, tokens) => {
+    const [n, context, vocabulary] = tokens.shape;
+    const width = P.positions.shape[1];
+    const rows = (x) => x.reshape([n * context, -1]);
+    const table = tf.matMul(tokens.reshape([n * context, vocabulary]), P["tokens.weight"]);
+    let x = rows(table.reshape([n, context, width]).add(P.positions));
+    const block = "block1";
+    const [q, k, v] = linear(P, `${block}.attention.qkv`, x)
+      .reshape([n, context, 3 * width])
+      .split(3, 2);
+    const mask = tf.tensor2d([0, -1e9, 0, 0], [2, 2]);
+    const scores = tf
+      .matMul(q, k, false, true)
+      .mul(width ** -0.5)
+      .add(mask);
+    x = x.add(linear(P, `${block}.attention.out`, rows(tf.matMul(scores.softmax(), v))));
+    x = x.add(linear(P, `${block}.mlp.2`, linear(P, `${block}.mlp.1`, x).relu()));
+    const last = x.reshape([n, context * width]).slice([0, (context - 1) * width], [n, width]);
+    return matmul(last, P["head.weight"]);
+  },
   "modular-mlp": (P, counts) =>
     matmul(matmul(matmul(matmul(counts, P["embed.weight"].transpose()), P.w_i).relu(), P.w_o), P.w_u),
 };
@@ -73,6 +108,11 @@ const needs = {
     ["Conv2DBackpropFilter"],
     "weight gradient as a Conv2D with swapped roles; MaxPoolGrad is wrong: gradient by comparison with the maximum",
   ],
+  vgg: [
+    ["Conv2DBackpropFilter"],
+    "weight gradient as a Conv2D with swapped roles; MaxPoolGrad is wrong: gradient by comparison with the maximum",
+  ],
+  "modular-transformer": [["UnsortedSegmentSum"], "embedding as the product of a one-hot matrix, made once"],
   "modular-mlp": [["UnsortedSegmentSum"], "embedding as the product of a two-hot matrix, made once"],
 };
 
@@ -83,10 +123,14 @@ await serve({ version: version("@tensorflow/tfjs"), threads: 1 }, (name, weights
     const t = tf.tensor(data, shape);
     P[key] = tf.variable(shape.length === 4 ? t.transpose([2, 3, 1, 0]) : t, true, key);
   }
-  const modular = name === "modular-mlp";
+  const modular = name.startsWith("modular");
   const classes = modular ? 67 : 10;
   const oneHot = ({ shape, data }) => tf.oneHot(tf.tensor(data, shape, "int32"), classes).toFloat();
-  const x = modular ? oneHot(input).sum(1) : tf.tensor(input.data, input.shape);
+  const x = modular
+    ? name === "modular-mlp"
+      ? oneHot(input).sum(1)
+      : oneHot(input)
+    : tf.tensor(input.data, input.shape);
   const expected = oneHot(labels);
   const { kind, learningRate, momentum, betas, weightDecay } = options;
   const optimizer =
