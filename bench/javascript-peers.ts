@@ -29,7 +29,10 @@ import { serve } from "./training/child.ts";
 const { values: options } = parseArgs({
   options: {
     peers: { type: "string" },
-    cases: { type: "string", default: "lenet-300-100,lenet,vgg,modular-mlp,modular-transformer" },
+    cases: {
+      type: "string",
+      default: "lenet-300-100,lenet,vgg,resnet20,modular-mlp,modular-transformer,transformer",
+    },
     rounds: { type: "string", default: "7" },
     serve: { type: "string" },
   },
@@ -37,16 +40,21 @@ const { values: options } = parseArgs({
 
 const LIBRARIES = {
   tfjs: { package: "@tensorflow/tfjs-backend-wasm", script: "tfjs-training.mjs", cases: undefined },
-  // Not VGG: at the rate of its convolutions in LeNet one step would take most of a minute.
+  // Not VGG and ResNet: at the rate of its convolutions in LeNet one step would take most of a minute.
   jax: {
     package: "@jax-js/jax",
     script: "jax-js-training.mjs",
-    cases: ["lenet-300-100", "lenet", "modular-mlp", "modular-transformer"],
+    cases: ["lenet-300-100", "lenet", "modular-mlp", "modular-transformer", "transformer"],
   },
 };
 const INSTALL = "npm install --prefix <folder> @tensorflow/tfjs @tensorflow/tfjs-backend-wasm @jax-js/jax";
 /** The first steps' losses may differ by this much, relatively; a wrong pooling gradient in a peer moved them by 8e-5. */
 const LOSS_TOLERANCE = 1e-5;
+/**
+ * The third loss of a network with batch norm, which divides by small deviations and so amplifies the rounding of two
+ * steps: 2.6e-5 for ResNet20, whose first loss agrees to 3e-7. Beside PyTorch it is 1e-4 as well.
+ */
+const BATCH_NORM_TOLERANCE = 1e-4;
 /** Milliseconds of work in a turn. */
 const TURN = 300;
 /** A peer whose step takes longer than this, in milliseconds, is excused after three rounds. */
@@ -89,7 +97,9 @@ async function measure(name: string, libraries: string[], folder: string, rounds
     }
     for (const { who, losses } of others)
       losses.forEach((loss, i) => {
-        if (!(Math.abs(loss - ours.losses[i]) <= LOSS_TOLERANCE * Math.abs(ours.losses[i])))
+        const amplifies = i === 2 && model.nodes.some(({ op }) => op === "BatchNormalization");
+        const tolerance = amplifies ? BATCH_NORM_TOLERANCE : LOSS_TOLERANCE;
+        if (!(Math.abs(loss - ours.losses[i]) <= tolerance * Math.abs(ours.losses[i])))
           throw new Error(`${title}: loss of step ${i + 1} is ${ours.losses[i]} here and ${loss} in ${who}`);
       });
     for (let r = 0; r < rounds; r++)

@@ -10,6 +10,40 @@ const { numpy: np, nn, lax } = jax;
 const linear = (P, name, x) => np.matmul(x, P[`${name}.weight`].ref.transpose()).add(P[`${name}.bias`].ref);
 const through = (x, w) => np.matmul(x, w.ref.transpose());
 
+const layerNorm = (P, name, x) => {
+  const centred = x.ref.sub(np.mean(x, -1, { keepdims: true }));
+  const scale = np.sqrt(np.mean(np.square(centred.ref), -1, { keepdims: true }).add(1e-5));
+  return centred.div(scale).mul(P[`${name}.weight`].ref).add(P[`${name}.bias`].ref);
+};
+
+/** Tokens as one-hot rows [n, context, vocabulary] to [n, context, width]; tokens see those before them. */
+function transformer(P, tokens, { blocks, heads, activation, norm = (_, __, x) => x }) {
+  const [n, context] = tokens.shape;
+  const width = P.positions.shape[1];
+  const size = width / heads;
+  const rows = (x) => x.reshape([n * context, -1]);
+  const later = Array.from({ length: context ** 2 }, (_, i) =>
+    i % context > Math.floor(i / context) ? -1e9 : 0,
+  );
+  let x = rows(np.matmul(tokens, P["tokens.weight"].ref).add(P.positions.ref));
+  for (let i = 1; i <= blocks; i++) {
+    const block = `block${i}`;
+    const qkv = linear(P, `${block}.attention.qkv`, norm(P, `${block}.norm1`, x.ref));
+    const split = qkv.reshape([n, context, 3, heads, size]).transpose([2, 0, 3, 1, 4]);
+    const part = (j) => split.ref.slice(j);
+    const scores = np
+      .matmul(part(0), part(1).transpose([0, 1, 3, 2]))
+      .mul(size ** -0.5)
+      .add(np.array(later).reshape([context, context]));
+    const mixed = rows(np.matmul(nn.softmax(scores), part(2)).transpose([0, 2, 1, 3]));
+    split.dispose();
+    x = x.add(linear(P, `${block}.attention.out`, mixed));
+    const hidden = activation(linear(P, `${block}.mlp.1`, norm(P, `${block}.norm2`, x.ref)));
+    x = x.add(linear(P, `${block}.mlp.2`, hidden));
+  }
+  return x.reshape([n, context, width]);
+}
+
 const nets = {
   "lenet-300-100": (P, x) => {
     const h = nn.relu(linear(P, "fc1", x.reshape([x.shape[0], -1])));
@@ -29,24 +63,14 @@ const nets = {
     const h = layer("conv2", layer("conv1", x)).reshape([batch, -1]);
     return linear(P, "fc2", nn.relu(linear(P, "fc1", h)));
   },
-  // One head over two tokens, of which the second may look at both.
   "modular-transformer": (P, tokens) => {
-    const [n, context] = tokens.shape;
-    const width = P.positions.shape[1];
-    const rows = (x) => x.reshape([n * context, -1]);
-    let x = rows(np.matmul(tokens, P["tokens.weight"].ref).add(P.positions.ref));
-    const qkv = linear(P, "block1.attention.qkv", x.ref).reshape([n, context, 3, width]);
-    const part = (i) => qkv.ref.slice([], [], i, []);
-    const mask = np.array([0, -1e9, 0, 0]).reshape([2, 2]);
-    const scores = np
-      .matmul(part(0), part(1).transpose([0, 2, 1]))
-      .mul(width ** -0.5)
-      .add(mask);
-    const mixed = rows(np.matmul(nn.softmax(scores), part(2)));
-    qkv.dispose();
-    x = x.add(linear(P, "block1.attention.out", mixed));
-    x = x.ref.add(linear(P, "block1.mlp.2", nn.relu(linear(P, "block1.mlp.1", x))));
-    return through(x.reshape([n, context, width]).slice([], context - 1, []), P["head.weight"]);
+    const x = transformer(P, tokens, { blocks: 1, heads: 1, activation: nn.relu });
+    return through(x.slice([], x.shape[1] - 1, []), P["head.weight"]);
+  },
+  transformer: (P, tokens) => {
+    const gelu = (x) => x.ref.mul(0.5).mul(lax.erf(x.mul(Math.SQRT1_2)).add(1));
+    const x = transformer(P, tokens, { blocks: 4, heads: 4, norm: layerNorm, activation: gelu });
+    return through(layerNorm(P, "norm", x.reshape([-1, x.shape[2]])), P["head.weight"]);
   },
   "modular-mlp": (P, counts) => {
     const sum = np.matmul(counts, P["embed.weight"].ref);
@@ -82,9 +106,10 @@ await serve({ version: version("@jax-js/jax"), threads: 1 }, (name, weights, fee
     ]),
   );
   const modular = name.startsWith("modular");
-  const classes = modular ? 67 : 10;
+  const ids = modular || name === "transformer";
+  const classes = modular ? 67 : ids ? 65 : 10;
   const tokens = () => nn.oneHot(array(feeds.input), classes);
-  const x = modular ? (name === "modular-mlp" ? tokens().sum(1) : tokens()) : array(feeds.input);
+  const x = ids ? (name === "modular-mlp" ? tokens().sum(1) : tokens()) : array(feeds.input);
   const expected = nn.oneHot(array(feeds.labels), classes);
   const loss = (P, x, expected) => {
     const all = nn.logSoftmax(nets[name](P, x)).mul(expected);
@@ -107,7 +132,7 @@ await serve({ version: version("@jax-js/jax"), threads: 1 }, (name, weights, fee
     const [loss] = await value.data();
     return loss;
   };
-  const notes = modular
+  const notes = ids
     ? ["jit refuses the gradient of take: embedding as the product of a two-hot matrix, made once"]
     : [];
   return { step, notes };

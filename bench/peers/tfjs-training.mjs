@@ -20,24 +20,37 @@ const matmul = tf.customGrad((x, w, save) => {
 
 const linear = (P, name, x) => matmul(x, P[`${name}.weight`]).add(P[`${name}.bias`]);
 
-/** Convolution, stride 1, NHWC; its weight gradient is a convolution with swapped roles. */
-const convolution = (padding) =>
+/** Convolution, NHWC; its weight gradient is a convolution with swapped roles, dilated where the stride is not 1. */
+const convolution = (padding, stride = 1) =>
   tf.customGrad((x, w, save) => {
-    save([x, w]);
+    const edge = [padding, padding];
+    const padded = padding ? x.pad([[0, 0], edge, edge, [0, 0]]) : x;
+    save([padded, w]);
+    const [n, height, width, channels] = x.shape;
     return {
-      value: tf.conv2d(x, w, 1, padding ? "same" : "valid"),
-      gradFunc: (dy, [x, w]) => {
-        const edge = [padding, padding];
-        const padded = padding ? x.pad([[0, 0], edge, edge, [0, 0]]) : x;
-        const dw = tf
-          .conv2d(padded.transpose([3, 1, 2, 0]), dy.transpose([1, 2, 0, 3]), 1, "valid")
-          .transpose([1, 2, 0, 3]);
-        return [tf.conv2dTranspose(dy, w, x.shape, 1, padding ? "same" : "valid"), dw];
+      value: tf.conv2d(padded, w, stride, "valid"),
+      gradFunc: (dy, [padded, w]) => {
+        const dx = tf.conv2dTranspose(dy, w, padded.shape, stride, "valid");
+        const turned = [padded.transpose([3, 1, 2, 0]), dy.transpose([1, 2, 0, 3])];
+        const dw = tf.conv2d(...turned, 1, "valid", "NHWC", stride).transpose([1, 2, 0, 3]);
+        return [
+          dx.slice([0, padding, padding, 0], [n, height, width, channels]),
+          dw.slice([0, 0, 0, 0], w.shape),
+        ];
       },
     };
   });
 const conv = convolution(0);
 const conv3x3 = convolution(1);
+const halving3x3 = convolution(1, 2);
+const halving1x1 = convolution(0, 2);
+
+/** Normalisation by the batch's own statistics. */
+const batchNorm = (P, name, x) => {
+  const centred = x.sub(x.mean([0, 1, 2], true));
+  const scale = centred.square().mean([0, 1, 2], true).add(1e-5).rsqrt();
+  return centred.mul(scale).mul(P[`${name}.weight`]).add(P[`${name}.bias`]);
+};
 
 /** The maximum of 2×2 windows. This backend's own gradient of it is off by half of its largest element. */
 const pool = tf.customGrad((x, save) => {
@@ -56,6 +69,41 @@ const pool = tf.customGrad((x, save) => {
     },
   };
 });
+
+const layerNorm = (P, name, x) => {
+  const centred = x.sub(x.mean(-1, true));
+  const scale = centred.square().mean(-1, true).add(1e-5).rsqrt();
+  return centred.mul(scale).mul(P[`${name}.weight`]).add(P[`${name}.bias`]);
+};
+
+/** Tokens as one-hot rows [n, context, vocabulary] to [n, context, width]; tokens see those before them. */
+function transformer(P, tokens, { blocks, heads, activation, norm = (_, __, x) => x }) {
+  const [n, context, vocabulary] = tokens.shape;
+  const width = P.positions.shape[1];
+  const size = width / heads;
+  const rows = (x) => x.reshape([n * context, -1]);
+  const later = Array.from({ length: context ** 2 }, (_, i) =>
+    i % context > Math.floor(i / context) ? -1e9 : 0,
+  );
+  const mask = tf.tensor2d(later, [context, context]);
+  const table = tf.matMul(tokens.reshape([n * context, vocabulary]), P["tokens.weight"]);
+  let x = rows(table.reshape([n, context, width]).add(P.positions));
+  for (let i = 1; i <= blocks; i++) {
+    const block = `block${i}`;
+    const [q, k, v] = linear(P, `${block}.attention.qkv`, norm(P, `${block}.norm1`, x))
+      .split(3, 1)
+      .map((part) => part.reshape([n, context, heads, size]).transpose([0, 2, 1, 3]));
+    const scores = tf
+      .matMul(q, k, false, true)
+      .mul(size ** -0.5)
+      .add(mask);
+    const mixed = rows(tf.matMul(scores.softmax(), v).transpose([0, 2, 1, 3]));
+    x = x.add(linear(P, `${block}.attention.out`, mixed));
+    const hidden = activation(linear(P, `${block}.mlp.1`, norm(P, `${block}.norm2`, x)));
+    x = x.add(linear(P, `${block}.mlp.2`, hidden));
+  }
+  return x.reshape([n, context, width]);
+}
 
 const nets = {
   "lenet-300-100": (P, x) => {
@@ -77,31 +125,35 @@ const nets = {
     }
     return linear(P, "fc", h.mean([1, 2]));
   },
-  // One head over two tokens, of which the second may look at both.
+  resnet20: (P, x) => {
+    const layer = (name, x, filter) => batchNorm(P, `${name}.bn`, filter(x, P[`${name}.conv.weight`]));
+    let h = layer("stem", x.transpose([0, 2, 3, 1]), conv3x3).relu();
+    for (const stage of [1, 2, 3])
+      for (const block of [1, 2, 3]) {
+        const name = `stage${stage}.block${block}`;
+        const halves = stage > 1 && block === 1;
+        const inner = layer(`${name}.1`, h, halves ? halving3x3 : conv3x3).relu();
+        const branch = layer(`${name}.2`, inner, conv3x3);
+        h = branch.add(halves ? layer(`${name}.shortcut`, h, halving1x1) : h).relu();
+      }
+    return linear(P, "fc", h.mean([1, 2]));
+  },
   "modular-transformer": (P, tokens) => {
-    const [n, context, vocabulary] = tokens.shape;
-    const width = P.positions.shape[1];
-    const rows = (x) => x.reshape([n * context, -1]);
-    const table = tf.matMul(tokens.reshape([n * context, vocabulary]), P["tokens.weight"]);
-    let x = rows(table.reshape([n, context, width]).add(P.positions));
-    const block = "block1";
-    const [q, k, v] = linear(P, `${block}.attention.qkv`, x)
-      .reshape([n, context, 3 * width])
-      .split(3, 2);
-    const mask = tf.tensor2d([0, -1e9, 0, 0], [2, 2]);
-    const scores = tf
-      .matMul(q, k, false, true)
-      .mul(width ** -0.5)
-      .add(mask);
-    x = x.add(linear(P, `${block}.attention.out`, rows(tf.matMul(scores.softmax(), v))));
-    x = x.add(linear(P, `${block}.mlp.2`, linear(P, `${block}.mlp.1`, x).relu()));
+    const x = transformer(P, tokens, { blocks: 1, heads: 1, activation: (x) => x.relu() });
+    const [n, context, width] = x.shape;
     const last = x.reshape([n, context * width]).slice([0, (context - 1) * width], [n, width]);
     return matmul(last, P["head.weight"]);
+  },
+  transformer: (P, tokens) => {
+    const gelu = (x) => x.mul(0.5).mul(x.mul(Math.SQRT1_2).erf().add(1));
+    const x = transformer(P, tokens, { blocks: 4, heads: 4, norm: layerNorm, activation: gelu });
+    return matmul(layerNorm(P, "norm", x.reshape([-1, x.shape[2]])), P["head.weight"]);
   },
   "modular-mlp": (P, counts) =>
     matmul(matmul(matmul(matmul(counts, P["embed.weight"].transpose()), P.w_i).relu(), P.w_o), P.w_u),
 };
 
+const ONE_HOT = [["UnsortedSegmentSum"], "embedding as the product of a one-hot matrix, made once"];
 /** What the plain spelling of a case needs and this backend lacks, and what is done instead. */
 const needs = {
   lenet: [
@@ -112,7 +164,9 @@ const needs = {
     ["Conv2DBackpropFilter"],
     "weight gradient as a Conv2D with swapped roles; MaxPoolGrad is wrong: gradient by comparison with the maximum",
   ],
-  "modular-transformer": [["UnsortedSegmentSum"], "embedding as the product of a one-hot matrix, made once"],
+  resnet20: [["Conv2DBackpropFilter"], "weight gradient as a Conv2D with swapped roles"],
+  "modular-transformer": ONE_HOT,
+  transformer: ONE_HOT,
   "modular-mlp": [["UnsortedSegmentSum"], "embedding as the product of a two-hot matrix, made once"],
 };
 
@@ -124,9 +178,10 @@ await serve({ version: version("@tensorflow/tfjs"), threads: 1 }, (name, weights
     P[key] = tf.variable(shape.length === 4 ? t.transpose([2, 3, 1, 0]) : t, true, key);
   }
   const modular = name.startsWith("modular");
-  const classes = modular ? 67 : 10;
+  const ids = modular || name === "transformer";
+  const classes = modular ? 67 : ids ? 65 : 10;
   const oneHot = ({ shape, data }) => tf.oneHot(tf.tensor(data, shape, "int32"), classes).toFloat();
-  const x = modular
+  const x = ids
     ? name === "modular-mlp"
       ? oneHot(input).sum(1)
       : oneHot(input)
