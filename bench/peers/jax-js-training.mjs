@@ -133,7 +133,7 @@ await serve({ version: version("@jax-js/jax"), threads: 1 }, (name, weights, fee
     return loss;
   };
   const notes = ids
-    ? ["jit refuses the gradient of take: embedding as the product of a two-hot matrix, made once"]
+    ? ["jit refuses the gradient of take: embedding as the product of a matrix of ones and zeros, made once"]
     : [];
   return { step, notes };
 });
