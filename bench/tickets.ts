@@ -12,9 +12,9 @@ import { createTrainingStep } from "../src/nn/training-step.ts";
 import { median } from "../src/runs/latency.ts";
 import { readMoments } from "../src/runs/tickets/experiment-directory.node.ts";
 import { exactCrossEntropy } from "../src/sparsity/tickets/exact-cross-entropy.ts";
-import { buildModel, QUICK } from "../src/sparsity/tickets/experiment.ts";
 import { holdMasks } from "../src/sparsity/tickets/hold-masks.ts";
 import { type Masks, magnitudeMasks } from "../src/sparsity/tickets/masks.ts";
+import { buildModel, QUICK } from "../src/sparsity/tickets/settings.ts";
 import { smallerTicket } from "../src/sparsity/tickets/smaller-ticket.ts";
 import { createTask, splitTask, taskFeeds } from "../src/sparsity/tickets/tasks.ts";
 

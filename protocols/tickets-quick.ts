@@ -4,14 +4,14 @@ import { executeExperiment } from "../src/runs/tickets/experiment-pool.node.ts";
 import { analyzeMasks } from "../src/runs/tickets/mask-analysis.node.ts";
 import { summarizeExperiment } from "../src/runs/tickets/ticket-summary.ts";
 import { writeReport } from "../src/runs/tickets/write-report.node.ts";
-import { QUICK } from "../src/sparsity/tickets/experiment.ts";
+import { QUICK } from "../src/sparsity/tickets/settings.ts";
 import { ROOT, writeResults } from "./support/results.ts";
 
 const seeds = [0, 1, 2, 3, 4];
 const directory = join(ROOT, "runs", "protocols", "tickets-quick");
 const { outcomes } = await executeExperiment(QUICK, directory, {
   seeds,
-  processes: 2,
+  workers: 2,
   resume: true,
   onRun: ({ seed, name, times, steps }) =>
     console.log(`seed ${seed} ${name}: ${times.generalisedForGood ?? `not in ${steps}`}`),

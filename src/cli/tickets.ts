@@ -1,11 +1,13 @@
 import { cpus } from "node:os";
 import { join } from "node:path";
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
+import { Problem } from "../problem.ts";
 import { formatSeconds } from "../runs/format.ts";
+import type { PhaseCell } from "../runs/tickets/phase-diagram.ts";
 import type { TicketSummary } from "../runs/tickets/ticket-summary.ts";
 import { meanOf, summarizeExperiment } from "../runs/tickets/ticket-summary.ts";
-import type { ExperimentSettings } from "../sparsity/tickets/experiment.ts";
-import { FULL, QUICK } from "../sparsity/tickets/experiment.ts";
+import type { ExperimentSettings } from "../sparsity/tickets/settings.ts";
+import { FULL, QUICK } from "../sparsity/tickets/settings.ts";
 import type { TaskName } from "../sparsity/tickets/tasks.ts";
 import { TASKS } from "../sparsity/tickets/tasks.ts";
 import type { JsonOption } from "./command.ts";
@@ -14,6 +16,9 @@ import { INTERRUPTED, onInterrupt } from "./interrupt.ts";
 import { note, startProgress } from "./progress.ts";
 import { table } from "./table.ts";
 
+const SWEEP_DECAYS = [0, 0.03, 0.1, 0.3, 1, 3];
+const SWEEP_RATIOS = [0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9];
+
 interface TicketOptions extends JsonOption {
   task: TaskName;
   p?: number;
@@ -21,15 +26,34 @@ interface TicketOptions extends JsonOption {
   quick?: boolean;
   seeds: number;
   steps?: number;
-  processes: number;
+  workers: number;
   runs: string;
   resume?: boolean;
+  sweep?: boolean;
+  ratios?: number[];
+  decays?: number[];
+}
+
+/** For `.option`: numbers from `min` up to below `end`, with commas between them. */
+function numbers(min: number, end: number): (text: string) => number[] {
+  return (text) => {
+    const values = text.split(",").map((t) => (t.trim() === "" ? Number.NaN : Number(t)));
+    if (!values.every((v) => v >= min && v < end) || new Set(values).size < values.length)
+      throw new InvalidArgumentError(
+        `expected different numbers from ${min} to below ${end}, with commas between them`,
+      );
+    return values;
+  };
 }
 
 export function ticketsCommand(): Command {
   return createCommand("tickets", {
     summary: "train a network that groks, find its ticket, and hold it against every control",
-    examples: ["filigree tickets --quick", "filigree tickets --task modadd --p 67 --model mlp --seeds 3"],
+    examples: [
+      "filigree tickets --quick",
+      "filigree tickets --task modadd --p 67 --model mlp --seeds 3",
+      "filigree tickets --quick --sweep --seeds 3",
+    ],
     keys: {
       directory: "folder of the experiment: settings.json, seed-<n>/<run>.json, report.html",
       report: "path of the page",
@@ -37,6 +61,9 @@ export function ticketsCommand(): Command {
       seconds: "time this call has taken",
       runs: "[{ name, label, generalised, memorised, tau, bestTest, steps }], each a list over the seeds",
       verdicts: "[{ says, holds, of, because }]: in how many seeds a claim holds",
+      diagram: "path of the phase diagram, with --sweep",
+      cells:
+        "with --sweep, instead of runs and verdicts: [{ ratio, decay, times, bestTest, median }], null: never",
     },
   })
     .option(
@@ -57,21 +84,27 @@ export function ticketsCommand(): Command {
       wholeNumber(1),
     )
     .option(
-      "--processes <n>",
-      "runs at a time; as many as there are cores if not given",
+      "--workers <n>",
+      "worker processes, each with a run at a time; as many as there are cores if not given",
       wholeNumber(1, 256),
       cpus().length,
     )
+    .option(
+      "--ratios <list>",
+      "shares of weights that tickets lose; with --sweep 0 is the dense network",
+      numbers(0, 1),
+    )
+    .option(
+      "--sweep",
+      "instead of the controls: tickets of every ratio under every weight decay, drawn as a phase diagram",
+    )
+    .option("--decays <list>", `weight decays of --sweep; ${SWEEP_DECAYS} if not given`, numbers(0, 1000))
     .option("--runs <folder>", "folder of the experiment's directory", "runs")
     .option("--resume", "go on with what is there")
     .action(async (options: TicketOptions) => {
       const settings = settingsOf(options);
-      const directory = join(
-        options.runs,
-        `tickets-${settings.task}${settings.task === "s5" ? "" : `-${settings.p}`}-${settings.model}`,
-      );
+      const directory = join(options.runs, directoryName(settings));
       const { executeExperiment, runCount } = await import("../runs/tickets/experiment-pool.node.ts");
-      const { writeReport } = await import("../runs/tickets/write-report.node.ts");
       const seeds = Array.from({ length: options.seeds }, (_, i) => i);
       const started = performance.now();
       const interrupt = onInterrupt("stopping; what is done stays");
@@ -85,7 +118,7 @@ export function ticketsCommand(): Command {
         const { outcomes, finished } = await executeExperiment(settings, directory, {
           seeds,
           resume: options.resume,
-          processes: options.processes,
+          workers: options.workers,
           signal: interrupt.signal,
           onRun: ({ seed, name, times, steps, bestTest }) => {
             const time = times.generalisedForGood;
@@ -98,9 +131,19 @@ export function ticketsCommand(): Command {
         });
         progress.end();
         const seconds = (performance.now() - started) / 1000;
-        const summary = summarizeExperiment(settings, outcomes);
-        const report = finished ? await writeReport(settings, directory, outcomes) : undefined;
-        emit(options, { directory, report, finished, seconds, ...summary }, textOf(summary, seconds, report));
+        const found = { directory, finished, seconds };
+        if (settings.sweep) {
+          const { writeSweep } = await import("../runs/tickets/sweep-report.node.ts");
+          const { phaseCells } = await import("../runs/tickets/phase-diagram.ts");
+          const written = finished ? await writeSweep(settings, directory, outcomes) : undefined;
+          const cells = phaseCells(settings, outcomes);
+          emit(options, { ...found, ...written, cells }, sweepText(cells, seconds, written?.report));
+        } else {
+          const { writeReport } = await import("../runs/tickets/write-report.node.ts");
+          const report = finished ? await writeReport(settings, directory, outcomes) : undefined;
+          const summary = summarizeExperiment(settings, outcomes);
+          emit(options, { ...found, report, ...summary }, textOf(summary, seconds, report));
+        }
         if (finished) return;
         note(`stopped; go on by repeating the command with --resume`);
         process.exitCode = INTERRUPTED;
@@ -111,7 +154,13 @@ export function ticketsCommand(): Command {
     });
 }
 
-function settingsOf({ task, p, model, quick, steps }: TicketOptions): ExperimentSettings {
+function directoryName({ task, p, model, sweep }: ExperimentSettings): string {
+  return ["tickets", ...(sweep ? ["sweep"] : []), task, ...(task === "s5" ? [] : [p]), model].join("-");
+}
+
+function settingsOf(options: TicketOptions): ExperimentSettings {
+  const { task, p, model, quick, steps, ratios, sweep, decays } = options;
+  if (decays && !sweep) throw new Problem("--decays is for --sweep; add it, or leave --decays away");
   const preset = quick ? QUICK : FULL;
   const widths = model === "transformer" ? { width: 128, hidden: 128 } : {};
   return {
@@ -120,8 +169,37 @@ function settingsOf({ task, p, model, quick, steps }: TicketOptions): Experiment
     model,
     p: p ?? preset.p,
     ...widths,
+    ...(ratios && !sweep && { ratios: [...new Set([...ratios, preset.ratio])].sort() }),
+    ...(sweep && { sweep: { ratios: ratios ?? SWEEP_RATIOS, decays: decays ?? SWEEP_DECAYS } }),
     ...(steps && { steps, baseSteps: Math.round((steps * preset.baseSteps) / preset.steps) }),
   };
+}
+
+function sweepText(cells: readonly PhaseCell[], seconds: number, report: string | undefined): string {
+  const ratios = [...new Set(cells.map((c) => c.ratio))];
+  const decays = [...new Set(cells.map((c) => c.decay))];
+  const cellOf = (ratio: number, decay: number) => cells.find((c) => c.ratio === ratio && c.decay === decay);
+  return [
+    "median steps until the network generalises for good",
+    table(
+      [
+        { heading: "weight decay" },
+        ...ratios.map((r) => ({
+          heading: r === 0 ? "dense" : `${Math.round(100 * r)} %`,
+          align: "right" as const,
+        })),
+      ],
+      decays.map((decay) => [
+        String(decay),
+        ...ratios.map((ratio) => {
+          const cell = cellOf(ratio, decay);
+          return cell ? String(cell.median ?? "never") : "";
+        }),
+      ]),
+    ),
+    "",
+    `${formatSeconds(seconds)}${report ? `; ${report}` : ""}`,
+  ].join("\n");
 }
 
 function textOf({ runs, verdicts }: TicketSummary, seconds: number, report: string | undefined): string {

@@ -10,7 +10,7 @@ const folder = mkdtempSync(join(tmpdir(), "filigree-tickets-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Far too short to grok. */
-const tiny = ["tickets", "--quick", "--task", "modsub", "--p", "5", "--steps", "20", "--processes", "2"];
+const tiny = ["tickets", "--quick", "--task", "modsub", "--p", "5", "--steps", "20", "--workers", "2"];
 
 test("an experiment over two processes: a page, one JSON object, and no second one in its place", async () => {
   const { code, stdout, stderr } = await filigree([...tiny, "--json"], folder);

@@ -4,10 +4,15 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readMoments } from "../../src/runs/tickets/experiment-directory.node.ts";
 import { executeExperiment, runCount } from "../../src/runs/tickets/experiment-pool.node.ts";
+import { phaseCells, phaseDiagram } from "../../src/runs/tickets/phase-diagram.ts";
+import { writeSweep } from "../../src/runs/tickets/sweep-report.node.ts";
 import { summarizeExperiment } from "../../src/runs/tickets/ticket-summary.ts";
 import { writeReport } from "../../src/runs/tickets/write-report.node.ts";
-import type { ExperimentSettings, RunOutcome } from "../../src/sparsity/tickets/experiment.ts";
-import { QUICK, runDefinitions } from "../../src/sparsity/tickets/experiment.ts";
+import type { RunOutcome } from "../../src/sparsity/tickets/experiment.ts";
+import { stepLimit } from "../../src/sparsity/tickets/experiment.ts";
+import { runDefinitions } from "../../src/sparsity/tickets/run-definitions.ts";
+import type { ExperimentSettings } from "../../src/sparsity/tickets/settings.ts";
+import { QUICK } from "../../src/sparsity/tickets/settings.ts";
 import { verdicts } from "../../src/sparsity/tickets/verdicts.ts";
 
 /** Too small and short to grok: what is tested is the machinery. */
@@ -40,7 +45,7 @@ describe("an experiment in its directory", () => {
     let runs = 0;
     const first = await executeExperiment(TINY, stopped, {
       seeds: [0, 1],
-      processes: 0,
+      workers: 0,
       signal: abort.signal,
       onRun: () => ++runs === 5 && abort.abort(),
     });
@@ -49,11 +54,11 @@ describe("an experiment in its directory", () => {
     const again: string[] = [];
     const rest = await executeExperiment(TINY, stopped, {
       seeds: [0, 1],
-      processes: 0,
+      workers: 0,
       resume: true,
       onRun: ({ seed, name }) => again.push(`${seed} ${name}`),
     });
-    const whole = await executeExperiment(TINY, join(folder, "whole"), { seeds: [0, 1], processes: 0 });
+    const whole = await executeExperiment(TINY, join(folder, "whole"), { seeds: [0, 1], workers: 0 });
     expect(rest.finished).toBe(true);
     expect(new Set(again).size).toBe(2 * (names.length + 1));
     expect(runCount(TINY)).toBe(runDefinitions(TINY).size + 1);
@@ -70,17 +75,91 @@ describe("an experiment in its directory", () => {
 
   test("refuses a directory that holds one, and other settings", async () => {
     const path = join(folder, "stopped");
-    await expect(executeExperiment(TINY, path, { seeds: [0], processes: 0 })).rejects.toThrow(
+    await expect(executeExperiment(TINY, path, { seeds: [0], workers: 0 })).rejects.toThrow(
       /already holds an experiment/,
     );
     await expect(
-      executeExperiment({ ...TINY, steps: 30 }, path, { seeds: [0], processes: 0, resume: true }),
+      executeExperiment({ ...TINY, steps: 30 }, path, { seeds: [0], workers: 0, resume: true }),
     ).rejects.toThrow(/other settings/);
   });
 
   test("a damaged file of moments is named", async () => {
     await writeFile(join(folder, "stopped", "seed-0", "moments.safetensors"), "broken");
     await expect(readMoments(join(folder, "stopped"), 0)).rejects.toThrow(/moments.safetensors/);
+  });
+});
+
+test("a sweep trains every ratio under every decay, and draws what it finds", async () => {
+  const settings = { ...TINY, sweep: { ratios: [0, 0.6], decays: [0, 1] } };
+  const directory = join(folder, "sweep");
+  const { outcomes } = await executeExperiment(settings, directory, { seeds: [0, 1], workers: 0 });
+  expect(outcomes.map((o) => `${o.seed} ${o.name}`).sort()).toEqual(
+    [0, 1].flatMap((seed) => [
+      `${seed} base`,
+      ...["0-decay-0", "0-decay-1", "0.6-decay-0", "0.6-decay-1"].map((r) => `${seed} ratio-${r}`),
+    ]),
+  );
+  const of = (name: string) => outcomes.find((o) => o.name === name && o.seed === 0)!;
+  expect(of("ratio-0-decay-1").density).toBeUndefined();
+  expect(of("ratio-0.6-decay-1").density!.total).toBeCloseTo(0.4, 1);
+  // The same network, batches and decay as the base: what differs is only how long it trains.
+  expect(of("ratio-0-decay-1").curve).toEqual(of("base").curve.slice(0, 3));
+  expect(of("ratio-0-decay-0").loss).not.toBe(of("ratio-0-decay-1").loss);
+
+  const { report, diagram } = await writeSweep(settings, directory, outcomes);
+  expect(await readFile(report, "utf8")).not.toMatch(/NaN|undefined/);
+  const svg = await readFile(diagram, "utf8");
+  expect(svg).toMatch(/^<svg[^>]*xmlns="http:\/\/www.w3.org\/2000\/svg"/);
+  expect(svg.match(/>×</g)).toHaveLength(4);
+});
+
+test("cells of a sweep: never is the longest time", () => {
+  const settings = { ...TINY, sweep: { ratios: [0.5], decays: [0, 0.1, 1] } };
+  const outcome = (decay: number, seed: number, generalisedForGood?: number): RunOutcome => ({
+    name: `ratio-0.5-decay-${decay}`,
+    seed,
+    times: { generalisedForGood },
+    steps: 4000,
+    curve: [],
+    bestTest: 0.5,
+    loss: 0,
+    seconds: 0,
+  });
+  const cells = phaseCells(settings, [
+    ...[300, undefined, 100].map((t, seed) => outcome(0, seed, t)),
+    ...[300, undefined, undefined].map((t, seed) => outcome(0.1, seed, t)),
+    ...[300, 100].map((t, seed) => outcome(1, seed, t)),
+  ]);
+  expect(cells.map((c) => c.median)).toEqual([300, null, 300]);
+  const { html } = phaseDiagram(cells);
+  expect(html).toContain(">2 of 3<");
+  expect(html).toContain(">1 of 3<");
+  expect(html).not.toContain(">2 of 2<");
+});
+
+describe("runs that are given up", () => {
+  const settings = { ...TINY, steps: 5000, giveUp: { times: 10, least: 1000 } };
+  const ticket = (generalisedForGood?: number) => ({ times: { generalisedForGood } }) as RunOutcome;
+
+  test("at ten times the ticket's time, not before `least`, not after `steps`", () => {
+    expect(stepLimit(settings, ticket(30))).toBe(1000);
+    expect(stepLimit(settings, ticket(300))).toBe(3000);
+    expect(stepLimit(settings, ticket(3000))).toBe(5000);
+    expect(stepLimit(settings, ticket())).toBe(5000);
+    expect(stepLimit(TINY, ticket(300))).toBe(TINY.steps);
+  });
+
+  test("wait for the ticket", async () => {
+    const order: string[] = [];
+    const { outcomes } = await executeExperiment(
+      { ...TINY, giveUp: { times: 10, least: 10 }, runs: ["dense-0", "random", "ticket-0.6"] },
+      join(folder, "given-up"),
+      { seeds: [0], workers: 0, onRun: ({ name }) => order.push(name) },
+    );
+    expect(order.slice(0, 2)).toEqual(["base", "ticket-0.6"]);
+    expect(order.slice(2).sort()).toEqual(["dense-0", "random"]);
+    // It never generalised, so nothing is decided.
+    expect(outcomes.every((o) => o.steps >= TINY.steps)).toBe(true);
   });
 });
 

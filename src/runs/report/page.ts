@@ -69,14 +69,17 @@ export function highlights(items: readonly { label: string; value: Content }[]):
   )}</dl>`;
 }
 
-const STYLE = `
+/** The colours of pages and figures, by name. */
+export const PALETTE = `
 :root { color-scheme: light dark; --ink: #1c1b19; --soft: #6b675f; --line: #e2dfd8; --paper: #fbfaf7; --card: #fff;
   --c1: #2f5d8a; --c2: #b5562b; --c3: #4c7a4a; --c4: #8a4f7d; --c5: #8f7a1f; --c6: #3f7f80; --c7: #a33b47; --c8: #5f5f87; }
 @media (prefers-color-scheme: dark) {
   :root { --ink: #e9e6df; --soft: #a09b90; --line: #35332e; --paper: #171613; --card: #1f1e1a;
     --c1: #7fb0e0; --c2: #e8956b; --c3: #8fc28c; --c4: #cf95c2; --c5: #d3bd5c; --c6: #7cc4c5; --c7: #e5838e; --c8: #a8a8d6; }
 }
-* { box-sizing: border-box; }
+`;
+
+const STYLE = `${PALETTE}* { box-sizing: border-box; }
 body { margin: 0 auto; padding: 3rem 1.5rem 4rem; max-width: 68rem; background: var(--paper); color: var(--ink);
   font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif; }
 header { border-bottom: 1px solid var(--line); margin-bottom: 2rem; padding-bottom: 1rem; }

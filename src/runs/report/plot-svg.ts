@@ -2,6 +2,7 @@ import * as Plot from "@observablehq/plot";
 import { parseHTML } from "linkedom";
 import type { Html } from "./html.ts";
 import { html, raw } from "./html.ts";
+import { PALETTE } from "./page.ts";
 
 /** Draws an Observable Plot without a browser. Colours are the page's own, so the drawing follows light and dark. */
 export function plotSvg(options: Plot.PlotOptions): Html {
@@ -15,6 +16,17 @@ export function plotSvg(options: Plot.PlotOptions): Html {
     document: document as unknown as Document,
   });
   return raw(drawing.outerHTML);
+}
+
+/** A drawing as the text of a file of its own, with the page's colours in it. */
+export function svgFile({ html }: Html): string {
+  const svg = html.includes("xmlns=")
+    ? html
+    : html.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"');
+  return svg.replace(
+    ">",
+    `><style>${PALETTE}svg { background: var(--card); font-family: system-ui, sans-serif; }</style>`,
+  );
 }
 
 export interface Line {

@@ -3,9 +3,11 @@ import { join } from "node:path";
 import { readSafetensors, writeSafetensors } from "../../data/safetensors.ts";
 import type { Tensor } from "../../engine/tensor.ts";
 import { Problem } from "../../problem.ts";
-import type { ExperimentSettings, RunHooks, RunOutcome } from "../../sparsity/tickets/experiment.ts";
+import type { RunHooks, RunOutcome } from "../../sparsity/tickets/experiment.ts";
 import { runBase, runVariant } from "../../sparsity/tickets/experiment.ts";
 import type { Weights } from "../../sparsity/tickets/masks.ts";
+import { ticketName } from "../../sparsity/tickets/run-definitions.ts";
+import type { ExperimentSettings } from "../../sparsity/tickets/settings.ts";
 import { readBytes, writeWhole } from "../files.node.ts";
 
 /** A run of an experiment: `base`, or one of `runDefinitions`. */
@@ -31,7 +33,11 @@ export async function runJob(
     if (!base) return undefined;
     await writeWhole(file("moments.safetensors"), encodeMoments(base.moments));
     outcome = base.outcome;
-  } else outcome = await runVariant(settings, seed, name, await readMoments(directory, seed), hooks);
+  } else {
+    const moments = await readMoments(directory, seed);
+    const ticket = settings.giveUp && (await readOutcome(directory, { seed, name: ticketName(settings) }));
+    outcome = await runVariant(settings, seed, name, { moments, ticket }, hooks);
+  }
   if (outcome) await writeWhole(file(`${name}.json`), JSON.stringify(outcome));
   return outcome;
 }

@@ -2,8 +2,9 @@ import type { ChildProcess } from "node:child_process";
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { Problem } from "../../problem.ts";
-import type { ExperimentSettings, RunOutcome } from "../../sparsity/tickets/experiment.ts";
-import { runDefinitions } from "../../sparsity/tickets/experiment.ts";
+import type { RunOutcome } from "../../sparsity/tickets/experiment.ts";
+import { prerequisiteOf, runDefinitions } from "../../sparsity/tickets/run-definitions.ts";
+import type { ExperimentSettings } from "../../sparsity/tickets/settings.ts";
 import { createTask } from "../../sparsity/tickets/tasks.ts";
 import type { ExperimentJob } from "./experiment-directory.node.ts";
 import { prepareDirectory, readOutcome, runJob } from "./experiment-directory.node.ts";
@@ -11,8 +12,8 @@ import { prepareDirectory, readOutcome, runJob } from "./experiment-directory.no
 export interface ExperimentOptions {
   seeds: readonly number[];
   resume?: boolean;
-  /** Processes that run at a time; 0: this one alone. Each takes one core. */
-  processes: number;
+  /** Worker processes; 0: this process alone. Each takes one core. */
+  workers: number;
   /** Hears of every run, done now or before. */
   onRun?: (outcome: RunOutcome) => void;
   /** How far the run that a process is at has come. */
@@ -38,16 +39,17 @@ export function runCount(settings: ExperimentSettings): number {
 export async function executeExperiment(
   settings: ExperimentSettings,
   directory: string,
-  { seeds, resume = false, processes, onRun, onStep, signal }: ExperimentOptions,
+  { seeds, resume = false, workers, onRun, onStep, signal }: ExperimentOptions,
 ): Promise<ExperimentResult> {
   // What every run would refuse is refused before anything is written.
   createTask(settings.task, settings.p);
   await prepareDirectory(directory, settings, resume);
   const outcomes: RunOutcome[] = [];
-  const names = [...runDefinitions(settings).keys()];
-  const bases = seeds.map((seed): ExperimentJob => ({ seed, name: "base" }));
-  const ready: ExperimentJob[] = [];
-  const basesRunning = new Set<Promise<void>>();
+  const names = ["base", ...runDefinitions(settings).keys()];
+  const after = (before: string | undefined, seed: number): ExperimentJob[] =>
+    names.filter((name) => prerequisiteOf(settings, name) === before).map((name) => ({ seed, name }));
+  const ready = seeds.flatMap((seed) => after(undefined, seed));
+  const running = new Set<Promise<void>>();
   let failed = false;
   const perform = async (runner: Runner, job: ExperimentJob) => {
     const outcome =
@@ -55,22 +57,21 @@ export async function executeExperiment(
     if (!outcome) return;
     outcomes.push(outcome);
     onRun?.(outcome);
-    if (job.name === "base") ready.push(...names.map((name) => ({ seed: job.seed, name })));
+    ready.unshift(...after(job.name, job.seed));
   };
   const work = async (runner: Runner) => {
     try {
       while (!signal?.aborted && !failed) {
-        const job = ready.shift() ?? bases.shift();
-        if (!job && basesRunning.size === 0) return;
+        const job = ready.shift();
+        if (!job && running.size === 0) return;
         if (!job) {
-          await Promise.race(basesRunning);
+          // What runs now may make others ready.
+          await Promise.race(running);
           continue;
         }
         const run = perform(runner, job);
-        if (job.name === "base") {
-          basesRunning.add(run);
-          run.finally(() => basesRunning.delete(run)).catch(() => {});
-        }
+        running.add(run);
+        run.finally(() => running.delete(run)).catch(() => {});
         await run;
       }
     } catch (error) {
@@ -81,9 +82,9 @@ export async function executeExperiment(
     }
   };
   const runners =
-    processes === 0
+    workers === 0
       ? [ownRunner(settings, directory, signal)]
-      : Array.from({ length: processes }, () => forkedRunner(settings, directory, signal));
+      : Array.from({ length: workers }, () => forkedRunner(settings, directory, signal));
   await Promise.all(runners.map(work));
   return { outcomes: outcomes.sort((a, b) => a.seed - b.seed), finished: !signal?.aborted };
 }

@@ -1,6 +1,4 @@
 import { circularity } from "../../sparsity/tickets/circularity.ts";
-import type { ExperimentSettings } from "../../sparsity/tickets/experiment.ts";
-import { buildModel } from "../../sparsity/tickets/experiment.ts";
 import { fourierEntropy } from "../../sparsity/tickets/fourier.ts";
 import {
   averageDegree,
@@ -18,6 +16,8 @@ import {
   randomMasks,
   weightsOf,
 } from "../../sparsity/tickets/masks.ts";
+import type { ExperimentSettings } from "../../sparsity/tickets/settings.ts";
+import { buildModel } from "../../sparsity/tickets/settings.ts";
 import { createTask } from "../../sparsity/tickets/tasks.ts";
 import { inputSide } from "../../sparsity/tickets/trace.ts";
 import { readMoments } from "./experiment-directory.node.ts";

@@ -1,10 +1,11 @@
-import type { ExperimentSettings, RunOutcome } from "../../sparsity/tickets/experiment.ts";
-import { RUN_GROUPS, runDefinitions } from "../../sparsity/tickets/experiment.ts";
-import { TASKS } from "../../sparsity/tickets/tasks.ts";
+import type { RunOutcome } from "../../sparsity/tickets/experiment.ts";
+import { RUN_GROUPS, runDefinitions } from "../../sparsity/tickets/run-definitions.ts";
+import type { ExperimentSettings } from "../../sparsity/tickets/settings.ts";
 import { formatMany, significant } from "../format.ts";
 import { html } from "../report/html.ts";
 import type { Section } from "../report/page.ts";
 import { figures, highlights, htmlTable, page } from "../report/page.ts";
+import { describeTask } from "./describe-task.ts";
 import type { MaskAnalysis } from "./mask-analysis.node.ts";
 import { accuracyPlot, heatMap, spectrumPlot, timeBars, tracePlot } from "./ticket-plots.ts";
 import type { RunSummary, TicketSummary } from "./ticket-summary.ts";
@@ -28,10 +29,9 @@ export function ticketReport(
 ): string {
   const seeds = [...new Set(outcomes.map((o) => o.seed))].sort((a, b) => a - b);
   const first = outcomes.filter((o) => o.seed === seeds[0]);
-  const { p, model, task } = settings;
   return page({
     title: "Grokking tickets",
-    subtitle: `${TASKS[task]}${task === "s5" ? "" : `, p = ${p}`}; ${model}; ${formatMany(seeds.length, "seed")}`,
+    subtitle: `${describeTask(settings)}; ${formatMany(seeds.length, "seed")}`,
     sections: [
       { heading: "Outcome", content: outcome(settings, summary) },
       verdictSection(summary),

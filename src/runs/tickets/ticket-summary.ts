@@ -1,5 +1,6 @@
-import type { ExperimentSettings, RunOutcome } from "../../sparsity/tickets/experiment.ts";
-import { runDefinitions } from "../../sparsity/tickets/experiment.ts";
+import type { RunOutcome } from "../../sparsity/tickets/experiment.ts";
+import { runDefinitions } from "../../sparsity/tickets/run-definitions.ts";
+import type { ExperimentSettings } from "../../sparsity/tickets/settings.ts";
 import { verdicts } from "../../sparsity/tickets/verdicts.ts";
 
 /** One kind of run over all seeds. */

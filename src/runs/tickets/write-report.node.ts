@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import type { ExperimentSettings, RunOutcome } from "../../sparsity/tickets/experiment.ts";
+import type { RunOutcome } from "../../sparsity/tickets/experiment.ts";
+import type { ExperimentSettings } from "../../sparsity/tickets/settings.ts";
 import { writeWhole } from "../files.node.ts";
 import { analyzeMasks } from "./mask-analysis.node.ts";
 import { ticketReport } from "./ticket-report.ts";

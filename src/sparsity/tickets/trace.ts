@@ -1,9 +1,9 @@
 import type { CurvePoint } from "./detector.ts";
-import type { ExperimentSettings } from "./experiment.ts";
 import { fourierEntropy, meanSpectrum } from "./fourier.ts";
 import type { Weights } from "./masks.ts";
 import { density, jaccardDistance, magnitudeMasks, mapValues } from "./masks.ts";
 import { norms } from "./norms.ts";
+import type { ExperimentSettings } from "./settings.ts";
 import { effectiveRank } from "./singular.ts";
 import { createTask } from "./tasks.ts";
 

@@ -1,4 +1,5 @@
-import type { ExperimentSettings, RunOutcome } from "./experiment.ts";
+import type { RunOutcome } from "./experiment.ts";
+import type { ExperimentSettings } from "./settings.ts";
 
 /** One of the pass marks of grokking.md section 5, for one seed. */
 export interface Verdict {
@@ -11,7 +12,10 @@ export interface Verdict {
 const EARLY = ["random", "magnitude-init", "snip", "grasp", "grasp-reversed", "synflow-1", "synflow-100"];
 
 /** The pass marks, judged by the stable generalisation times; those whose runs are missing are left out. */
-export function verdicts(runs: readonly RunOutcome[], { ratio, steps }: ExperimentSettings): Verdict[] {
+export function verdicts(
+  runs: readonly RunOutcome[],
+  { ratio, steps, giveUp }: ExperimentSettings,
+): Verdict[] {
   const byName = new Map(runs.map((r) => [r.name, r]));
   const base = byName.get("base");
   const ticket = byName.get(`ticket-${ratio}`)?.times.generalisedForGood;
@@ -56,6 +60,10 @@ export function verdicts(runs: readonly RunOutcome[], { ratio, steps }: Experime
     slower(10),
     beside,
   );
-  judge(`the ticket taken at memorisation does not generalise in ${steps} steps`, ["taken-memorised"], never);
+  judge(
+    `the ticket taken at memorisation does not generalise in ${giveUp?.least ?? steps} steps`,
+    ["taken-memorised"],
+    never,
+  );
   return found;
 }
