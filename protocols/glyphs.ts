@@ -16,7 +16,7 @@ const { values } = parseArgs({
 /** The network has no batch norm, so there are no scales to prune by. */
 const METHODS: readonly Method[] = [
   "dense",
-  ...METHOD_NAMES.filter((name) => !methodOf(name).onScales),
+  ...METHOD_NAMES.filter((name) => !methodOf(name).onScales && !methodOf(name).reference),
   "scratch",
 ];
 const data = glyphs();

@@ -29,7 +29,7 @@ const RANGES: Partial<Record<(typeof METHOD_NAMES)[number], object>> = {
 
 const rows: Record<string, Row> = {
   ...Object.fromEntries(
-    METHOD_NAMES.filter((name) => !methodOf(name).onScales).map((name) => {
+    METHOD_NAMES.filter((name) => !methodOf(name).onScales && !methodOf(name).reference).map((name) => {
       const { lambdaStart: _, lambdaEnd: __, ...options } = methodOf(name).options;
       return [name, { k: 6, method: { ...options, ...RANGES[name] } }];
     }),

@@ -26,7 +26,7 @@ import { methodOf } from "./methods.ts";
 import type { Recipe, SparsifierRecipe } from "./recipe.ts";
 import { readRecipe } from "./recipe.ts";
 import type { MetricsLine } from "./run-result.ts";
-import { createRunSparsifier } from "./run-sparsifier.ts";
+import { startRun } from "./run-sparsifier.ts";
 import { requireSameOutputs } from "./same-outputs.ts";
 
 export interface CompressRequest {
@@ -157,12 +157,14 @@ export async function compress(
   const original = await load(request.model);
   const size = await createSize(original, request);
   // What training will refuse, it refuses here, before the dense network is trained.
-  createRunSparsifier(original, recipeOf(request, "sparse", await size(original), 1));
+  startRun(original, recipeOf(request, "sparse", await size(original), 1));
 
   const builtIn = Object.hasOwn(MODELS, request.model);
-  const temperature = builtIn
-    ? 1
-    : await fittingTemperature(original, data.train, scale, { threads: request.threads });
+  const fresh = methodOf(request.method).reference === "fresh";
+  const temperature =
+    builtIn || fresh
+      ? 1
+      : await fittingTemperature(original, data.train, scale, { threads: request.threads });
   const train = async (kind: "dense" | "sparse", wanted: Size) => {
     const path = join(request.directory, kind);
     const { finished, ...result } = await executeRun(recipeOf(request, kind, wanted, temperature), path, {
@@ -255,7 +257,11 @@ function hasManyZeros(graph: Graph): boolean {
  * For the envelopes, selection ramps λ from nearly nothing to where the proximal step is about to become hard thresholding. With SGD that
  * is at αλ = 1; with Adam at αλ = h, the root mean square of a group's gradients, which is seldom above .01.
  */
-function ramp({ method, optimizer, learningRate }: CompressRequest): Partial<SparsifierRecipe> {
+export function rampOf({
+  method,
+  optimizer,
+  learningRate,
+}: Pick<CompressRequest, "method" | "optimizer" | "learningRate">): Partial<SparsifierRecipe> {
   if (methodOf(method).options.lambdaEnd !== undefined) return {};
   return optimizer === "adam"
     ? { lambdaStart: 1e-5 / learningRate, lambdaEnd: 0.01 / learningRate }
@@ -278,7 +284,7 @@ function recipeOf(
     ...(request.fixedLambda !== undefined && { mode: { kind: "fixed", lambda: request.fixedLambda } }),
     warmup,
     select,
-    ...ramp(request),
+    ...rampOf(request),
     varianceReduction: request.optimizer === "svrg",
   };
   return readRecipe(

@@ -13,6 +13,7 @@ import { findRun } from "./execute-run.node.ts";
 import { significant } from "./format.ts";
 import { measureLatency } from "./latency.ts";
 import { measureLedger } from "./latency-table.ts";
+import { methodOf } from "./methods.ts";
 
 /** How small a recipe shall make a network: by counts, or by a budget that training itself shares out. */
 export interface Size {
@@ -26,7 +27,7 @@ export interface Size {
  */
 export async function createSize(
   original: Graph,
-  { groups, budget, round = 1 }: CompressRequest,
+  { method, groups, budget, round = 1 }: CompressRequest,
 ): Promise<(trained: Graph, earlier?: string) => Promise<Size>> {
   const sets = findGroups(original, groups);
   if ("within" in budget) {
@@ -38,7 +39,9 @@ export async function createSize(
     }
     const choice = planBudget(original, sets, allowed, { round });
     return async (trained) =>
-      round > 1 ? { keep: countsWithin(trained, sets, choice) } : { budget: budget.within };
+      round > 1 || methodOf(method).reference === "fresh"
+        ? { keep: countsWithin(trained, sets, choice) }
+        : { budget: budget.within };
   }
   const counts = typeof budget.keep === "number" ? keepShare(sets, budget.keep) : budget.keep;
   const keep = Object.fromEntries(

@@ -8,7 +8,6 @@ import { exportModel } from "../engine/onnx/export.ts";
 import { classification, classificationSource, evaluateClassifier } from "../nn/classification.ts";
 import type { StepProgress } from "../nn/trainer.ts";
 import { Problem } from "../problem.ts";
-import { createKAnneal } from "../sparsity/k-anneal.ts";
 import { shrinkZeros } from "../sparsity/shrink-zeros.ts";
 import { trainShrinking } from "../sparsity/train-shrinking.ts";
 import { defaultThreads, softwareVersions } from "./environment.node.ts";
@@ -20,7 +19,7 @@ import { completeRecipe, parseRecipe } from "./recipe.ts";
 import type { OpenOptions, RunDirectory } from "./run-directory.node.ts";
 import { withRunDirectory } from "./run-directory.node.ts";
 import type { MetricsLine, RunResult } from "./run-result.ts";
-import { runSparsifierOptions } from "./run-sparsifier.ts";
+import { startRun } from "./run-sparsifier.ts";
 
 export interface RunOptions extends LoadOptions, OpenOptions {
   onStep?: (progress: StepProgress) => void;
@@ -39,10 +38,8 @@ export async function executeRun(given: Recipe, path: string, options: RunOption
   const recipe = completeRecipe({ ...given, versions: softwareVersions() });
   const { batch, seed } = recipe;
   const data = holdOut(await loadDataset(recipe.data, options), recipe.validation, seed);
-  const { graph } = await loadModel(recipe.model, { batch, seed, data });
-  const method = recipe.sparsifier ? runSparsifierOptions(graph, recipe, recipe.sparsifier) : undefined;
-  // What the method refuses is refused before anything is written.
-  if (method) createKAnneal(method);
+  const loaded = await loadModel(recipe.model, { batch, seed, data });
+  const { graph, method, outcomes } = startRun(loaded.graph, recipe);
   const scale = scaleFor(recipe.inputScale, data);
   const session = { device: recipe.device, threads: recipe.threads };
   const source = classificationSource(graph, data.train, scale, { seed, augment: recipe.augment });
@@ -91,10 +88,13 @@ export async function executeRun(given: Recipe, path: string, options: RunOption
       steps,
       seconds: clock(),
       metrics: { ...(last && { loss: last.loss }), ...last?.metrics },
-      sparsity: sparsifier ? { layers: sparsifier.outcomes(), commit: sparsifier.commit() ?? null } : null,
+      sparsity: recipe.sparsifier && {
+        layers: outcomes ?? sparsifier!.outcomes(),
+        commit: sparsifier?.commit() ?? null,
+      },
     };
     if (finished) {
-      if (sparsifier) await directory.write("trained.onnx", modelFile(graph, recipe, scale));
+      if (recipe.sparsifier) await directory.write("trained.onnx", modelFile(graph, recipe, scale));
       const shrunk = sparsifier ? shrinkZeros(graph).graph : graph;
       await directory.write("model.onnx", modelFile(shrunk, recipe, scale));
       await directory.write("result.json", `${JSON.stringify(result, undefined, 2)}\n`);

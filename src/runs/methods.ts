@@ -10,6 +10,8 @@ export interface Method {
   >;
   /** The penalty acts on the scales of batch norms alone. */
   onScales?: boolean;
+  /** No way to choose groups, but what such ways are compared with: the whole network, or the small shape with fresh weights. */
+  reference?: "whole" | "fresh";
 }
 
 /**
@@ -78,6 +80,16 @@ export const METHODS = {
   random: {
     summary: "cut groups at random, then fine-tune",
     options: { penalty: "none", ranking: "random" },
+  },
+  dense: {
+    summary: "to compare with: the same training, and nothing is cut",
+    options: { penalty: "none" },
+    reference: "whole",
+  },
+  scratch: {
+    summary: "to compare with: the small shape from the start, trained from fresh weights",
+    options: { penalty: "none" },
+    reference: "fresh",
   },
 } as const satisfies Record<string, Method>;
 

@@ -1,40 +1,71 @@
 import type { Graph } from "../engine/graph.ts";
+import { cloneGraph } from "../engine/graph.ts";
+import { freshWeights } from "../nn/fresh-weights.ts";
 import { Problem } from "../problem.ts";
 import { createBudget } from "../sparsity/groups/budget.ts";
 import type { GroupSet } from "../sparsity/groups/group-set.ts";
 import { findGroups } from "../sparsity/groups/kinds.ts";
 import type { GroupPartition } from "../sparsity/groups.ts";
 import { joinPartitions } from "../sparsity/groups.ts";
-import type { GroupedLayer, KAnneal, KAnnealOptions } from "../sparsity/k-anneal.ts";
+import type { GroupedLayer, KAnnealOptions, LayerOutcome } from "../sparsity/k-anneal.ts";
 import { createKAnneal } from "../sparsity/k-anneal.ts";
 import type { KeepCounts } from "./budget.ts";
-import { countsWithin, keepShare, parseBudget, planBudget, roundedUp } from "./budget.ts";
+import { countsWithin, keepShare, parseBudget, planBudget, roundedUp, withCounts } from "./budget.ts";
 import { methodOf } from "./methods.ts";
 import { nearest } from "./nearest.ts";
 import type { Recipe, SparsifierRecipe } from "./recipe.ts";
 
-/** The sparsifier of a recipe for its model; undefined where the recipe has none. */
-export function createRunSparsifier(graph: Graph, recipe: Recipe): KAnneal | undefined {
-  return recipe.sparsifier
-    ? createKAnneal(runSparsifierOptions(graph, recipe, recipe.sparsifier))
-    : undefined;
+/** What a recipe trains, and how it gets small. */
+export interface Start {
+  /** The model itself, or for `scratch` the small shape with fresh weights. */
+  graph: Graph;
+  method?: KAnnealOptions;
+  /** Of a network that was small from the start, what it has. */
+  outcomes?: LayerOutcome[];
 }
 
-/** The same, not yet made. */
-export function runSparsifierOptions(
-  graph: Graph,
-  recipe: Recipe,
-  sparsifier: SparsifierRecipe,
-): KAnnealOptions {
+/** A recipe for its model, made ready to train. What the method refuses is refused here. */
+export function startRun(graph: Graph, recipe: Recipe): Start {
+  const { sparsifier } = recipe;
+  if (!sparsifier) return { graph };
+  if (methodOf(sparsifier.method).reference === "fresh") return smallFromTheStart(graph, recipe, sparsifier);
+  const method = runSparsifierOptions(graph, recipe, sparsifier);
+  createKAnneal(method);
+  return { graph, method };
+}
+
+/** The shape that the recipe asks for: of the model nothing is kept but what its norms say about a budget. */
+function smallFromTheStart(graph: Graph, { seed }: Recipe, sparsifier: SparsifierRecipe): Start {
+  const sets = findGroups(graph, sparsifier.groups);
+  if (sets.some(({ stream }) => stream === undefined))
+    throw new Problem(
+      "scratch starts with fewer channels, and groups of this kind are none; choose filter, zero-invariant, channel or neuron",
+    );
+  const layers = layersToKeep(graph, sets, sparsifier);
+  const counts = layers.map(({ partition, keep }) => {
+    const { name } = sets.find((s) => s.partition === partition)!;
+    return [name, keep as number] as const;
+  });
+  const small = cloneGraph(withCounts(graph, sets, Object.fromEntries(counts)));
+  freshWeights(small, seed);
+  const outcomes = layers.map(({ name, partition: { groups } }, i): LayerOutcome => {
+    const [, keep] = counts[i];
+    return { name, groups, keep, natural: keep, epoch: 0, lambda: 0, forced: 0, undecided: [] };
+  });
+  return { graph: small, outcomes };
+}
+
+/** The sparsifier of a recipe for its model, not yet made. */
+function runSparsifierOptions(graph: Graph, recipe: Recipe, sparsifier: SparsifierRecipe): KAnnealOptions {
   const {
     method,
     groups,
-    keep,
-    budget,
-    round,
+    keep: _keep,
+    budget: _budget,
+    round: _round,
     mode,
     metric,
-    shrinkWhileTraining: _,
+    shrinkWhileTraining: _shrinkWhileTraining,
     ...options
   } = sparsifier;
   const { optimizer } = recipe;
@@ -43,7 +74,7 @@ export function runSparsifierOptions(
       `sparsifier: ${method} has an exact proximal step for sgd, adam and adamw, not for rmsprop; adam with betas: [0, ${optimizer.alpha}] is rmsprop with its bias corrected`,
     );
   const { options: own, onScales } = methodOf(method);
-  const layers = layersToKeep(graph, findGroups(graph, groups), { keep, budget, round });
+  const layers = layersToKeep(graph, findGroups(graph, groups), sparsifier);
   return {
     ...own,
     ...options,
@@ -74,11 +105,13 @@ function scalesOf(graph: Graph, { name, partition }: GroupedLayer): GroupPartiti
 function layersToKeep(
   graph: Graph,
   sets: readonly GroupSet[],
-  { keep, budget, round }: Pick<SparsifierRecipe, "keep" | "budget" | "round">,
+  { method, keep, budget, round }: SparsifierRecipe,
 ): GroupedLayer[] {
+  const { reference } = methodOf(method);
+  if (reference === "whole") return byCounts(sets, keepShare(sets, 1), 1);
   if (budget !== null) {
     const choice = planBudget(graph, sets, parseBudget(budget), { round });
-    if (round > 1) return byCounts(sets, countsWithin(graph, sets, choice), 1);
+    if (round > 1 || reference === "fresh") return byCounts(sets, countsWithin(graph, sets, choice), 1);
     const partition = joinPartitions(sets.map((s) => s.partition));
     return [{ name: "network", partition, keep: createBudget(choice) }];
   }

@@ -8,7 +8,8 @@ import type { MethodName } from "../../src/runs/methods.ts";
 import { METHOD_NAMES, methodOf } from "../../src/runs/methods.ts";
 import type { Recipe } from "../../src/runs/recipe.ts";
 import { readMetrics } from "../../src/runs/run-directory.node.ts";
-import { createRunSparsifier } from "../../src/runs/run-sparsifier.ts";
+import { startRun } from "../../src/runs/run-sparsifier.ts";
+import { accountModel } from "../../src/sparsity/accounting.ts";
 import { recipeOf, temporaryFolder, writeTask } from "./support.ts";
 
 /** Two batch-normalised layers of 8 channels, to be 5 and 3. */
@@ -34,13 +35,15 @@ const widths = (path: string) => {
   );
 };
 
+const CHOOSING = METHOD_NAMES.filter((name) => !methodOf(name).reference);
+
 /** Methods that decide by a count meet it; penalties that know none stop anywhere from there down. */
-const COUNTING: readonly MethodName[] = METHOD_NAMES.filter((name) => {
+const COUNTING: readonly MethodName[] = CHOOSING.filter((name) => {
   const { penalty } = methodOf(name).options;
   return !["group-lasso", "sparse-group-lasso", "l1"].includes(penalty!);
 });
 
-describe.each(METHOD_NAMES)("%s", (method) => {
+describe.each(CHOOSING)("%s", (method) => {
   test("meets the count, says how, and what is zero is gone from the file", async () => {
     const { run, path } = task(`method: ${method}`);
     const { sparsity, metrics } = await run("a");
@@ -55,6 +58,59 @@ describe.each(METHOD_NAMES)("%s", (method) => {
     if (cutByHand) expect(sparsity!.layers.map((l) => l.natural)).toEqual([8, 8]);
     if (method === "l0") expect(sparsity!.layers.map((l) => l.forced)).toEqual([0, 0]);
     expect(sparsity!.commit).not.toBeNull();
+  });
+});
+
+describe("what methods are compared with", () => {
+  const startOf = (sparsifier: string, folder = temporaryFolder()) => {
+    const recipe = recipeOf(writeTask(folder).replace(/sparsifier: .*/, `sparsifier: { ${sparsifier} }`));
+    const original = importModel(readFileSync(recipe.model));
+    return { original, ...startRun(original, recipe) };
+  };
+
+  test("dense cuts nothing, whatever is asked for, and learns", async () => {
+    const { run, path } = task("method: dense");
+    const { sparsity, metrics } = await run("a");
+    expect(widths(path("a"))).toEqual({ conv1: 8, conv2: 8 });
+    expect(sparsity!.layers.map((l) => l.forced)).toEqual([0, 0]);
+    // Of two classes; 60 test images.
+    expect(metrics.accuracy).toBeGreaterThan(0.65);
+  });
+
+  test("scratch has the shape from the start and nothing of the model's weights", async () => {
+    const { run, path } = task("method: scratch");
+    const { sparsity, metrics } = await run("a");
+    expect(widths(path("a"))).toEqual(KEEP);
+    expect(sparsity!.layers.map(({ name, natural, forced }) => ({ name, natural, forced }))).toEqual(
+      Object.entries(KEEP).map(([name, natural]) => ({ name, natural, forced: 0 })),
+    );
+    // Of two classes; 60 test images.
+    expect(metrics.accuracy).toBeGreaterThan(0.65);
+    expect(readFileSync(join(path("a"), "trained.onnx"))).toEqual(
+      readFileSync(join(path("a"), "model.onnx")),
+    );
+
+    const { original, graph } = startOf("method: scratch, keep: { conv1: 5, conv2: 3 }");
+    const weights = graph.parameters.get("conv2.weight")!;
+    expect(weights.shape).toEqual([3, 5, 3, 3]);
+    // Uniform in ±1/√(5·9), the fan-in of the small shape and not of the model.
+    const largest = Math.max(...(weights.data as Float32Array).map(Math.abs));
+    expect(largest).toBeLessThanOrEqual(1 / Math.sqrt(45));
+    expect(largest).toBeGreaterThan(0.95 / Math.sqrt(45));
+    expect(original.parameters.get("conv2.weight")!.shape).toEqual([8, 8, 3, 3]);
+  });
+
+  test("scratch within a budget has the widths that the model's norms make of it", () => {
+    const { original, graph } = startOf("method: scratch, budget: macs=0.4");
+    const share = accountModel(graph).total.macs / accountModel(original).total.macs;
+    expect(share).toBeLessThanOrEqual(0.4);
+    expect(share).toBeGreaterThan(0.3);
+  });
+
+  test("scratch is refused for groups that are no channels", () => {
+    expect(() => startOf("method: scratch, keep: 0.5, groups: kernel")).toThrow(
+      /fewer channels.*choose filter/,
+    );
   });
 });
 
@@ -89,9 +145,7 @@ test("slimming goes by the batch-norm scales alone", async () => {
 test("slimming is refused where a layer has no batch norm", () => {
   const graph = mlp({ inputShape: [4], classes: 2, hidden: [8] });
   const recipe = recipeOf("model: mlp\ndata: x\nsparsifier: { method: slimming, keep: { fc1: 5 } }");
-  expect(() => createRunSparsifier(graph, recipe)).toThrow(
-    /no batch norm scales the channels of "fc1".*group-lasso/,
-  );
+  expect(() => startRun(graph, recipe)).toThrow(/no batch norm scales the channels of "fc1".*group-lasso/);
 });
 
 test.each([

@@ -5,11 +5,12 @@ import { smallCnn } from "../../../src/nn/models/small-cnn.ts";
 import { train } from "../../../src/nn/trainer.ts";
 import type { Recipe } from "../../../src/runs/recipe.ts";
 import { readRecipe } from "../../../src/runs/recipe.ts";
-import { createRunSparsifier } from "../../../src/runs/run-sparsifier.ts";
+import { startRun } from "../../../src/runs/run-sparsifier.ts";
 import { accountModel } from "../../../src/sparsity/accounting.ts";
 import type { GroupChoice } from "../../../src/sparsity/groups/kinds.ts";
 import { findGroups } from "../../../src/sparsity/groups/kinds.ts";
 import { groupNorms } from "../../../src/sparsity/groups.ts";
+import { createKAnneal } from "../../../src/sparsity/k-anneal.ts";
 import { shrinkZeros } from "../../../src/sparsity/shrink-zeros.ts";
 
 const data = glyphs({ train: 400, test: 10 });
@@ -21,10 +22,8 @@ const recipeOf = (sparsifier: object): Recipe =>
 
 async function trained(sparsifier: object) {
   const graph = smallCnn({ inputShape: [1, 16, 16], classes: 10, widths: [12, 16, 24], batch: 50 });
-  const method = createRunSparsifier(
-    graph,
-    recipeOf({ method: "wgsef", lambdaStart: 0.05, lambdaEnd: 8, ...sparsifier }),
-  )!;
+  const recipe = recipeOf({ method: "wgsef", lambdaStart: 0.05, lambdaEnd: 8, ...sparsifier });
+  const method = createKAnneal(startRun(graph, recipe).method!);
   await train(graph, classification(), classificationSource(graph, data.train, data.scale, { seed: 0 }), {
     epochs: 12,
     optimizer: { kind: "sgd", momentum: 0.9 },
