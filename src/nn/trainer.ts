@@ -4,7 +4,7 @@ import type { SessionOptions } from "../engine/session.ts";
 import type { Tensor } from "../engine/tensor.ts";
 import { Problem } from "../problem.ts";
 import { firstNonFinite } from "./diagnosis.ts";
-import type { Optimizer, OptimizerSpec } from "./optimizers.ts";
+import type { Optimizer, OptimizerSpec, OptimizerTarget } from "./optimizers.ts";
 import { clipNorm, createOptimizer } from "./optimizers.ts";
 import type { ScheduleSpec } from "./schedules.ts";
 import { createSchedule } from "./schedules.ts";
@@ -72,6 +72,7 @@ export interface TrainingSnapshot {
     stepInEpoch: number;
     step: number;
     optimizerSteps: number;
+    restarts: Record<string, number>;
     sums: Record<string, number>;
   };
   history: EpochRecord[];
@@ -97,8 +98,14 @@ export async function train(
   const { epochs, sparsifier, resume, saveEvery = Number.POSITIVE_INFINITY } = options;
   const step = await createTrainingStep(model, objective, options);
   const { parameters, gradients } = step;
-  const target = { parameters, gradients, weightDecay: decayRule(options) };
-  const own = () => createOptimizer(options.optimizer, target);
+  const target: OptimizerTarget = {
+    parameters,
+    gradients,
+    weightDecay: decayRule(options),
+    rate: sparsifier?.rate && ((name) => sparsifier.rate!(name)),
+  };
+  const own = (only?: (parameter: string) => boolean) =>
+    createOptimizer(options.optimizer, { ...target, only });
   const optimizer = sparsifier?.createOptimizer?.(target, own) ?? own();
   const schedule = createSchedule(options.schedule ?? { kind: "constant" }, options.warmup);
   const totalSteps = epochs * source.stepsPerEpoch;
@@ -107,6 +114,7 @@ export async function train(
     stepInEpoch: 0,
     step: 0,
     optimizerSteps: 0,
+    restarts: {} as Record<string, number>,
     sums: {} as Record<string, number>,
   };
   const history: EpochRecord[] = [];
@@ -114,12 +122,17 @@ export async function train(
     restoreTensors(resume.tensors, stateTensors(model, parameters, optimizer));
     Object.assign(progress, structuredClone(resume.progress));
     optimizer.steps = progress.optimizerSteps;
+    for (const [name, step] of Object.entries(progress.restarts)) optimizer.restarts?.set(name, step);
     history.push(...structuredClone(resume.history));
     sparsifier?.restore?.(resume.sparsifier);
   }
   const snapshot = (): TrainingSnapshot => ({
     tensors: stateTensors(model, parameters, optimizer),
-    progress: structuredClone({ ...progress, optimizerSteps: optimizer.steps }),
+    progress: structuredClone({
+      ...progress,
+      optimizerSteps: optimizer.steps,
+      restarts: Object.fromEntries(optimizer.restarts ?? []),
+    }),
     history: structuredClone(history),
     sparsifier: sparsifier?.state?.(),
   });
@@ -132,12 +145,13 @@ export async function train(
     epochs,
     step: progress.step,
   });
+  const ownFeeds = () => sparsifier?.feeds?.({ ...progress, epochs });
   const evaluate = options.evaluate ?? (async () => ({}));
   const gradientOfEpoch: GradientAt = async (weights, into) => {
     const part = new Float32Array(into.length);
     into.fill(0);
     for (const feeds of source.feeds(progress.epoch, 0)) {
-      await step.gradientAt(feeds, weights, part);
+      await step.gradientAt({ ...feeds, ...ownFeeds() }, weights, part);
       for (let i = 0; i < into.length; i++) into[i] += part[i] / source.stepsPerEpoch;
     }
   };
@@ -155,11 +169,12 @@ export async function train(
           break;
         }
         learningRate = options.learningRate * schedule(progress.step, totalSteps);
-        const figures = await step.run(feeds);
+        const allFeeds = { ...feeds, ...ownFeeds() };
+        const figures = await step.run(allFeeds);
         if (!Number.isFinite(figures.loss))
           throw await divergence(model, objective, feeds, figures.loss, progress);
         await sparsifier?.beforeStep?.(momentAt(learningRate), (weights, into) =>
-          step.gradientAt(feeds, weights, into),
+          step.gradientAt(allFeeds, weights, into),
         );
         if (options.clipNorm !== undefined) clipNorm(gradients, options.clipNorm);
         optimizer.step(learningRate);

@@ -110,7 +110,7 @@ export function fitLinear(
       moduleA(supports);
     }
     if (onRound) onRound(options.variant === "mean-field" ? undefined : bound(posterior));
-    sendMessages(support, supports.evidence, supports.incoming, limit);
+    sendMessages(support, supports, limit);
     moduleA(supports);
     if (learn) support.learn?.(supports.evidence);
   }

@@ -24,7 +24,7 @@ import type { PriorSpec } from "../../../src/sparsity/turbo-vbi/priors/kinds.ts"
 import { createPrior } from "../../../src/sparsity/turbo-vbi/priors/kinds.ts";
 import { lineScratch, passLine } from "../../../src/sparsity/turbo-vbi/priors/line.ts";
 import type { SupportPrior } from "../../../src/sparsity/turbo-vbi/priors/prior.ts";
-import { sendMessages } from "../../../src/sparsity/turbo-vbi/priors/prior.ts";
+import { sendMarginals, sendMessages } from "../../../src/sparsity/turbo-vbi/priors/prior.ts";
 import { createSupports } from "../../../src/sparsity/turbo-vbi/supports.ts";
 import { chainWeight, enumerate, largestDifference, probabilities, rowsOf } from "./brute-force.ts";
 import { chainOf, precisionPriorOf, VECTORS } from "./vectors.ts";
@@ -32,9 +32,9 @@ import { chainOf, precisionPriorOf, VECTORS } from "./vectors.ts";
 const LIMIT = 30;
 
 function messages(prior: SupportPrior, evidence: readonly number[]): Float64Array {
-  const out = new Float64Array(evidence.length);
-  sendMessages(prior, Float64Array.from(evidence), out, LIMIT);
-  return out;
+  const incoming = new Float64Array(evidence.length);
+  sendMessages(prior, { evidence: Float64Array.from(evidence), incoming }, LIMIT);
+  return incoming;
 }
 
 const normalized = (logPartition: number, evidence: readonly number[]) =>
@@ -176,16 +176,15 @@ describe("vectors", () => {
   test("extrinsic messages stay under constant evidence; products with marginals drift to 0", () => {
     const v = VECTORS.double_counting;
     const prior = chainPrior(chainOf(v.chain), line(6));
-    let wrong = Float64Array.from(v.logOddsFromA as number[], () => 0);
+    const wrong = { evidence: Float64Array.from(v.logOddsFromA as number[]), incoming: new Float64Array(6) };
     for (const round of v.demoCodeRounds) {
-      const out = messages(prior, v.logOddsFromA);
-      expect(largestDifference(probabilities(out), v.extrinsicOut)).toBeLessThan(1e-9);
-      // The published code: π/(1 − π)·π̃/(1 − π̃) goes in, the marginal comes back as π.
-      const sent = v.logOddsFromA.map((d: number, i: number) => d + 2 * wrong[i]);
-      wrong = messages(prior, sent).map((o, i) => o + sent[i]);
-      expect(largestDifference(probabilities(wrong), round)).toBeLessThan(1e-9);
+      expect(largestDifference(probabilities(messages(prior, v.logOddsFromA)), v.extrinsicOut)).toBeLessThan(
+        1e-9,
+      );
+      sendMarginals(prior, wrong, LIMIT);
+      expect(largestDifference(probabilities(wrong.incoming), round)).toBeLessThan(1e-9);
     }
-    expect(Math.max(...probabilities(wrong))).toBeLessThan(1e-10);
+    expect(Math.max(...probabilities(wrong.incoming))).toBeLessThan(1e-10);
   });
 });
 
@@ -332,7 +331,8 @@ describe("properties", () => {
     for (let i = 0; i < 10; i++) prior.learn!(evidence);
     const { p01, p10 } = prior.state!() as { p01: number; p10: number };
     expect(p01).toBeCloseTo(truth.p01, 2);
-    expect(p10).toBeCloseTo(truth.p10, 2);
+    // Three standard errors of 4000 draws.
+    expect(Math.abs(p10 - truth.p10)).toBeLessThan(0.017);
   });
 
   test.each([

@@ -29,15 +29,36 @@ export interface SupportPrior {
 /** Log-odds beyond this say nothing more in training: p = 6e-6. */
 export const MESSAGE_LIMIT = 12;
 
-/** Module B with messages limited to ±`limit` on both sides. `evidence` stays as it is. */
+/** Between the modules of one layer, as arrays that `sendMessages` reads and writes. */
+export interface Messages {
+  readonly evidence: Float64Array;
+  readonly incoming: Float64Array;
+}
+
+/** Module B with messages limited to ±`limit` on both sides: `incoming` becomes what all others say of each bit. */
 export function sendMessages(
   prior: SupportPrior,
-  evidence: Float64Array,
-  out: Float64Array,
+  { evidence, incoming }: Messages,
   limit = MESSAGE_LIMIT,
 ): void {
-  const limited = evidence.slice();
-  clip(limited, limit);
-  prior.extrinsic(limited, out);
-  clip(out, limit);
+  const sent = evidence.slice();
+  clip(sent, limit);
+  prior.extrinsic(sent, incoming);
+  clip(incoming, limit);
+}
+
+/**
+ * Module B as the authors' public demo has it: priors times marginals go in, marginals come back as priors, so that
+ * evidence counts again in every round (turbovbi.md 9.6). For comparison.
+ */
+export function sendMarginals(
+  prior: SupportPrior,
+  { evidence, incoming }: Messages,
+  limit = MESSAGE_LIMIT,
+): void {
+  const sent = evidence.map((delta, i) => delta + 2 * incoming[i]);
+  clip(sent, limit);
+  prior.extrinsic(sent, incoming);
+  for (let i = 0; i < sent.length; i++) incoming[i] += sent[i];
+  clip(incoming, limit);
 }

@@ -1,0 +1,332 @@
+import type { Graph, Value } from "../../engine/graph.ts";
+import { input, valueNamed } from "../../engine/graph.ts";
+import { mul, randomNormal, sum } from "../../engine/operators/index.ts";
+import type { FlatArrays } from "../../engine/parameters.ts";
+import { flatArrays } from "../../engine/parameters.ts";
+import { fromNumbers, type Tensor } from "../../engine/tensor.ts";
+import type { Sparsifier, TrainingMoment } from "../../nn/sparsifier.ts";
+import { Problem } from "../../problem.ts";
+import { deriveSeed } from "../../random.ts";
+import { gaussianPenalty } from "./gaussian-penalty.ts";
+import { localReparameterization, logSigmaName } from "./local-reparameterization.ts";
+import { logit } from "./log-odds.ts";
+import type { ModuleA, ModuleAOptions } from "./module-a.ts";
+import { createModuleA } from "./module-a.ts";
+import type { Posterior } from "./posterior.ts";
+import type { PrecisionPrior } from "./precision-prior.ts";
+import { precisionPrior } from "./precision-prior.ts";
+import type { PriorSpec } from "./priors/kinds.ts";
+import { createPrior, densityOf } from "./priors/kinds.ts";
+import type { SupportPrior, SupportShape } from "./priors/prior.ts";
+import { sendMarginals, sendMessages } from "./priors/prior.ts";
+import type { Supports } from "./supports.ts";
+import type { WeightLayout } from "./weights.ts";
+import { fromLines, toLines } from "./weights.ts";
+
+export interface TurboVbiLayer extends WeightLayout {
+  /** The structure of its support. */
+  prior: PriorSpec | CustomPrior;
+  /** By default the slab's variance is `slab` times the variance of the layer's weights as they are at the start. */
+  precision?: PrecisionPrior;
+}
+
+/** A support prior of your own, with the probability of a weight before the first message. */
+export interface CustomPrior {
+  kind: "custom";
+  density: number;
+  create(shape: SupportShape): SupportPrior;
+}
+
+export interface TurboVbiOptions extends Omit<ModuleAOptions, "prior"> {
+  layers: readonly TurboVbiLayer[];
+  /** Samples in the training set: the likelihood counts so often. */
+  samples: number;
+  /** Share of the epochs that come first, without noise. Default 0: the network is trained already. */
+  warmup?: number;
+  /** Share of the epochs with posteriors; in the rest, the weights that were chosen train on alone. Default 1. */
+  select?: number;
+  /** Epochs between two passes of messages. Default 3. */
+  roundEpochs?: number;
+  /** Rounds over which the weight of the prior grows to 1. Default 3. */
+  annealRounds?: number;
+  /** Default 2. */
+  slab?: number;
+  /** ln σ to start from. Default −6. */
+  logSigma?: number;
+  /** `frozen`: no noise at all, as in the authors' demo. Default `learned`. */
+  variance?: "learned" | "frozen";
+  /** `published`: see `sendMarginals`. Default `extrinsic`. */
+  messages?: "extrinsic" | "published";
+  /** Chains learn their parameters by expectation maximisation. Default false. */
+  learnPrior?: boolean;
+  seed?: number;
+}
+
+export interface TurboVbi extends Sparsifier {
+  /** Posteriors of the layers as they stand; undefined before training has started. */
+  posteriors(): Posterior[] | undefined;
+}
+
+const SEED = "turbo-vbi/seed";
+const NOISE = "turbo-vbi/noise";
+const WEIGHT = "turbo-vbi/weight";
+const precisionInput = (parameter: string) => `${parameter}/precision`;
+
+/**
+ * Structured Bayesian compression (Xia, Tsang and Lau 2023; turbovbi.md 3.6). Every weight of the layers gets a Gaussian
+ * posterior, a precision and a support bit. Batches train means and variances against the expected precisions; after each
+ * epoch Module A refreshes precisions and support, and after each round Module B sends messages along the support prior.
+ * In the end the weights whose support is off are zero and stay so.
+ */
+export function createTurboVbi(options: TurboVbiOptions): TurboVbi {
+  const {
+    layers,
+    samples,
+    roundEpochs = 3,
+    annealRounds = 3,
+    slab = 2,
+    logSigma = -6,
+    variance = "learned",
+    messages = "extrinsic",
+    learnPrior = false,
+    seed = 0,
+  } = options;
+  if (layers.length === 0) throw new Problem("turbo-vbi: there is no layer to compress");
+  const learned = variance === "learned";
+  const send = messages === "published" ? sendMarginals : sendMessages;
+  const priors = layers.map(({ prior, shape }) =>
+    prior.kind === "custom" ? prior.create(shape) : createPrior(prior, shape),
+  );
+  const initial = layers.map(({ prior }) =>
+    logit(prior.kind === "custom" ? prior.density : densityOf(prior)),
+  );
+  const precisions = layers.map((l) => l.precision);
+  let modules: ModuleA[] = [];
+  /** In the order of storage; checkpoints hold them as they hold an optimiser's moments. */
+  let parameters: FlatArrays;
+  let incoming: FlatArrays | undefined;
+  let posterior: FlatArrays;
+  let precision: FlatArrays;
+  let moments: FlatArrays[] = [];
+  let held: Map<string, Uint8Array> | undefined;
+  let started = false;
+
+  const sampling = localReparameterization({
+    means: new Set(learned ? layers.map((l) => l.parameter) : []),
+    logSigma,
+    noise: (like, place) => {
+      const { graph, shape } = like;
+      const stream = `${deriveSeed(seed, "turbo-vbi")}/${place}`;
+      return mul(randomNormal(graph, shape, valueNamed(graph, SEED), stream), valueNamed(graph, NOISE));
+    },
+  });
+
+  /** What is known of a layer, in the order of its prior. */
+  const supportsOf = (i: number): Supports => {
+    const layer = layers[i];
+    const read = ({ arrays }: FlatArrays) => toLines(arrays[layer.parameter], layer);
+    const supports: Supports = {
+      secondMoments: read(parameters),
+      incoming: read(incoming!),
+      posterior: read(posterior),
+      evidence: new Float64Array(parameters.arrays[layer.parameter].length),
+      precision: read(precision),
+    };
+    const { secondMoments } = supports;
+    const logSigmas = learned ? toLines(parameters.arrays[logSigmaName(layer.parameter)], layer) : undefined;
+    for (let n = 0; n < secondMoments.length; n++)
+      secondMoments[n] = secondMoments[n] ** 2 + (logSigmas ? Math.exp(2 * logSigmas[n]) : 0);
+    return supports;
+  };
+
+  /** Module A, and Module B where a round ends, for every layer. */
+  function update(messagesToo: boolean): void {
+    layers.forEach((layer, i) => {
+      const supports = supportsOf(i);
+      modules[i](supports);
+      if (messagesToo) {
+        send(priors[i], supports);
+        modules[i](supports);
+        if (learnPrior) priors[i].learn?.(supports.evidence);
+      }
+      const write = (values: Float64Array, { arrays }: FlatArrays) =>
+        fromLines(values, layer, arrays[layer.parameter]);
+      write(supports.incoming, incoming!);
+      write(supports.posterior, posterior);
+      write(supports.precision, precision);
+    });
+  }
+
+  /** Posteriors start around the weights as they are, which set the scale of the slab. */
+  function start(): void {
+    started = true;
+    layers.forEach(({ parameter }, i) => {
+      incoming!.arrays[parameter].fill(initial[i]);
+      posterior.arrays[parameter].fill(initial[i]);
+      precisions[i] ??= precisionPrior(slab * varianceOf(parameters.arrays[parameter]));
+    });
+    makeModules();
+    update(false);
+  }
+
+  function makeModules(): void {
+    modules = precisions.map((prior) => createModuleA({ ...options, prior: prior! }));
+  }
+
+  const phasesOf = ({ epoch, epochs }: Pick<TrainingMoment, "epoch" | "epochs">) => {
+    const { warmup = 0, select = 1 } = options;
+    const warm = Math.round(warmup * epochs);
+    const end = Math.max(warm + 1, Math.round((warmup + select) * epochs));
+    const within = epoch - warm;
+    const round = Math.floor(within / roundEpochs);
+    return {
+      first: epoch === warm,
+      selecting: epoch >= warm && epoch < end,
+      last: epoch === end - 1,
+      polishes: end < epochs,
+      endsRound: (within + 1) % roundEpochs === 0 || epoch === end - 1,
+      weight: Math.min(1, (round + 1) / annealRounds),
+    };
+  };
+
+  function clear({ arrays }: FlatArrays): void {
+    for (const [name, mask] of held!) {
+      const array = arrays[name];
+      for (let n = 0; n < mask.length; n++) if (!mask[n]) array[n] = 0;
+    }
+  }
+
+  const posteriorOf = (layer: TurboVbiLayer): Posterior => {
+    const { arrays } = parameters;
+    return {
+      parameter: layer.parameter,
+      mean: arrays[layer.parameter],
+      sigma: learned
+        ? arrays[logSigmaName(layer.parameter)].map(Math.exp)
+        : new Float32Array(arrays[layer.parameter].length),
+      logOdds: posterior.arrays[layer.parameter],
+    };
+  };
+  const posteriors = () => (incoming ? layers.map(posteriorOf) : undefined);
+
+  return {
+    ...(learned && sampling),
+    name: "turbo-vbi",
+    ownsWeightDecay: new Set(layers.flatMap((l) => [l.parameter, logSigmaName(l.parameter)])),
+    reparameterize: (value) => {
+      declareInputs(value.graph);
+      return sampling.reparameterize(value);
+    },
+    penalty: (graph) => {
+      const terms = layers.map(({ parameter }): Value => {
+        const mean = valueNamed(graph, parameter);
+        const rho = input(graph, precisionInput(parameter), mean.shape, { batched: false });
+        const spread = learned && {
+          variance: sampling.variance(graph, parameter),
+          logSigma: valueNamed(graph, logSigmaName(parameter)),
+        };
+        return gaussianPenalty(mean, rho, spread || undefined);
+      });
+      return mul(terms.length === 1 ? terms[0] : sum(...terms), valueNamed(graph, WEIGHT));
+    },
+    feeds: (moment) => {
+      const { selecting, weight } = phasesOf(moment);
+      return {
+        [WEIGHT]: scalarTensor("float32", selecting ? weight / samples : 0),
+        ...(learned && {
+          [SEED]: scalarTensor("int32", moment.step),
+          [NOISE]: scalarTensor("float32", Number(selecting)),
+        }),
+        ...Object.fromEntries(
+          layers.map(({ parameter }) => [precisionInput(parameter), precision.tensors.get(parameter)!]),
+        ),
+      };
+    },
+    createOptimizer: (target, own) => {
+      parameters = target.parameters;
+      const layout = layers.map((l) => [l.parameter, parameters.tensors.get(l.parameter)!.shape] as const);
+      [incoming, posterior, precision] = [0, 1, 2].map(() => flatArrays(layout));
+      const optimizer = own();
+      moments = Object.values(optimizer.state);
+      const state = { ...optimizer.state, incoming, posterior, precision };
+      return Object.assign(optimizer, { state });
+    },
+    beforeEpoch: (moment) => {
+      if (phasesOf(moment).first && !started) start();
+    },
+    beforeStep: ({ gradients }) => {
+      if (held) clear(gradients);
+    },
+    atBoundary: (moment) => {
+      const { selecting, last, polishes, endsRound } = phasesOf(moment);
+      if (!selecting) return;
+      update(endsRound);
+      if (!last || !polishes) return;
+      held = masksOf();
+      clear(parameters);
+      for (const arrays of moments) {
+        clear(arrays);
+        if (learned) for (const { parameter } of layers) arrays.arrays[logSigmaName(parameter)].fill(0);
+      }
+    },
+    metrics: () =>
+      started
+        ? Object.fromEntries(
+            layers.map(({ name, parameter }) => [`density/${name}`, shareOn(posterior.arrays[parameter])]),
+          )
+        : {},
+    state: () => ({
+      started,
+      precisions: precisions.map((p) => p ?? null),
+      priors: priors.map((p) => p.state?.() ?? null),
+      holds: held !== undefined,
+    }),
+    restore: (saved) => {
+      const old = saved as {
+        started: boolean;
+        precisions: (PrecisionPrior | null)[];
+        priors: unknown[];
+        holds: boolean;
+      };
+      started = old.started;
+      old.precisions.forEach((p, i) => (precisions[i] = p ?? undefined));
+      old.priors.forEach((p, i) => {
+        if (p !== null) priors[i].restore?.(p);
+      });
+      if (started) makeModules();
+      if (old.holds) held = masksOf();
+    },
+    posteriors,
+  };
+
+  function declareInputs(graph: Graph): void {
+    if (graph.types.has(WEIGHT)) return;
+    input(graph, WEIGHT, [], { batched: false });
+    if (!learned) return;
+    input(graph, SEED, [], { dtype: "int32", batched: false });
+    input(graph, NOISE, [], { batched: false });
+  }
+
+  /** Which weights live, from what was known when they were chosen. */
+  function masksOf(): Map<string, Uint8Array> {
+    return new Map(
+      layers.map(({ parameter }) => [
+        parameter,
+        Uint8Array.from(posterior.arrays[parameter], (logOdds) => Number(logOdds > 0)),
+      ]),
+    );
+  }
+}
+
+function scalarTensor(dtype: "float32" | "int32", value: number): Tensor {
+  return { dtype, shape: [], data: fromNumbers(dtype, [value]) };
+}
+
+function varianceOf(values: Float32Array): number {
+  const mean = values.reduce((a, b) => a + b, 0) / values.length;
+  return values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / values.length;
+}
+
+function shareOn(logOdds: Float32Array): number {
+  return logOdds.reduce((count, o) => count + Number(o > 0), 0) / logOdds.length;
+}
