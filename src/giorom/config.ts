@@ -1,0 +1,207 @@
+import type { Dim } from "../physics/particles.ts";
+import { Problem } from "../problem.ts";
+import type { FnoOptions } from "./fno.ts";
+import type { OperatorTransformerOptions } from "./operator-transformer.ts";
+
+/** The way through a regular grid that lets far particles feel each other. */
+export interface LatentConfig {
+  /** Nodes along each axis, both walls included. */
+  size: number;
+  /** Axes of the grid: 2 below 3D particles means that a learned map lays them on a plane first, as the paper's v1 does. */
+  dim: Dim;
+  channels: number;
+  /** Hidden layers of the two kernels. */
+  encodeHidden: readonly number[];
+  decodeHidden: readonly number[];
+  /** What goes to the grid: what is known of a particle, or the acceleration read off from it (v1). */
+  carries: "state" | "acceleration";
+  processor: ({ kind: "fno" } & FnoOptions) | ({ kind: "transformer" } & OperatorTransformerOptions);
+  /** Hidden layers of the 1×1 projection behind the grid. */
+  projection: readonly number[];
+}
+
+/** The shape of a time stepper's network: all that its parameters depend on. */
+export interface StepperConfig {
+  dim: Dim;
+  hidden: number;
+  /** Rounds of messages before and after the grid. */
+  layers: readonly [before: number, after: number];
+  /** Past velocities that the network sees. */
+  history: number;
+  /** Kinds of particles that it tells apart by an embedding of 16 numbers; 0 for none. */
+  types: number;
+  /** `mean` converges as particles lie denser, `sum` is what GNS does. */
+  aggregation: "mean" | "sum";
+  /** The graph convolution of the later versions. On a Laplacian it comes to x += Linear(0.7 x), see GIOROM spec 3.6. */
+  selfLinear: boolean;
+  /** The published 2D classes own a map from 3D to a plane that they never use; it counts among their parameters. */
+  unusedMap: boolean;
+  latent?: LatentConfig;
+}
+
+const KERNELS = { encodeHidden: [32, 64], decodeHidden: [32, 64] } as const;
+
+const officialFno: LatentConfig["processor"] = {
+  kind: "fno",
+  width: 32,
+  blocks: 2,
+  signed: 24,
+  last: 13,
+  block: "official",
+};
+
+const attention = (blocks: number): LatentConfig["processor"] => ({
+  kind: "transformer",
+  width: 256,
+  heads: 4,
+  blocks,
+  experts: 2,
+  dropout: 0.3,
+});
+
+const paper = {
+  hidden: 128,
+  layers: [2, 2],
+  history: 5,
+  types: 9,
+  aggregation: "mean",
+  unusedMap: false,
+} as const;
+
+/** The published networks by name, with their parameter counts (GIOROM spec 3.7). */
+export const CONFIGS = {
+  "v1-2d": {
+    ...paper,
+    dim: 2,
+    selfLinear: false,
+    unusedMap: true,
+    latent: {
+      ...KERNELS,
+      size: 32,
+      dim: 2,
+      channels: 2,
+      carries: "acceleration",
+      processor: officialFno,
+      projection: [],
+    },
+  },
+  "v1-3d-large": {
+    ...paper,
+    dim: 3,
+    selfLinear: false,
+    latent: {
+      ...KERNELS,
+      size: 16,
+      dim: 2,
+      channels: 3,
+      carries: "acceleration",
+      processor: officialFno,
+      projection: [16],
+    },
+  },
+  "T-3d": {
+    ...paper,
+    dim: 3,
+    selfLinear: true,
+    latent: {
+      ...KERNELS,
+      size: 16,
+      dim: 3,
+      channels: 64,
+      carries: "state",
+      processor: attention(1),
+      projection: [],
+    },
+  },
+  "T-2d": {
+    ...paper,
+    dim: 2,
+    selfLinear: true,
+    unusedMap: true,
+    latent: {
+      ...KERNELS,
+      size: 32,
+      dim: 2,
+      channels: 32,
+      carries: "acceleration",
+      processor: attention(2),
+      projection: [],
+    },
+  },
+} as const satisfies Record<string, StepperConfig>;
+
+export interface LiteOptions {
+  dim: Dim;
+  /** Default 32. */
+  hidden?: number;
+  /** Rounds of messages before and after the grid. Default 2. */
+  layers?: number;
+  /** Nodes along an axis of the latent grid. Default 12 in 2D, 8 in 3D; 0 leaves the grid out. */
+  grid?: number;
+  /** Default 8. */
+  channels?: number;
+  history?: number;
+  types?: number;
+}
+
+/** The default: a Fourier operator on a grid of as many axes as the particles have (GIOROM spec 1). */
+export function liteConfig(options: LiteOptions): StepperConfig {
+  const { dim, hidden = 32, layers = 2, channels = 8, history = 5, types = 0 } = options;
+  const size = options.grid ?? (dim === 2 ? 12 : 8);
+  if (hidden < 1 || history < 1 || size === 1)
+    throw new Problem(
+      "a stepper needs a hidden width, a history and a grid of at least 2 nodes along an axis",
+    );
+  const last = Math.min(6, size / 2);
+  const base = {
+    dim,
+    hidden,
+    layers: [layers, layers],
+    history,
+    types,
+    aggregation: "mean",
+    selfLinear: false,
+    unusedMap: false,
+  } as const;
+  if (size === 0) return base;
+  return {
+    ...base,
+    latent: {
+      size,
+      dim,
+      channels,
+      encodeHidden: [hidden, hidden],
+      decodeHidden: [hidden, hidden],
+      carries: "state",
+      processor: {
+        kind: "fno",
+        width: 2 * channels,
+        blocks: 2,
+        signed: 2 * Math.floor(last),
+        last: Math.floor(last),
+        block: "plain",
+      },
+      projection: [],
+    },
+  };
+}
+
+/** GNS: sums of messages over the particles' graph alone, ten rounds (Sanchez-Gonzalez et al. 2020). */
+export function gnsConfig({
+  dim,
+  hidden = 128,
+  layers = 10,
+  history = 5,
+  types = 0,
+}: Omit<LiteOptions, "grid" | "channels">): StepperConfig {
+  return {
+    dim,
+    hidden,
+    layers: [layers, 0],
+    history,
+    types,
+    aggregation: "sum",
+    selfLinear: false,
+    unusedMap: false,
+  };
+}
