@@ -1,12 +1,14 @@
 /**
- * From which sparsity on do the WebAssembly kernels beat dense layers? Prints, for each shape and batch, the processor
- * time of ONNX Runtime and of PyTorch on the dense layer and of the kernels at rising sparsity, and where they cross.
+ * From which sparsity on do the WebAssembly kernels beat dense layers? Prints, for each shape and batch and with one and
+ * two threads, the time of ONNX Runtime and of PyTorch on the dense layer and of the kernels at rising sparsity, and where
+ * they cross.
  *
- * One thread. All of them take turns, in medians of processor time, so that a busy machine is busy for all. "kernel" is
- * what a layer costs between other sparse layers; "layer" is a session of that layer alone, with values handed over
- * from row-major arrays and back. With all cases it writes docs/results/sparse.json.
+ * All of them take turns, in medians. One thread is measured in processor time, so that a busy machine is busy for all; of
+ * more threads only the wall time says what they gain, which wants a quiet machine. "kernel" is what a layer costs between
+ * other sparse layers; "layer" is a session of that layer alone, with values handed over from row-major arrays and back.
+ * With all cases and both it writes docs/results/sparse.json.
  *
- * usage: sparse.js [--rounds 7] [--cases "conv 3×3 64": layers whose name holds this] [--python /usr/bin/python3]
+ * usage: sparse.js [--threads 1,2] [--rounds 7] [--cases "conv 3×3 64": layers whose name holds this] [--python /usr/bin/python3]
  */
 import { spawn, spawnSync } from "node:child_process";
 import { createInterface } from "node:readline";
@@ -28,6 +30,7 @@ import { createRunner } from "../src/sparsity/sparse/runner.ts";
 
 const { values: options } = parseArgs({
   options: {
+    threads: { type: "string", default: "1,2" },
     rounds: { type: "string", default: "7" },
     cases: { type: "string", default: "" },
     python: { type: "string", default: "/usr/bin/python3" },
@@ -52,6 +55,9 @@ const BATCHES = [1, 32, 256];
 const SPARSITIES = [0.5, 0.7, 0.8, 0.9, 0.95, 0.98];
 /** Seconds of work in a turn, at least one run. */
 const TURN = 0.005;
+
+/** Milliseconds after which the idle threads of ONNX Runtime, OpenMP and OpenBLAS no longer look for work. */
+const REST = 60;
 
 const rng = random(1);
 
@@ -93,18 +99,32 @@ interface Job {
   seconds: number[];
 }
 
-/** Processor time of one of `runs` runs. */
-async function processorTime(run: () => unknown, runs: number): Promise<number> {
-  const start = process.cpuUsage();
+/** Seconds of one of `runs` runs: processor time with one thread, else wall time. */
+async function timeOf(run: () => unknown, runs: number, threads: number): Promise<number> {
+  const now = () => {
+    if (threads > 1) return performance.now() / 1e3;
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1e6;
+  };
+  const start = now();
   for (let i = 0; i < runs; i++) await run();
-  const { user, system } = process.cpuUsage(start);
-  return (user + system) / 1e6 / runs;
+  return (now() - start) / runs;
 }
 
-const job = (key: string, run: () => unknown): Job => ({
+const job = (key: string, run: () => unknown, threads = 1): Job => ({
   key,
-  run: (runs) => processorTime(run, runs),
+  run: (runs) => timeOf(run, runs, threads),
   seconds: [],
+});
+
+/** A job whose threads go on for a while after it has ended; what comes next waits until they rest. */
+const withRest = ({ run, ...job }: Job, threads: number): Job => ({
+  ...job,
+  run: async (runs) => {
+    const seconds = await run(runs);
+    if (threads > 1) await new Promise((resolve) => setTimeout(resolve, REST));
+    return seconds;
+  },
 });
 
 async function takeTurns(jobs: readonly Job[]): Promise<Record<string, number>> {
@@ -119,27 +139,35 @@ async function takeTurns(jobs: readonly Job[]): Promise<Record<string, number>> 
 }
 
 /** The jobs of one sparse layer, and how to let go of it. */
-async function sparseJobs(layer: Layer, batch: number, sparsity: number, block: number, suffix = "") {
+async function sparseJobs(
+  layer: Layer,
+  batch: number,
+  sparsity: number,
+  { block = 1, suffix = "", threads = 1 } = {},
+) {
   const graph = layerGraph(layer, batch, sparsity, block);
-  const runner = await createRunner(graph, new Set(sparseLayers(graph)));
+  const runner = await createRunner(graph, new Set(sparseLayers(graph)), { kernelThreads: threads });
   const feeds = feedsOf(graph);
   await runner.run(feeds);
   const key = `${sparsity}${suffix}`;
   return {
-    jobs: [job(`kernel ${key}`, runner.runSparse), job(`layer ${key}`, () => runner.run(feeds))],
+    jobs: [
+      job(`kernel ${key}`, runner.runSparse, threads),
+      job(`layer ${key}`, () => runner.run(feeds), threads),
+    ],
     release: runner.release,
   };
 }
 
-async function startTorch() {
+async function startTorch(threads: number) {
   if (spawnSync(options.python, ["-c", "import torch"], { stdio: "ignore" }).status !== 0) return undefined;
   const script = fileURLToPath(new URL("../../bench/peers/torch-dense.py", import.meta.url));
-  const child = spawn(options.python, [script], {
-    // One thread, and blocks that are not given back to the system after every run.
+  const child = spawn(options.python, [script, `${threads}`], {
+    // Blocks that are not given back to the system after every run.
     env: {
       ...process.env,
-      OMP_NUM_THREADS: "1",
-      OPENBLAS_NUM_THREADS: "1",
+      OMP_NUM_THREADS: `${threads}`,
+      OPENBLAS_NUM_THREADS: `${threads}`,
       MALLOC_MMAP_THRESHOLD_: "4000000000",
       MALLOC_TRIM_THRESHOLD_: "8000000000",
     },
@@ -175,66 +203,82 @@ function crossing(dense: number, times: readonly number[]): number | null {
 }
 
 const round = (t: number) => Number(t.toPrecision(3));
-const torch = await startTorch();
-const rows = [];
-for (const layer of LAYERS.filter(({ name }) => name.includes(options.cases)))
-  for (const batch of BATCHES) {
-    const graph = layerGraph(layer, batch, 0, 1);
-    const dense = await createSession(graph, { threads: 1 });
-    const feeds = feedsOf(graph);
-    const jobs = [job("dense", () => dense.run(feeds))];
-    if (torch) jobs.push({ key: "torch", run: (runs) => torch.seconds(layer, batch, runs), seconds: [] });
-    const sparse = [];
-    for (const sparsity of SPARSITIES) sparse.push(await sparseJobs(layer, batch, sparsity, 1));
-    if (batch === 32)
-      for (const sparsity of [0.8, 0.9])
-        sparse.push(await sparseJobs(layer, batch, sparsity, 4, " in blocks"));
-    const ms = await takeTurns([...jobs, ...sparse.flatMap((s) => s.jobs)]);
-    for (const { release } of sparse) await release();
-    await dense.release();
-    const list = (kind: string) => SPARSITIES.map((s) => ms[`${kind} ${s}`]);
-    const row = {
-      layer: layer.name,
-      batch,
-      ms: Object.fromEntries(Object.entries(ms).map(([key, t]) => [key, round(t)])),
-      denseOverKernel: Object.fromEntries(SPARSITIES.map((s) => [s, round(ms.dense / ms[`kernel ${s}`])])),
-      denseOverLayer: Object.fromEntries(SPARSITIES.map((s) => [s, round(ms.dense / ms[`layer ${s}`])])),
-      ...(torch && {
-        torchOverKernel: Object.fromEntries(SPARSITIES.map((s) => [s, round(ms.torch / ms[`kernel ${s}`])])),
-      }),
-      ...(batch === 32 && {
-        denseOverKernelInBlocks: Object.fromEntries(
-          [0.8, 0.9].map((s) => [s, round(ms.dense / ms[`kernel ${s} in blocks`])]),
-        ),
-      }),
-      crossing: { kernel: crossing(ms.dense, list("kernel")), layer: crossing(ms.dense, list("layer")) },
-    };
-    rows.push(row);
-    console.log(
-      `${layer.name}, batch ${batch}: dense ${round(ms.dense)} ms${torch ? `, PyTorch ${round(ms.torch)} ms` : ""}; dense ÷ kernel ${SPARSITIES.map((s) => `${100 * s} %: ${row.denseOverKernel[s]}`).join(", ")}; crossing ${row.crossing.kernel ?? "never"} (layer alone ${row.crossing.layer ?? "never"})`,
-    );
-  }
+const layers = LAYERS.filter(({ name }) => name.includes(options.cases));
+const rows: object[] = [];
+let version: string | undefined;
+
+async function measure(
+  layer: Layer,
+  batch: number,
+  threads: number,
+  torch: Awaited<ReturnType<typeof startTorch>>,
+) {
+  const graph = layerGraph(layer, batch, 0, 1);
+  const dense = await createSession(graph, { threads });
+  const feeds = feedsOf(graph);
+  const peers = [job("dense", () => dense.run(feeds), threads)];
+  if (torch) peers.push({ key: "torch", run: (runs) => torch.seconds(layer, batch, runs), seconds: [] });
+  const sparse = [];
+  for (const sparsity of SPARSITIES) sparse.push(await sparseJobs(layer, batch, sparsity, { threads }));
+  const blocks = batch === 32 && threads === 1 ? [0.8, 0.9] : [];
+  for (const sparsity of blocks)
+    sparse.push(await sparseJobs(layer, batch, sparsity, { block: 4, suffix: " in blocks" }));
+  const ms = await takeTurns([
+    ...peers.map((peer) => withRest(peer, threads)),
+    ...sparse.flatMap((s) => s.jobs),
+  ]);
+  for (const { release } of sparse) await release();
+  await dense.release();
+  const list = (kind: string) => SPARSITIES.map((s) => ms[`${kind} ${s}`]);
+  const ratios = (peer: string, kind: string) =>
+    Object.fromEntries(SPARSITIES.map((s) => [s, round(ms[peer] / ms[`${kind} ${s}`])]));
+  const row = {
+    layer: layer.name,
+    batch,
+    threads,
+    ms: Object.fromEntries(Object.entries(ms).map(([key, t]) => [key, round(t)])),
+    denseOverKernel: ratios("dense", "kernel"),
+    denseOverLayer: ratios("dense", "layer"),
+    ...(torch && { torchOverKernel: ratios("torch", "kernel") }),
+    ...(blocks.length > 0 && {
+      denseOverKernelInBlocks: Object.fromEntries(
+        blocks.map((s) => [s, round(ms.dense / ms[`kernel ${s} in blocks`])]),
+      ),
+    }),
+    crossing: { kernel: crossing(ms.dense, list("kernel")), layer: crossing(ms.dense, list("layer")) },
+  };
+  console.log(
+    `${layer.name}, batch ${batch}, threads ${threads}: dense ${round(ms.dense)} ms${torch ? `, PyTorch ${round(ms.torch)} ms` : ""}; dense ÷ kernel ${SPARSITIES.map((s) => `${100 * s} %: ${row.denseOverKernel[s]}`).join(", ")}; crossing ${row.crossing.kernel ?? "never"} (layer alone ${row.crossing.layer ?? "never"})`,
+  );
+  return row;
+}
+
+for (const threads of options.threads.split(",").map(Number)) {
+  const torch = await startTorch(threads);
+  version ??= torch?.version;
+  for (const layer of layers)
+    for (const batch of BATCHES) rows.push(await measure(layer, batch, threads, torch));
+  torch?.end();
+}
 
 // The same kernels with fused multiply–add. Node.js 20 has it behind a flag, which counts from the next compilation on.
 const relaxed: Record<string, Record<string, number>> = {};
 if (!hasRelaxedSimd()) {
   const batch = 32;
-  for (const layer of LAYERS.filter(({ name }) => name.includes(options.cases))) {
+  for (const layer of layers) {
     setFlagsFromString("--no-experimental-wasm-relaxed-simd");
-    const plain = await sparseJobs(layer, batch, 0.8, 1, " plain");
+    const plain = await sparseJobs(layer, batch, 0.8, { suffix: " plain" });
     setFlagsFromString("--experimental-wasm-relaxed-simd");
-    const fused = await sparseJobs(layer, batch, 0.8, 1, " fused");
+    const fused = await sparseJobs(layer, batch, 0.8, { suffix: " fused" });
     const ms = await takeTurns([plain.jobs[0], fused.jobs[0]]);
     relaxed[layer.name] = { plainOverFused: round(ms["kernel 0.8 plain"] / ms["kernel 0.8 fused"]) };
     for (const { release } of [plain, fused]) await release();
   }
   console.log("plain ÷ fused multiply–add at 80 %, batch 32:", JSON.stringify(relaxed));
 }
-torch?.end();
-if (!options.cases)
+if (!options.cases && options.threads === "1,2")
   await writeResults("sparse", "npm run bench -- sparse", {
-    threads: 1,
-    torch: torch?.version ?? null,
+    torch: version ?? null,
     relaxedSimd: hasRelaxedSimd() && Object.keys(relaxed).length === 0,
     rows,
     relaxed,

@@ -12,6 +12,9 @@ const options = [
   "--runtime",
   "stub",
   "--importMemory",
+  // Said of the memory that is imported: src/kernels/instantiate.ts can then make a module for shared memory of it.
+  "--maximumMemory",
+  "65536",
   "--noAssert",
   "--noExportMemory",
   "--enable",

@@ -84,22 +84,26 @@ function grid(rows, [downKey, downName], [acrossKey, acrossName], cell) {
 function sparseLayers({ rows }) {
   const sparsities = Object.keys(rows[0].denseOverKernel);
   const crossing = (c) => (c === null ? "never" : `${(100 * c).toFixed(0)} %`);
-  return table(
-    [
-      "layer",
-      "batch",
-      ...sparsities.map((s) => `${Number((100 * s).toFixed(1))} %`),
-      "crossing: kernel, layer alone",
-      "PyTorch ÷ kernel at 90 %",
-    ],
-    rows.map((r) => [
-      r.layer,
-      r.batch,
-      ...sparsities.map((s) => r.denseOverKernel[s].toFixed(2)),
-      `${crossing(r.crossing.kernel)}, ${crossing(r.crossing.layer)}`,
-      r.torchOverKernel?.[0.9].toFixed(2) ?? "–",
-    ]),
-  );
+  const tableOf = (threads) =>
+    table(
+      [
+        threads > 1 ? `layer, ${threads} threads` : "layer",
+        "batch",
+        ...sparsities.map((s) => `${Number((100 * s).toFixed(1))} %`),
+        "crossing: kernel, layer alone",
+        "PyTorch ÷ kernel at 90 %",
+      ],
+      rows
+        .filter((r) => r.threads === threads)
+        .map((r) => [
+          r.layer,
+          r.batch,
+          ...sparsities.map((s) => r.denseOverKernel[s].toFixed(2)),
+          `${crossing(r.crossing.kernel)}, ${crossing(r.crossing.layer)}`,
+          r.torchOverKernel?.[0.9].toFixed(2) ?? "–",
+        ]),
+    );
+  return columnsOf(rows, "threads").map(tableOf).join("\n\n");
 }
 
 function resnet50({ rows }) {

@@ -1,7 +1,8 @@
-"""Dense layers in PyTorch, inference, one thread. Usage: torch-dense.py
+"""Dense layers in PyTorch, inference. Usage: torch-dense.py THREADS
 
 Reads lines of JSON {batch, inputs, outputs, size, runs}, a 3×3 convolution where size is not 0, and answers each with
-{seconds}: the processor time of one run. Another layer than in the line before starts anew.
+{seconds}: the time of one run, processor time with one thread, wall time with more. Another layer than in the line
+before starts anew.
 """
 import json
 import re
@@ -10,7 +11,9 @@ import time
 
 import torch
 
-torch.set_num_threads(1)
+threads = int(sys.argv[1])
+clock = time.process_time if threads == 1 else time.perf_counter
+torch.set_num_threads(threads)
 with open("/proc/self/maps") as f:
     blas = sorted({"/".join(line.strip().split("/")[-2:]) for line in f if re.search(r"/[^/]*(blas|mkl)[^/]*\.so", line)})
 print(json.dumps({"version": torch.__version__, "blas": blas}), flush=True)
@@ -28,8 +31,8 @@ for line in sys.stdin:
             layer = torch.nn.Linear(inputs, outputs)
             x = torch.randn(batch, inputs)
     with torch.no_grad():
-        begin = time.process_time()
+        begin = clock()
         for _ in range(job["runs"]):
             layer(x)
-        seconds = (time.process_time() - begin) / max(1, job["runs"])
+        seconds = (clock() - begin) / max(1, job["runs"])
     print(json.dumps({"seconds": seconds}), flush=True)

@@ -32,12 +32,17 @@ export function arenaOf(array: ArrayBufferView): Arena | undefined {
   return arenas.get(array.buffer);
 }
 
-/** An arena with room for `bytes` bytes in all; each array may take up to 15 more for alignment. */
-export function createArena(bytes: number): Arena {
+/**
+ * An arena with room for `bytes` bytes in all; each array may take up to 15 more for alignment.
+ *
+ * @param shared several threads work on it. ONNX Runtime refuses arrays in such a memory, and browsers have it only in
+ *   pages that are cross-origin isolated.
+ */
+export function createArena(bytes: number, shared = false): Arena {
   if (bytes > LARGEST_ARENA) throw tooLarge(bytes);
   // The first page stays free: address 0 is no array's, and a module's own data may lie there.
   const pages = 1 + Math.ceil((bytes + MARGIN) / PAGE);
-  const memory = reserve(pages);
+  const memory = reserve(pages, shared);
   const end = pages * PAGE - MARGIN;
   let next = PAGE;
   let used = next;
@@ -71,9 +76,9 @@ export function createArena(bytes: number): Arena {
   return arena;
 }
 
-function reserve(pages: number): WebAssembly.Memory {
+function reserve(pages: number, shared: boolean): WebAssembly.Memory {
   try {
-    return new WebAssembly.Memory({ initial: pages, maximum: pages });
+    return new WebAssembly.Memory({ initial: pages, maximum: pages, shared });
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     throw new Problem(

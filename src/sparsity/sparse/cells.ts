@@ -43,8 +43,8 @@ export interface Slot {
 export interface Room {
   reserve(bytes: number, fill?: Slot["fill"]): Slot;
   floats(values: ArrayLike<number>): Slot;
-  /** Makes the memory and gives every slot its address. */
-  open(): Arena;
+  /** Makes the memory, shared between threads or not, and gives every slot its address. */
+  open(shared?: boolean): Arena;
 }
 
 /** Vector loads may reach a little beyond the last number of a slot. */
@@ -63,8 +63,11 @@ export function createRoom(): Room {
       reserve(4 * values.length, (memory, address) =>
         new Float32Array(memory, address, values.length).set(values),
       ),
-    open: () => {
-      const arena = createArena(slots.reduce((sum, slot) => sum + slot.bytes + 15, 0));
+    open: (shared) => {
+      const arena = createArena(
+        slots.reduce((sum, slot) => sum + slot.bytes + 15, 0),
+        shared,
+      );
       for (const slot of slots) {
         slot.address = arena.uint8(slot.bytes).byteOffset;
         slot.fill?.(arena.memory.buffer, slot.address);

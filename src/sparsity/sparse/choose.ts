@@ -27,6 +27,8 @@ export interface LayerChoice {
 export interface SparsePlan {
   batch: number;
   threads: number;
+  /** Threads of the kernels; short work is done sooner by one. */
+  kernelThreads: number;
   /** Samples that the kernels compute side by side; 0 where nothing runs sparse. */
   lanes: number;
   layers: LayerChoice[];
@@ -43,31 +45,43 @@ export interface Chosen {
   runner: Runner;
 }
 
+type Options = RunnerOptions & { threads: number; kernelThreads: number };
+
 /**
  * Measures every layer with zeros, dense by ONNX Runtime and sparse by the kernels, taking turns; then whole networks:
- * all dense; sparse where the layer alone was faster; sparse wherever that is possible, so that nothing is handed over.
- * The fastest of these is the choice.
+ * all dense; sparse where the layer alone was faster; sparse wherever that is possible, so that nothing is handed over;
+ * the sparse ones with one thread and with all. The fastest of these is the choice.
  */
-export async function choose(graph: Graph, options: RunnerOptions & { threads: number }): Promise<Chosen> {
+export async function choose(graph: Graph, options: Options): Promise<Chosen> {
   const candidates = sparseLayers(graph);
   const layers = new Map<Node, LayerChoice>();
   for (const node of candidates) layers.set(node, await measureLayer(graph, node, options));
   const faster = candidates.filter((node) => layers.get(node)!.run === "sparse");
-  const trials: { name: string; nodes: Node[]; lanes?: number }[] = [{ name: "dense", nodes: [] }];
+  const trials: { name: string; nodes: Node[]; lanes?: number; kernelThreads?: number }[] = [
+    { name: "dense", nodes: [] },
+  ];
   const some = layers.size > 0 && [...layers.values()].some((l) => l.ms);
   const batch = graph.types.get(graph.inputs[0])!.shape[0];
   const widths = batch >= 8 && candidates.some((n) => n.op === "Conv") ? [4, 16] : [undefined];
-  for (const lanes of widths) {
-    const suffix = lanes ? `, ${lanes} samples side by side` : "";
-    if (faster.length > 0 && faster.length < candidates.length)
-      trials.push({ name: `sparse where a layer gains${suffix}`, nodes: faster, lanes });
-    if (some) trials.push({ name: `sparse everywhere${suffix}`, nodes: candidates, lanes });
-  }
+  const counts = options.kernelThreads > 1 ? [options.kernelThreads, 1] : [1];
+  for (const kernelThreads of counts)
+    for (const lanes of widths) {
+      const beside = lanes ? `, ${lanes} samples side by side` : "";
+      const suffix = counts.length > 1 ? `${beside}, threads: ${kernelThreads}` : beside;
+      if (faster.length > 0 && faster.length < candidates.length)
+        trials.push({ name: `sparse where a layer gains${suffix}`, nodes: faster, lanes, kernelThreads });
+      if (some) trials.push({ name: `sparse everywhere${suffix}`, nodes: candidates, lanes, kernelThreads });
+    }
   const runners = await Promise.all(
-    trials.map(({ nodes, lanes }) => createRunner(graph, new Set(nodes), { ...options, lanes })),
+    trials.map(({ nodes, lanes, kernelThreads }) =>
+      createRunner(graph, new Set(nodes), { ...options, lanes, kernelThreads }),
+    ),
   );
   const feeds = randomFeeds(graph);
-  const times = await takeTurns(runners.map((runner) => () => runner.run(feeds)));
+  const times = await takeTurns(
+    runners.map((runner) => () => runner.run(feeds)),
+    options,
+  );
   const best = times.indexOf(Math.min(...times));
   const runner = runners[best];
   await Promise.all(runners.filter((r) => r !== runner).map((r) => r.release()));
@@ -77,6 +91,7 @@ export async function choose(graph: Graph, options: RunnerOptions & { threads: n
     plan: {
       batch,
       threads: options.threads,
+      kernelThreads: trials[best].kernelThreads ?? 1,
       lanes: runner.lanes,
       layers: candidates.map((node) => settled(layers.get(node)!, sparse.has(node), trials[best].name)),
       why: trials
@@ -96,7 +111,7 @@ function settled(layer: LayerChoice, sparse: boolean, trial: string): LayerChoic
   return { ...layer, run, why: `${layer.why}; ${run} all the same: the whole network is fastest ${trial}` };
 }
 
-async function measureLayer(graph: Graph, node: Node, options: RunnerOptions): Promise<LayerChoice> {
+async function measureLayer(graph: Graph, node: Node, options: Options): Promise<LayerChoice> {
   const density = densityOf(initializer(graph, node.inputs[1])!);
   const known = { node: node.name, layer: layerName(graph, node), density };
   const percent = `${Number((100 * density).toPrecision(2))} %`;
@@ -116,10 +131,10 @@ async function measureLayer(graph: Graph, node: Node, options: RunnerOptions): P
   const results = Object.fromEntries(
     alone.outputs.map((name) => [name, zeros(alone.types.get(name)!.shape)]),
   );
-  const [denseMs, sparseMs] = await takeTurns([
-    () => dense.run(feeds, results),
-    async () => sparse.runSparse(),
-  ]);
+  const [denseMs, sparseMs] = await takeTurns(
+    [() => dense.run(feeds, results), async () => sparse.runSparse()],
+    options,
+  );
   await dense.release();
   await sparse.release();
   const ms = { dense: denseMs, sparse: sparseMs };
@@ -152,8 +167,14 @@ function randomFeeds(graph: Graph): Record<string, Tensor> {
   );
 }
 
+/** Milliseconds after which the idle threads of ONNX Runtime no longer look for work, which would hold up others. */
+const REST = 30;
+
 /** Median milliseconds of each job. They take turns, so that whatever else the machine does falls on all of them alike. */
-async function takeTurns(jobs: readonly (() => Promise<unknown>)[]): Promise<number[]> {
+async function takeTurns(
+  jobs: readonly (() => Promise<unknown>)[],
+  { threads }: { threads: number },
+): Promise<number[]> {
   const times = jobs.map((): number[] => []);
   let spent = 0;
   for (let turn = 0; turn < 8 || (spent < 30 * jobs.length && turn < 50); turn++)
@@ -161,6 +182,7 @@ async function takeTurns(jobs: readonly (() => Promise<unknown>)[]): Promise<num
       const start = performance.now();
       await job();
       const time = performance.now() - start;
+      if (threads > 1) await new Promise((resolve) => setTimeout(resolve, REST));
       // The first two turns warm up: compilers, caches, thread pools.
       if (turn < 2) continue;
       times[i].push(time);

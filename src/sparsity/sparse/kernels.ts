@@ -118,12 +118,17 @@ export interface SparseKernels {
   ): void;
 }
 
-/** The kernels, working on one memory; with fused multiply–add where the engine has relaxed SIMD. */
+/** The kernel modules; with fused multiply–add where the engine has relaxed SIMD. */
+export function sparseModules(): string[] {
+  return [hasRelaxedSimd() ? sparseRelaxedWasm : sparseWasm, sparseCellsWasm];
+}
+
+/** The kernels, working on one memory. */
 export function sparseKernels(memory: WebAssembly.Memory): SparseKernels {
-  return {
-    ...instantiate<SparseKernels>(hasRelaxedSimd() ? sparseRelaxedWasm : sparseWasm, memory),
-    ...instantiate<SparseKernels>(sparseCellsWasm, memory),
-  };
+  return Object.assign(
+    {},
+    ...sparseModules().map((wasm) => instantiate<Partial<SparseKernels>>(wasm, memory)),
+  );
 }
 
 /** Node.js has it from version 22, Chromium from 114; a processor without the instruction makes two of it. */

@@ -5,7 +5,7 @@ import type { SparseMatrix } from "./matrix.ts";
 import { BLOCK_ROWS, columnRange, compressMatrix, fillOf } from "./matrix.ts";
 import type { ProductOperation } from "./operations.ts";
 import type { Step } from "./steps.ts";
-import { copyStep } from "./steps.ts";
+import { copyStep, shareOf } from "./steps.ts";
 
 /** Blocks beat single weights where at least this share of what they store is not zero. */
 const WORTHWHILE_FILL = 0.75;
@@ -45,7 +45,7 @@ export function productSteps(
   x: Cells,
   y: Cells,
   room: Room,
-  format?: WeightFormat,
+  { format, threads }: { format?: WeightFormat; threads: number },
 ): Step[] {
   const { windows, group, rows, columns } = operation;
   const steps: Step[] = [];
@@ -62,34 +62,41 @@ export function productSteps(
 
   const { single, target, strips, yStrip, xStrip, width } = layOut(y, taps, room);
   const bands = single || width % 16 !== 0 || group > 1 ? [columns] : bandsOf(operation, taps.offsets.length);
-  const parts = storeWeights(operation, group === 1 ? format : "row").parts.flatMap(({ matrix, firstRow }) =>
-    bands.map((end, band) => ({
-      firstRow,
-      accumulate: band > 0,
-      last: band === bands.length - 1,
-      block: matrix.kind === "block",
-      runs: matrix.starts.length - 1,
-      ...reserveMatrix(
-        room,
-        bands.length === 1 ? matrix : columnRange(matrix, band === 0 ? 0 : bands[band - 1], end),
-        (row, column) => offset(firstRow + row, column),
-      ),
-    })),
+  const parts = storeWeights(operation, group === 1 ? format : "row").parts.flatMap(
+    ({ matrix, firstRow }) => {
+      // The same in all bands, so that a thread adds up what it has begun.
+      const shares = sharesOf(matrix, threads);
+      return bands.map((end, band) => ({
+        firstRow,
+        shares,
+        accumulate: band > 0,
+        last: band === bands.length - 1,
+        block: matrix.kind === "block",
+        ...reserveMatrix(
+          room,
+          bands.length === 1 ? matrix : columnRange(matrix, band === 0 ? 0 : bands[band - 1], end),
+          (row, column) => offset(firstRow + row, column),
+        ),
+      }));
+    },
   );
-  steps.push(({ kernels }) => {
-    for (const { firstRow, accumulate, last, block, runs, starts, entries } of parts) {
+  steps.push(({ kernels, thread }) => {
+    for (const { firstRow, shares, accumulate, last, block, starts, entries } of parts) {
+      const runs = shares[thread + 1] - shares[thread];
+      if (runs === 0) continue;
       kernels.limit(last ? low : -Infinity, last ? high : Infinity);
-      const to = addressOf(target) + firstRow * target.plane;
+      const row = firstRow + shares[thread] * (block ? BLOCK_ROWS : 1);
+      const to = addressOf(target) + row * target.plane;
       const from = taps.base();
-      const b = bias.address + 4 * firstRow;
-      if (single)
-        (block ? kernels.blockVector : kernels.rowVector)(to, from, b, starts.address, entries.address, runs);
+      const b = bias.address + 4 * row;
+      const s = starts.address + 4 * shares[thread];
+      if (single) (block ? kernels.blockVector : kernels.rowVector)(to, from, b, s, entries.address, runs);
       else
         (block ? kernels.blockProduct : kernels.rowProduct)(
           to,
           from,
           b,
-          starts.address,
+          s,
           entries.address,
           runs,
           accumulate,
@@ -103,6 +110,21 @@ export function productSteps(
   });
   if (target !== y) steps.push(copyStep(target, y));
   return steps;
+}
+
+/** What a run costs besides its entries, in entries: its results are written and its bounds are read. */
+const RUN_COST = 4;
+
+/** Thread t computes the runs shares[t] .. shares[t+1]−1, such that all have about as many entries. */
+function sharesOf({ starts }: SparseMatrix, threads: number): number[] {
+  const runs = starts.length - 1;
+  const cost = (run: number) => starts[run] + RUN_COST * run;
+  const shares = [0];
+  for (let t = 1, run = 0; t < threads; t++) {
+    while (run < runs && cost(run) + cost(run + 1) < (2 * t * cost(runs)) / threads) run++;
+    shares.push(run);
+  }
+  return [...shares, runs];
 }
 
 /**
@@ -188,30 +210,34 @@ function withinReach(windows: Windows, x: Cells, room: Room, steps: Step[]): Tap
   });
   const planeOf = (dy: number, dx: number) =>
     phasesY.indexOf(dy % strideY) * phasesX.length + phasesX.indexOf(dx % strideX);
-  for (const py of phasesY)
-    for (const px of phasesX) {
+  const copies = phasesY.flatMap((py) =>
+    phasesX.flatMap((px) => {
       const [fromY, countY] = inside(py, strideY, top, x.height, copy.height);
       const [fromX, countX] = inside(px, strideX, left, x.width, copy.width);
-      if (countY <= 0 || countX <= 0) continue;
+      if (countY <= 0 || countX <= 0) return [];
       const to = planeOf(py, px) * copy.plane + fromY * copy.row + fromX * copy.cell;
       const from = (fromY * strideY + py - top) * x.row + (fromX * strideX + px - left) * x.cell;
-      steps.push(({ kernels }) =>
-        kernels.copyCells(
-          addressOf(copy) + to,
-          phases * copy.plane,
-          copy.row,
-          copy.cell,
-          addressOf(x) + from,
-          x.plane,
-          strideY * x.row,
-          strideX * x.cell,
-          x.channels,
-          countY,
-          countX,
-          x.lanes,
-        ),
+      return [{ to, from, countY, countX }];
+    }),
+  );
+  steps.push((machine) => {
+    const [first, planes] = shareOf(machine, x.channels);
+    for (const { to, from, countY, countX } of copies)
+      machine.kernels.copyCells(
+        addressOf(copy) + to + first * phases * copy.plane,
+        phases * copy.plane,
+        copy.row,
+        copy.cell,
+        addressOf(x) + from + first * x.plane,
+        x.plane,
+        strideY * x.row,
+        strideX * x.cell,
+        planes,
+        countY,
+        countX,
+        x.lanes,
       );
-    }
+  });
   return {
     offsets: ys.flatMap((dy) =>
       xs.map(

@@ -19,12 +19,14 @@ export interface ProgramSource {
   batch: number;
   /** Samples that are computed side by side: 1, 4, 8 or 16. 1 is for a batch of 1. */
   lanes: number;
+  /** Threads that share the work of every step. */
+  threads: number;
   /** How weights are stored; by default what suits each layer's zeros. */
   format?: WeightFormat;
 }
 
 export interface SparseProgram {
-  /** Computes the outputs' arrays from the inputs'. */
+  /** Computes the outputs' arrays from the inputs': one thread's share. */
   run(machine: Machine): void;
   /** The same without entering and leaving: what the operations alone cost. */
   runInside(machine: Machine): void;
@@ -47,7 +49,7 @@ export function lanesFor(batch: number, operations: readonly Operation[]): numbe
  * one operation writes is still in the cache when the next one reads it.
  */
 export function compileProgram(source: ProgramSource, room: Room): SparseProgram {
-  const { graph, operations, inputs, outputs, arrays, batch, lanes, format } = source;
+  const { graph, operations, inputs, outputs, arrays, batch, lanes, threads, format } = source;
   const margins = marginsOf(operations);
   const values = new Map<string, Cells>();
   const reserve = (name: string): Cells => {
@@ -67,7 +69,7 @@ export function compileProgram(source: ProgramSource, room: Room): SparseProgram
     const y = reserve(operation.y);
     switch (operation.kind) {
       case "product":
-        steps.push(...productSteps(operation, x, y, room, format));
+        steps.push(...productSteps(operation, x, y, room, { format, threads }));
         break;
       case "affine":
         steps.push(affineStep(operation, x, y, room.floats(operation.factor), room.floats(operation.offset)));
@@ -94,7 +96,11 @@ export function compileProgram(source: ProgramSource, room: Room): SparseProgram
   const leaving = outputs.map((name) => leaveStep(values.get(name)!, arrays.get(name)!));
   const groups = Math.ceil(batch / lanes);
   const runner = (list: readonly Step[]) => (machine: Machine) => {
-    for (let group = 0; group < groups; group++) for (const step of list) step(machine, group);
+    for (let group = 0; group < groups; group++)
+      for (const step of list) {
+        step(machine, group);
+        machine.meet();
+      }
   };
   return { run: runner([...entering, ...steps, ...leaving]), runInside: runner(steps) };
 }

@@ -3,11 +3,12 @@ import type { Session, SessionOptions } from "../../engine/session.ts";
 import { createSession } from "../../engine/session.ts";
 import type { Tensor } from "../../engine/tensor.ts";
 import { sizeOf, zeros } from "../../engine/tensor.ts";
+import { createTeam } from "../../kernels/team.ts";
 import { Problem } from "../../problem.ts";
 import type { Slot } from "./cells.ts";
 import { createRoom } from "./cells.ts";
 import { fuseOperations } from "./fuse.ts";
-import { sparseKernels } from "./kernels.ts";
+import { sparseKernels, sparseModules } from "./kernels.ts";
 import type { Operation } from "./operations.ts";
 import { operationOf } from "./operations.ts";
 import type { Piece } from "./pieces.ts";
@@ -15,6 +16,7 @@ import { cutGraph, pieceGraph } from "./pieces.ts";
 import type { WeightFormat } from "./product.ts";
 import type { SparseProgram } from "./program.ts";
 import { compileProgram, lanesFor } from "./program.ts";
+import { recordCalls } from "./record.ts";
 import type { Machine } from "./steps.ts";
 
 /** A graph of a fixed batch that is computed in pieces. */
@@ -31,6 +33,8 @@ export interface RunnerOptions extends Pick<SessionOptions, "device" | "threads"
   format?: WeightFormat;
   /** Samples that are computed side by side, 4, 8 or 16; by default what suits the layers. A batch of 1 has no choice. */
   lanes?: number;
+  /** Threads of the kernels; `threads` are those of ONNX Runtime. Default 1. */
+  kernelThreads?: number;
 }
 
 /**
@@ -40,7 +44,7 @@ export interface RunnerOptions extends Pick<SessionOptions, "device" | "threads"
 export async function createRunner(
   graph: Graph,
   chosen: ReadonlySet<Node>,
-  { format, lanes: wanted, ...options }: RunnerOptions = {},
+  { format, lanes: wanted, kernelThreads = 1, ...options }: RunnerOptions = {},
 ): Promise<Runner> {
   const pieces = cutGraph(graph, chosen);
   const room = createRoom();
@@ -71,14 +75,36 @@ export async function createRunner(
           arrays,
           batch,
           lanes: lanesOf(operations),
+          threads: kernelThreads,
           format,
         },
         room,
       ),
     );
   }
-  const { memory } = room.open();
-  const machine: Machine = { kernels: sparseKernels(memory), floats: new Float32Array(memory.buffer) };
+  const shared = kernelThreads > 1 && plans.length > 0;
+  const { memory } = room.open(shared);
+  const jobs = [...programs.values()].flatMap(({ run, runInside }) => [run, runInside]);
+  const team = shared
+    ? await createTeam({
+        memory,
+        wasm: sparseModules(),
+        jobs: Array.from({ length: kernelThreads - 1 }, (_, i) =>
+          jobs.map((job) => recordCalls(job, { thread: i + 1, threads: kernelThreads })),
+        ),
+      })
+    : undefined;
+  const machine: Machine = {
+    kernels: sparseKernels(memory),
+    floats: new Float32Array(memory.buffer),
+    thread: 0,
+    threads: kernelThreads,
+    meet: team ? team.meet : () => {},
+  };
+  const perform = (job: SparseProgram["run"]) => {
+    team?.start(jobs.indexOf(job));
+    job(machine);
+  };
   const values = new Map<string, Tensor>();
   for (const piece of pieces)
     for (const name of [...piece.inputs, ...piece.outputs]) {
@@ -95,8 +121,18 @@ export async function createRunner(
   const sessions = new Map<Piece, Session>();
   for (const piece of pieces)
     if (piece.kind === "dense") sessions.set(piece, await createSession(pieceGraph(graph, piece), options));
-  const pick = (names: readonly string[]) =>
-    Object.fromEntries(names.map((name) => [name, values.get(name)!]));
+  const pick = (names: readonly string[], from = values) =>
+    Object.fromEntries(names.map((name) => [name, from.get(name)!]));
+  // ONNX Runtime refuses arrays in shared memory: it works on others, and what they hold is copied.
+  const lent = shared ? new Map([...values].map(([name, t]) => [name, zeros(t.shape, t.dtype)])) : values;
+  const copy = (names: readonly string[], from: typeof values, to: typeof values) => {
+    if (from !== to) for (const name of names) to.get(name)!.data.set(from.get(name)!.data as never);
+  };
+  const runDense = async (piece: Piece) => {
+    copy(piece.inputs, values, lent);
+    await sessions.get(piece)!.run(pick(piece.inputs, lent), pick(piece.outputs, lent));
+    copy(piece.outputs, lent, values);
+  };
   return {
     pieces,
     lanes: plans.length > 0 ? padding : 0,
@@ -104,17 +140,18 @@ export async function createRunner(
       if (pieces.length === 1 && pieces[0].kind === "dense") return sessions.get(pieces[0])!.run(feeds);
       for (const name of graph.inputs) enter(values.get(name), feeds[name], name);
       for (const piece of pieces)
-        if (piece.kind === "sparse") programs.get(piece)!.run(machine);
-        else await sessions.get(piece)!.run(pick(piece.inputs), pick(piece.outputs));
+        if (piece.kind === "sparse") perform(programs.get(piece)!.run);
+        else await runDense(piece);
       const results: Record<string, Tensor> = {};
       for (const [name, t] of Object.entries(pick(graph.outputs)))
         results[name] = { ...t, data: t.data.slice() } as Tensor;
       return results;
     },
     runSparse: () => {
-      for (const program of programs.values()) program.runInside(machine);
+      for (const program of programs.values()) perform(program.runInside);
     },
     release: async () => {
+      await team?.end();
       for (const session of sessions.values()) await session.release();
     },
   };

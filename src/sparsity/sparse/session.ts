@@ -2,6 +2,7 @@ import type { Graph, Node } from "../../engine/graph.ts";
 import { initializer } from "../../engine/graph.ts";
 import { rebatch } from "../../engine/replay.ts";
 import type { Session, SessionOptions } from "../../engine/session.ts";
+import { canShareMemory } from "../../kernels/team.ts";
 import { Problem } from "../../problem.ts";
 import { layerName } from "../layers.ts";
 import type { Chosen, LayerChoice, SparsePlan } from "./choose.ts";
@@ -30,17 +31,23 @@ export interface SparseSession extends Pick<Session, "run" | "release"> {
  * takes no part at all. Results agree with the dense network's up to rounding.
  *
  * @param graph Any inference graph. The session keeps its own copy of sparse weights: later changes are not seen.
- * @param options.threads Threads of ONNX Runtime; the kernels use one. Default 1.
+ * @param options.threads Threads of ONNX Runtime, and of the kernels where they gain by it and memory can be shared
+ *   (`canShareMemory`). However many they are, the kernels give the same bits. Default 1, or the plan's.
  */
 export async function createSparseSession(
   graph: Graph,
-  { batch, threads = 1, plan = "measure" }: SparseSessionOptions,
+  { batch, plan = "measure", threads = typeof plan === "object" ? plan.threads : 1 }: SparseSessionOptions,
 ): Promise<SparseSession> {
   if (!Number.isInteger(batch) || batch < 1)
     throw new Problem(`a batch of ${batch} samples: give a whole number, 1 or more`);
+  if (!Number.isInteger(threads) || threads < 1)
+    throw new Problem(`${threads} threads: give a whole number, 1 or more`);
   const sized = rebatch(graph, batch);
+  const kernelThreads = canShareMemory() ? threads : 1;
   const chosen =
-    plan === "measure" ? await choose(sized, { threads }) : await repeat(sized, plan, batch, threads);
+    plan === "measure"
+      ? await choose(sized, { threads, kernelThreads })
+      : await repeat(sized, plan, batch, threads, kernelThreads);
   return {
     plan: chosen.plan,
     run: (feeds) => chosen.runner.run(feeds),
@@ -54,6 +61,7 @@ async function repeat(
   plan: "sparse" | SparsePlan,
   batch: number,
   threads: number,
+  mostThreads: number,
 ): Promise<Chosen> {
   const candidates = sparseLayers(graph);
   const layers =
@@ -79,10 +87,11 @@ async function repeat(
     if (run === "sparse") sparse.add(found);
   }
   const lanes = plan === "sparse" ? undefined : plan.lanes;
-  const runner = await createRunner(graph, sparse, { threads, lanes });
+  const kernelThreads = plan === "sparse" ? mostThreads : Math.min(mostThreads, plan.kernelThreads);
+  const runner = await createRunner(graph, sparse, { threads, lanes, kernelThreads });
   const why = plan === "sparse" ? "sparse wherever possible: asked for" : plan.why;
   return {
     runner,
-    plan: { ...(plan !== "sparse" && plan), batch, threads, lanes: runner.lanes, layers, why },
+    plan: { ...(plan !== "sparse" && plan), batch, threads, kernelThreads, lanes: runner.lanes, layers, why },
   };
 }

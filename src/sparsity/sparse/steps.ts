@@ -3,47 +3,70 @@ import { addressOf, isCompact } from "./cells.ts";
 import type { SparseKernels } from "./kernels.ts";
 import type { AddOperation, AffineOperation, PoolOperation } from "./operations.ts";
 
-/** What steps work with once the memory is there. */
+/** What steps work with once the memory is there: one thread's kernels. */
 export interface Machine {
   readonly kernels: SparseKernels;
   /** The whole memory as numbers. */
   readonly floats: Float32Array;
+  /** Which of how many threads this is, from 0. */
+  readonly thread: number;
+  readonly threads: number;
+  /** Waits until every thread has come as far. */
+  meet(): void;
 }
 
-/** One call or a few of a kernel, for the samples of group `group`. */
+/**
+ * One call or a few of a kernel, for the samples of group `group`: this thread's share of them, which no other thread's
+ * share depends on.
+ */
 export type Step = (machine: Machine, group: number) => void;
+
+/** This thread's share of `count` things in a row, in whole multiples of `unit`: the first, and how many. */
+export function shareOf(
+  { thread, threads }: Machine,
+  count: number,
+  unit = 1,
+): [first: number, count: number] {
+  const until = (t: number) => Math.min(count, unit * Math.ceil((t * count) / (threads * unit)));
+  const first = until(thread);
+  return [first, until(thread + 1) - first];
+}
 
 /** Numbers of one sample. */
 const sizeOfSample = ({ channels, height, width }: Cells) => channels * height * width;
 
-/** How a kernel that walks over rows of samples sees the cells: as one long row where they are compact. */
-function extent(cells: Cells): [planes: number, rows: number, columns: number] {
-  return isCompact(cells) ? [1, 1, sizeOfSample(cells)] : [cells.channels, cells.height, cells.width];
+/**
+ * How a kernel that walks over rows of samples sees a thread's share of the cells, and where in the cells and in a sample
+ * it begins, in bytes. Compact cells are one long row.
+ */
+function extent(machine: Machine, cells: Cells) {
+  const { channels, height, width, plane, cell } = cells;
+  if (isCompact(cells)) {
+    const [first, columns] = shareOf(machine, sizeOfSample(cells), 4);
+    return { planes: 1, rows: 1, columns, inCells: first * cell, inSample: 4 * first };
+  }
+  const [first, planes] = shareOf(machine, channels);
+  return {
+    planes,
+    rows: height,
+    columns: width,
+    inCells: first * plane,
+    inSample: 4 * first * height * width,
+  };
 }
 
 /** Reads the samples of a group from a row-major batch that is padded to whole groups. */
 export function enterStep(from: Slot, to: Cells): Step {
   const { lanes, plane, row, cell } = to;
   const sample = 4 * sizeOfSample(to);
-  const [planes, rows, columns] = extent(to);
-  return ({ kernels }, group) => {
-    const at = from.address + group * lanes * sample;
+  return (machine, group) => {
+    const { kernels } = machine;
+    const { planes, rows, columns, inCells, inSample } = extent(machine, to);
+    const x = from.address + group * lanes * sample + inSample;
+    const y = addressOf(to) + inCells;
     if (lanes === 1)
-      kernels.copyCells(
-        addressOf(to),
-        plane,
-        row,
-        cell,
-        at,
-        4 * rows * columns,
-        4 * columns,
-        4,
-        planes,
-        rows,
-        columns,
-        1,
-      );
-    else kernels.interleave(addressOf(to), plane, row, cell, at, sample, lanes, planes, rows, columns);
+      kernels.copyCells(y, plane, row, cell, x, 4 * rows * columns, 4 * columns, 4, planes, rows, columns, 1);
+    else kernels.interleave(y, plane, row, cell, x, sample, lanes, planes, rows, columns);
   };
 }
 
@@ -51,65 +74,58 @@ export function enterStep(from: Slot, to: Cells): Step {
 export function leaveStep(from: Cells, to: Slot): Step {
   const { lanes, plane, row, cell } = from;
   const sample = 4 * sizeOfSample(from);
-  const [planes, rows, columns] = extent(from);
-  return ({ kernels }, group) => {
-    const at = to.address + group * lanes * sample;
+  return (machine, group) => {
+    const { kernels } = machine;
+    const { planes, rows, columns, inCells, inSample } = extent(machine, from);
+    const y = to.address + group * lanes * sample + inSample;
+    const x = addressOf(from) + inCells;
     if (lanes === 1)
-      kernels.copyCells(
-        at,
-        4 * rows * columns,
-        4 * columns,
-        4,
-        addressOf(from),
-        plane,
-        row,
-        cell,
-        planes,
-        rows,
-        columns,
-        1,
-      );
-    else kernels.separate(at, sample, addressOf(from), plane, row, cell, lanes, planes, rows, columns);
+      kernels.copyCells(y, 4 * rows * columns, 4 * columns, 4, x, plane, row, cell, planes, rows, columns, 1);
+    else kernels.separate(y, sample, x, plane, row, cell, lanes, planes, rows, columns);
   };
 }
 
 /** Copies a value's cells to those of another that begin at channel `firstChannel`. */
 export function copyStep(from: Cells, to: Cells, firstChannel = 0): Step {
-  return ({ kernels }) =>
-    kernels.copyCells(
-      addressOf(to) + firstChannel * to.plane,
+  return (machine) => {
+    const [first, planes] = shareOf(machine, from.channels);
+    machine.kernels.copyCells(
+      addressOf(to) + (firstChannel + first) * to.plane,
       to.plane,
       to.row,
       to.cell,
-      addressOf(from),
+      addressOf(from) + first * from.plane,
       from.plane,
       from.row,
       from.cell,
-      from.channels,
+      planes,
       from.height,
       from.width,
       from.lanes,
     );
+  };
 }
 
 export function addStep({ low, high }: AddOperation, a: Cells, b: Cells, y: Cells): Step {
-  return ({ kernels }) =>
-    kernels.addRows(
-      addressOf(y),
+  return (machine) => {
+    const [first, planes] = shareOf(machine, y.channels);
+    machine.kernels.addRows(
+      addressOf(y) + first * y.plane,
       y.plane,
       y.row,
-      addressOf(a),
+      addressOf(a) + first * a.plane,
       a.plane,
       a.row,
-      addressOf(b),
+      addressOf(b) + first * b.plane,
       b.plane,
       b.row,
-      y.channels,
+      planes,
       y.height,
       y.width * y.lanes,
       low,
       high,
     );
+  };
 }
 
 export function affineStep(
@@ -119,35 +135,38 @@ export function affineStep(
   factor: Slot,
   offset: Slot,
 ): Step {
-  return ({ kernels }) =>
-    kernels.affineRows(
-      addressOf(y),
+  return (machine) => {
+    const [first, planes] = shareOf(machine, y.channels);
+    machine.kernels.affineRows(
+      addressOf(y) + first * y.plane,
       y.plane,
       y.row,
-      addressOf(x),
+      addressOf(x) + first * x.plane,
       x.plane,
       x.row,
-      factor.address,
-      offset.address,
-      y.channels,
+      factor.address + 4 * first,
+      offset.address + 4 * first,
+      planes,
       y.height,
       y.width * y.lanes,
       low,
       high,
     );
+  };
 }
 
 export function poolStep({ average, whole, windows }: PoolOperation, x: Cells, y: Cells): Step {
   const { kernel, strides, dilations, before } = windows;
-  return ({ kernels }) =>
-    kernels.pool(
-      addressOf(y),
+  return (machine) => {
+    const [first, planes] = shareOf(machine, x.channels);
+    machine.kernels.pool(
+      addressOf(y) + first * y.plane,
       y.plane,
       y.row,
-      addressOf(x),
+      addressOf(x) + first * x.plane,
       x.plane,
       x.row,
-      x.channels,
+      planes,
       x.lanes,
       average,
       whole,
@@ -164,12 +183,14 @@ export function poolStep({ average, whole, windows }: PoolOperation, x: Cells, y
       before[0],
       before[1],
     );
+  };
 }
 
-/** Softmax over the channels of each sample; in double precision, since it is short. */
+/** Softmax over the channels of each sample; in double precision and by the first thread, since it is short. */
 export function softmaxStep(x: Cells, y: Cells): Step {
   const { channels, lanes } = x;
-  return ({ floats }) => {
+  return ({ floats, thread }) => {
+    if (thread !== 0) return;
     const [from, to] = [addressOf(x) / 4, addressOf(y) / 4];
     for (let lane = 0; lane < lanes; lane++) {
       let largest = Number.NEGATIVE_INFINITY;

@@ -82,6 +82,30 @@ test("a plan is data: saved and given back, it repeats the choice without measur
   await again.release();
 });
 
+test("two threads are tried beside one, and the plan repeats what was faster", async () => {
+  const graph = mixture();
+  const session = await createSparseSession(graph, { batch: 4, threads: 2 });
+  const { plan } = session;
+  expect(Object.keys(plan.ms!)).toEqual(
+    expect.arrayContaining([
+      "dense",
+      expect.stringMatching(/^sparse .*threads: 1$/),
+      expect.stringMatching(/^sparse .*threads: 2$/),
+    ]),
+  );
+  const [best] = Object.entries(plan.ms!).sort(([, a], [, b]) => a - b)[0];
+  expect(plan.kernelThreads).toBe(best.endsWith("threads: 2") ? 2 : 1);
+  const sized = rebatch(graph, 4);
+  const feeds = randomFeeds(rng, sized);
+  for (const kernelThreads of [1, 2]) {
+    const again = await createSparseSession(graph, { batch: 4, plan: { ...plan, kernelThreads } });
+    expect(again.plan).toEqual({ ...plan, kernelThreads });
+    expect(errorOf(sized, feeds, await again.run(feeds))).toBeLessThan(1e-5);
+    await again.release();
+  }
+  await session.release();
+});
+
 test("a hybrid hands values over between the pieces", async () => {
   const graph = mixture();
   for (const batch of [1, 5]) {
@@ -106,6 +130,11 @@ test("results stay what they were when the session runs again", async () => {
 
 test("a batch that is none is refused", async () => {
   await expect(createSparseSession(prunedModel("lenet-300-100"), { batch: 0 })).rejects.toThrow("batch of 0");
+});
+
+test("a number of threads that is none is refused", async () => {
+  const options = { batch: 1, threads: 0 };
+  await expect(createSparseSession(prunedModel("lenet-300-100"), options)).rejects.toThrow("0 threads");
 });
 
 test("an input that is missing or of another size is named", async () => {
