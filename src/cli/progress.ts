@@ -22,9 +22,20 @@ const BAR = 24;
 const TERMINAL_MS = 80;
 const PLAIN_MS = 10_000;
 
-let current: { clear(): void; draw(): void } | undefined;
+/** What stands at the bottom of the terminal. */
+interface Footer {
+  clear(): void;
+  draw(): void;
+}
 
-/** A line on stderr, above the progress bar if there is one. */
+let current: Footer | undefined;
+
+/** Makes `footer` what notes are written above; undefined: nothing. */
+export function setFooter(footer: Footer | undefined): void {
+  current = footer;
+}
+
+/** A line on stderr, above the progress bar or whatever else stands at the bottom. */
 export function note(text: string): void {
   current?.clear();
   process.stderr.write(`${text}\n`);

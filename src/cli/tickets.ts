@@ -13,6 +13,7 @@ import { TASKS } from "../sparsity/tickets/tasks.ts";
 import type { JsonOption } from "./command.ts";
 import { choice, createCommand, emit, wholeNumber } from "./command.ts";
 import { INTERRUPTED, onInterrupt } from "./interrupt.ts";
+import { startLiveView } from "./live-view.ts";
 import { note, startProgress } from "./progress.ts";
 import { table } from "./table.ts";
 
@@ -30,6 +31,7 @@ interface TicketOptions extends JsonOption {
   runs: string;
   resume?: boolean;
   sweep?: boolean;
+  watch?: boolean;
   ratios?: number[];
   decays?: number[];
 }
@@ -100,6 +102,7 @@ export function ticketsCommand(): Command {
     )
     .option("--decays <list>", `weight decays of --sweep; ${SWEEP_DECAYS} if not given`, numbers(0, 1000))
     .option("--runs <folder>", "folder of the experiment's directory", "runs")
+    .option("--watch", "show mask and spectrum of a network while it trains")
     .option("--resume", "go on with what is there")
     .action(async (options: TicketOptions) => {
       const settings = settingsOf(options);
@@ -108,11 +111,9 @@ export function ticketsCommand(): Command {
       const seeds = Array.from({ length: options.seeds }, (_, i) => i);
       const started = performance.now();
       const interrupt = onInterrupt("stopping; what is done stays");
-      const progress = startProgress({
-        label: "tickets",
-        total: seeds.length * runCount(settings),
-        unit: "runs",
-      });
+      const total = seeds.length * runCount(settings);
+      const view = options.watch ? startLiveView(total) : undefined;
+      const progress = view ?? startProgress({ label: "tickets", total, unit: "runs" });
       let done = 0;
       try {
         const { outcomes, finished } = await executeExperiment(settings, directory, {
@@ -121,6 +122,7 @@ export function ticketsCommand(): Command {
           workers: options.workers,
           signal: interrupt.signal,
           onRun: ({ seed, name, times, steps, bestTest }) => {
+            view?.over({ seed, name });
             const time = times.generalisedForGood;
             note(
               `seed ${seed}  ${name.padEnd(18)} ${time === undefined ? `not in ${steps} steps (best ${Math.round(100 * bestTest)} %)` : `generalises after ${time} steps`}`,
@@ -128,6 +130,7 @@ export function ticketsCommand(): Command {
             progress.update(++done);
           },
           onStep: ({ seed, name }, step) => progress.update(done, `seed ${seed} ${name}, step ${step}`),
+          onSnapshot: view?.snapshot,
         });
         progress.end();
         const seconds = (performance.now() - started) / 1000;

@@ -15,7 +15,7 @@ export interface PageOptions {
   sections: readonly Section[];
 }
 
-/** A whole page in one file: no script, nothing loaded from elsewhere, light and dark. */
+/** A whole page in one file: nothing loaded from elsewhere, light and dark, no script but what a section brings. */
 export function page({ title, subtitle, sections }: PageOptions): string {
   const body = html`<!doctype html>
 <html lang="en">
@@ -90,6 +90,8 @@ header p, section > p { margin: 0.35rem 0 1rem; color: var(--soft); max-width: 4
 figure { margin: 0; padding: 1rem; background: var(--card); border: 1px solid var(--line); border-radius: 8px; min-width: 0; }
 figcaption { font-size: 0.875rem; font-weight: 600; margin-bottom: 0.5rem; }
 figure svg { width: 100%; height: auto; }
+figure canvas { width: 100%; height: auto; image-rendering: pixelated; margin-top: 0.75rem; }
+figure input { width: 100%; }
 .legend { display: flex; flex-wrap: wrap; gap: 0.25rem 1rem; margin-top: 0.5rem; font-size: 0.8rem; color: var(--soft); }
 .legend span::before { content: ""; display: inline-block; width: 0.9em; height: 0.2em; border-radius: 1px;
   margin-right: 0.4em; vertical-align: 0.25em; background: var(--swatch); }

@@ -5,6 +5,7 @@ import { Problem } from "../../problem.ts";
 import type { RunOutcome } from "../../sparsity/tickets/experiment.ts";
 import { prerequisiteOf, runDefinitions } from "../../sparsity/tickets/run-definitions.ts";
 import type { ExperimentSettings } from "../../sparsity/tickets/settings.ts";
+import type { Snapshot } from "../../sparsity/tickets/snapshot.ts";
 import { createTask } from "../../sparsity/tickets/tasks.ts";
 import type { ExperimentJob } from "./experiment-directory.node.ts";
 import { prepareDirectory, readOutcome, runJob } from "./experiment-directory.node.ts";
@@ -18,6 +19,8 @@ export interface ExperimentOptions {
   onRun?: (outcome: RunOutcome) => void;
   /** How far the run that a process is at has come. */
   onStep?: (job: ExperimentJob, step: number) => void;
+  /** What the networks in training look like. */
+  onSnapshot?: (job: ExperimentJob, snapshot: Snapshot) => void;
   signal?: AbortSignal;
 }
 
@@ -39,7 +42,7 @@ export function runCount(settings: ExperimentSettings): number {
 export async function executeExperiment(
   settings: ExperimentSettings,
   directory: string,
-  { seeds, resume = false, workers, onRun, onStep, signal }: ExperimentOptions,
+  { seeds, resume = false, workers, onRun, onStep, onSnapshot, signal }: ExperimentOptions,
 ): Promise<ExperimentResult> {
   // What every run would refuse is refused before anything is written.
   createTask(settings.task, settings.p);
@@ -53,7 +56,11 @@ export async function executeExperiment(
   let failed = false;
   const perform = async (runner: Runner, job: ExperimentJob) => {
     const outcome =
-      (await readOutcome(directory, job)) ?? (await runner.run(job, (step) => onStep?.(job, step)));
+      (await readOutcome(directory, job)) ??
+      (await runner.run(job, {
+        onStep: (step) => onStep?.(job, step),
+        onSnapshot: onSnapshot && ((snapshot) => onSnapshot(job, snapshot)),
+      }));
     if (!outcome) return;
     outcomes.push(outcome);
     onRun?.(outcome);
@@ -89,21 +96,34 @@ export async function executeExperiment(
   return { outcomes: outcomes.sort((a, b) => a.seed - b.seed), finished: !signal?.aborted };
 }
 
+interface Ears {
+  onStep: (step: number) => void;
+  onSnapshot?: (snapshot: Snapshot) => void;
+}
+
 interface Runner {
-  run(job: ExperimentJob, onStep: (step: number) => void): Promise<RunOutcome | undefined>;
+  run(job: ExperimentJob, ears: Ears): Promise<RunOutcome | undefined>;
   end(): void;
 }
 
 function ownRunner(settings: ExperimentSettings, directory: string, signal?: AbortSignal): Runner {
   return {
-    run: (job, onStep) => runJob(settings, directory, job, { signal, onPoint: ({ step }) => onStep(step) }),
+    run: (job, { onStep, onSnapshot }) =>
+      runJob(settings, directory, job, { signal, onPoint: ({ step }) => onStep(step), onSnapshot }),
     end: () => {},
   };
 }
 
-export type ToWorker = { settings: ExperimentSettings; directory: string; job: ExperimentJob };
+export type ToWorker = {
+  settings: ExperimentSettings;
+  directory: string;
+  job: ExperimentJob;
+  /** Whether to tell what the network looks like. */
+  watched: boolean;
+};
 export type FromWorker =
   | { step: number }
+  | { snapshot: Snapshot }
   | { done: RunOutcome | undefined }
   /** `problem`: the user's to mend. */
   | { failed: string; problem: boolean };
@@ -114,7 +134,7 @@ function forkedRunner(settings: ExperimentSettings, directory: string, signal?: 
   const kill = () => child?.kill();
   signal?.addEventListener("abort", kill);
   return {
-    run: (job, onStep) =>
+    run: (job, { onStep, onSnapshot }) =>
       new Promise((resolve, reject) => {
         child ??= fork(fileURLToPath(new URL("./experiment-worker.node.js", import.meta.url)));
         const leave = () => {
@@ -123,6 +143,7 @@ function forkedRunner(settings: ExperimentSettings, directory: string, signal?: 
         };
         const hear = (message: FromWorker) => {
           if ("step" in message) return onStep(message.step);
+          if ("snapshot" in message) return onSnapshot?.(message.snapshot);
           leave();
           if ("failed" in message)
             reject(message.problem ? new Problem(message.failed) : new Error(message.failed));
@@ -136,7 +157,7 @@ function forkedRunner(settings: ExperimentSettings, directory: string, signal?: 
         };
         child.on("message", hear);
         child.on("exit", ended);
-        child.send({ settings, directory, job } satisfies ToWorker);
+        child.send({ settings, directory, job, watched: !!onSnapshot } satisfies ToWorker);
       }),
     end: () => {
       signal?.removeEventListener("abort", kill);

@@ -10,6 +10,7 @@ import type { MaskAnalysis } from "./mask-analysis.node.ts";
 import { accuracyPlot, heatMap, spectrumPlot, timeBars, tracePlot } from "./ticket-plots.ts";
 import type { RunSummary, TicketSummary } from "./ticket-summary.ts";
 import { meanOf } from "./ticket-summary.ts";
+import { traceSlider } from "./trace-slider.ts";
 
 const GROUP_TITLES: Record<(typeof RUN_GROUPS)[number], string> = {
   tickets: "Tickets by the share that is pruned",
@@ -144,22 +145,28 @@ function traceSections(base: RunOutcome | undefined): Section[] {
     {
       heading: "The mask and the spectrum while the base network trains",
       note: `Its input side, weights from tokens to neurons, seen through the magnitude mask of each moment. It memorised at step ${base.times.memorised ?? "–"} and generalised at ${base.times.generalised ?? "–"}.`,
-      content: figures([
-        {
-          title: "Living share of each neuron's input weights",
-          svg: heatMap(trace, (q) => q.neurons, { label: "neuron, by its share at the end", order }),
-        },
-        {
-          title: "Power at each frequency",
-          svg: heatMap(trace, (q) => q.spectrum, { label: "frequency", first: 1 }),
-        },
-        { title: "Jaccard distance of the mask from the last one", svg: tracePlot(trace, (q) => q.jaccard) },
-        { title: "Fourier entropy, nats", svg: tracePlot(trace, (q) => q.fourierEntropy) },
-        { title: "Effective rank", svg: tracePlot(trace, (q) => q.effectiveRank) },
-        { title: "L2 norm of all weights", svg: tracePlot(trace, (q) => q.l2) },
-        { title: "Spectrum at initialisation", svg: spectrumPlot(trace[0].spectrum, most) },
-        { title: "Spectrum at the end", svg: spectrumPlot(last.spectrum, most) },
-      ]),
+      content: [
+        traceSlider(trace),
+        figures([
+          {
+            title: "Living share of each neuron's input weights",
+            svg: heatMap(trace, (q) => q.neurons, { label: "neuron, by its share at the end", order }),
+          },
+          {
+            title: "Power at each frequency",
+            svg: heatMap(trace, (q) => q.spectrum, { label: "frequency", first: 1 }),
+          },
+          {
+            title: "Jaccard distance of the mask from the last one",
+            svg: tracePlot(trace, (q) => q.jaccard),
+          },
+          { title: "Fourier entropy, nats", svg: tracePlot(trace, (q) => q.fourierEntropy) },
+          { title: "Effective rank", svg: tracePlot(trace, (q) => q.effectiveRank) },
+          { title: "L2 norm of all weights", svg: tracePlot(trace, (q) => q.l2) },
+          { title: "Spectrum at initialisation", svg: spectrumPlot(trace[0].spectrum, most) },
+          { title: "Spectrum at the end", svg: spectrumPlot(last.spectrum, most) },
+        ]),
+      ],
     },
   ];
 }

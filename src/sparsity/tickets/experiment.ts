@@ -1,12 +1,14 @@
 import type { CurvePoint, GrokTimes } from "./detector.ts";
 import { grokRun } from "./grok-run.ts";
 import { holdMasks } from "./hold-masks.ts";
-import type { Weights } from "./masks.ts";
+import type { Masks, Weights } from "./masks.ts";
 import { density, loadWeights, magnitudeMasks, maskWeights, weightsOf } from "./masks.ts";
 import { createMoments } from "./moments.ts";
 import { runDefinitions } from "./run-definitions.ts";
 import type { ExperimentSettings } from "./settings.ts";
 import { buildModel } from "./settings.ts";
+import type { Snapshot } from "./snapshot.ts";
+import { snapshotOf } from "./snapshot.ts";
 import { createTask, splitTask } from "./tasks.ts";
 import type { Trace } from "./trace.ts";
 import { createTrace } from "./trace.ts";
@@ -36,6 +38,8 @@ export interface BaseOutcome {
 
 export interface RunHooks {
   onPoint?: (point: CurvePoint) => void;
+  /** Hears what the network looks like, after evaluations and at most four times a second. */
+  onSnapshot?: (snapshot: Snapshot) => void;
   signal?: AbortSignal;
 }
 
@@ -50,6 +54,7 @@ export async function runBase(
   const model = buildModel(settings, seed);
   const moments = createMoments();
   const trace = createTrace(settings);
+  const show = snapshots(settings, hooks);
   const run = await grokRun(model, task, splitTask(task, settings.fraction, seed), {
     ...settings,
     steps: settings.baseSteps,
@@ -59,6 +64,7 @@ export async function runBase(
       moments.observe(point, weights);
       trace.observe(point, weights);
       hooks.onPoint?.(point);
+      show(point, weights);
     },
   });
   if (!run.finished) return undefined;
@@ -103,10 +109,15 @@ export async function runVariant(
   });
   if (!start) return undefined;
   const { weights, masks } = start;
+  const show = snapshots(settings, hooks, masks);
   loadWeights(model, masks ? maskWeights(weights, masks) : weights);
   const run = await grokRun(model, task, split, {
     ...settings,
-    ...hooks,
+    signal: hooks.signal,
+    onPoint: (point, live) => {
+      hooks.onPoint?.(point);
+      show(point, live);
+    },
     steps: definition.group === "tickets" ? settings.steps : stepLimit(settings, ticket),
     weightDecay: definition.weightDecay ?? settings.weightDecay,
     holdFor: Math.min(settings.after, 300),
@@ -114,6 +125,17 @@ export async function runVariant(
   });
   if (!run.finished) return undefined;
   return { ...outcomeOf(name, seed, run, began), density: masks && density(masks) };
+}
+
+const SNAPSHOT_MS = 250;
+
+function snapshots(settings: ExperimentSettings, { onSnapshot }: RunHooks, masks?: Masks) {
+  let last = Number.NEGATIVE_INFINITY;
+  return (point: CurvePoint, weights: Weights) => {
+    if (!onSnapshot || performance.now() - last < SNAPSHOT_MS) return;
+    last = performance.now();
+    onSnapshot(snapshotOf(settings, point, weights, masks));
+  };
 }
 
 /** A control that has not generalised by then has lost to the ticket. */

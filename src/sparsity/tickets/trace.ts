@@ -1,8 +1,9 @@
 import type { CurvePoint } from "./detector.ts";
 import { fourierEntropy, meanSpectrum } from "./fourier.ts";
-import type { Weights } from "./masks.ts";
+import type { Masks, Weights } from "./masks.ts";
 import { density, jaccardDistance, magnitudeMasks, mapValues } from "./masks.ts";
 import { norms } from "./norms.ts";
+import { pool } from "./picture.ts";
 import type { ExperimentSettings } from "./settings.ts";
 import { effectiveRank } from "./singular.ts";
 import { createTask } from "./tasks.ts";
@@ -18,6 +19,8 @@ export interface TracePoint {
   /** Living share of each layer, and of each neuron's weights. */
   density: Record<string, number>;
   neurons: number[];
+  /** The layer before the neurons, pooled to at most 48 × 72; a digit from 0 to 9 for each living share. */
+  picture: { rows: number; columns: number; digits: string };
   /** Distance of the mask from that at the end. */
   jaccard: number;
 }
@@ -44,8 +47,9 @@ export function createTrace(settings: Pick<ExperimentSettings, "task" | "p" | "m
       return points.map(({ step, weights }) => {
         const masks = magnitudeMasks(weights, settings.ratio);
         const side = inputSide(weights, settings);
-        const neurons = masks.get(settings.model === "mlp" ? "inproj" : "mlp.in") ?? new Uint8Array();
+        const neurons = neuronMask(masks, settings);
         const perNeuron = neurons.length / settings.hidden;
+        const { shares, ...size } = pool(neurons, settings.hidden, perNeuron, 48, 72);
         return {
           step,
           l2: norms(weights).l2,
@@ -58,11 +62,17 @@ export function createTrace(settings: Pick<ExperimentSettings, "task" | "p" | "m
             const row = neurons.subarray(i * perNeuron, (i + 1) * perNeuron);
             return row.reduce((a, b) => a + b, 0) / perNeuron;
           }),
+          picture: { ...size, digits: shares.map((v) => Math.round(9 * v)).join("") },
           jaccard: jaccardDistance(masks, final),
         };
       });
     },
   };
+}
+
+/** The mask of the layer before the neurons [hidden, width]. */
+export function neuronMask(masks: Masks, { model }: Pick<ExperimentSettings, "model">): Uint8Array {
+  return masks.get(model === "mlp" ? "inproj" : "mlp.in")!;
 }
 
 /** What each neuron sees of each token, W_I W_E [hidden, tokens]; for a transformer the embedding itself. */
