@@ -1,0 +1,39 @@
+import type { Value } from "../engine/graph.ts";
+import { div, sqrt } from "../engine/operators/arithmetic.ts";
+import { clip, reduceSumSquare, softplus } from "../engine/operators/index.ts";
+import type { Operand } from "../engine/operators/operator.ts";
+import { constantFill } from "../nn/initializers.ts";
+import type { Layers } from "../nn/layers.ts";
+
+/**
+ * c > 0, the space's sectional curvature being −c: a number, or a scalar of the graph that trains. The hyperboloid then
+ * holds the points with ⟨x, x⟩ = −1/c, the ball those with |p| < 1/√c.
+ */
+export type Curvature = Operand;
+
+/** A curvature that trains: softplus of the parameter `name`, so that it stays positive. */
+export function learnableCurvature(build: Layers, name: string, start = 1): Value {
+  return softplus(build.weight(name, [], 1, constantFill(Math.log(Math.expm1(start)))));
+}
+
+export function rootOf(c: Curvature): Operand {
+  return typeof c === "number" ? Math.sqrt(c) : sqrt(c);
+}
+
+/** 1/c. */
+export function inverseOf(c: Curvature): Operand {
+  return typeof c === "number" ? 1 / c : div(1, c);
+}
+
+/** Squared norms below this are taken for 0: its root, 1e-15, can be divided by in single precision. */
+const TINY = 1e-30;
+
+/** |x| over the last axis, which is kept; at least 1e-15, and with gradient 0 at the zero vector. */
+export function safeNorm(x: Value): Value {
+  return safeRoot(reduceSumSquare(x, [-1], { keepDims: true }));
+}
+
+/** √x for x ≥ 0, whose gradient is 0, not infinite, at 0. */
+export function safeRoot(x: Value): Value {
+  return sqrt(clip(x, TINY));
+}
