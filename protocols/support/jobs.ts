@@ -32,18 +32,24 @@ export async function runJobs<J, R>(
   const work = async () => {
     while (next < jobs.length) {
       const i = next++;
-      const file = join(
-        folder,
-        createHash("sha256").update(JSON.stringify(jobs[i])).digest("hex").slice(0, 16),
-      );
-      const kept = await readFile(file).catch(() => undefined);
-      results[i] = kept ? (deserialize(kept) as R) : await runJob<R>(jobs[i]);
-      if (!kept) await writeFile(file, serialize(results[i]));
+      const kept = await keptResult<R>(jobs[i], folder);
+      results[i] = kept ?? (await runJob<R>(jobs[i]));
+      if (!kept) await writeFile(fileOf(jobs[i], folder), serialize(results[i]));
       done(jobs[i], results[i]);
     }
   };
   await Promise.all(Array.from({ length: parallel }, work));
   return results;
+}
+
+/** The result of a job that has run before, for jobs that build on it. */
+export async function keptResult<R>(job: unknown, folder: string): Promise<R | undefined> {
+  const bytes = await readFile(fileOf(job, folder)).catch(() => undefined);
+  return bytes && (deserialize(bytes) as R);
+}
+
+function fileOf(job: unknown, folder: string): string {
+  return join(folder, createHash("sha256").update(JSON.stringify(job)).digest("hex").slice(0, 16));
 }
 
 function runJob<R>(job: unknown): Promise<R> {

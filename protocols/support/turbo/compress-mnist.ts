@@ -1,0 +1,142 @@
+import { join } from "node:path";
+import type { Dataset } from "../../../src/data/dataset.ts";
+import { loadDataset } from "../../../src/data/load.node.ts";
+import type { Graph } from "../../../src/engine/graph.ts";
+import { exportModel } from "../../../src/engine/onnx/export.ts";
+import { importModel } from "../../../src/engine/onnx/import.ts";
+import { rebatch } from "../../../src/engine/replay.ts";
+import { MODELS } from "../../../src/nn/models/index.ts";
+import type { ScheduleSpec } from "../../../src/nn/schedules.ts";
+import { holdMasks } from "../../../src/sparsity/tickets/hold-masks.ts";
+import type { Masks } from "../../../src/sparsity/tickets/masks.ts";
+import { likelyWeights } from "../../../src/sparsity/turbo-vbi/choose.ts";
+import type { PriorSpec } from "../../../src/sparsity/turbo-vbi/priors/kinds.ts";
+import { createTurboVbi } from "../../../src/sparsity/turbo-vbi/turbo-vbi.ts";
+import { findWeights } from "../../../src/sparsity/turbo-vbi/weights.ts";
+import { keptResult } from "../jobs.ts";
+import { DATA_DIR, ROOT } from "../results.ts";
+import { accuracyOf, trainAdam } from "./mnist-small.ts";
+
+export const JOBS = join(ROOT, "runs", "protocols");
+
+/** Epochs of Adam, down a cosine to a share of the learning rate. */
+interface Stage {
+  epochs: number;
+  learningRate: number;
+  floor: number;
+}
+
+/** Trains the network that all methods start from. */
+export interface DenseJob {
+  kind: "dense";
+  network: "lenet-300-100" | "lenet";
+  seed: number;
+  batch: number;
+  stage: Stage;
+}
+
+/** Compresses it. */
+export interface TurboJob {
+  kind: "turbo";
+  method: string;
+  dense: DenseJob;
+  /** By layer, first to last. */
+  priors: PriorSpec[];
+  variances: number[];
+  posteriors: Stage & { roundEpochs: number; annealRounds: number };
+  tune: Stage;
+}
+
+export interface DenseResult {
+  accuracy: number;
+  model: Uint8Array;
+}
+
+export interface TurboResult {
+  /** Test accuracy of the dense network, right after pruning, and after fine-tuning. */
+  accuracy: { dense: number; pruned: number; tuned: number };
+  /** With zeros in the place of pruned weights. */
+  model: Uint8Array;
+  /** Posterior standard deviations of the weights in use, by parameter. */
+  sigmas: Record<string, Float32Array>;
+  processorSeconds: number;
+}
+
+/** MNIST with pixels from 0 to 1: a pixel that is always black says nothing about its weights. */
+async function mnist(): Promise<Dataset> {
+  return {
+    ...(await loadDataset("mnist", { dataDir: DATA_DIR })),
+    scale: { mean: [0], std: [1] },
+  };
+}
+
+const scheduleOf = ({ floor }: Stage): ScheduleSpec => ({ kind: "cosine", floor });
+
+export async function trainDense({ network, seed, batch, stage }: DenseJob): Promise<DenseResult> {
+  const data = await mnist();
+  const model = MODELS[network]({ inputShape: data.inputShape, classes: 10, seed, batch });
+  await trainAdam(model, data, { ...stage, seed, schedule: scheduleOf(stage) });
+  return { accuracy: await accuracyOf(model, data), model: exportModel(model) };
+}
+
+export async function compressWithPosteriors(job: TurboJob): Promise<TurboResult> {
+  const start = process.cpuUsage();
+  const { seed, batch } = job.dense;
+  const data = await mnist();
+  const dense = await keptResult<DenseResult>(job.dense, JOBS);
+  const model = rebatch(importModel(dense!.model), batch);
+  const weights = findWeights(model);
+  const turbo = createTurboVbi({
+    layers: weights.map((layer, i) => ({
+      ...layer,
+      prior: job.priors[i],
+      precision: { a: 1, b: job.variances[i], aBar: 1, bBar: job.variances[i] / 400 },
+    })),
+    samples: data.train.labels.length,
+    roundEpochs: job.posteriors.roundEpochs,
+    annealRounds: job.posteriors.annealRounds,
+    seed,
+  });
+  await trainAdam(model, data, {
+    ...job.posteriors,
+    seed: seed + 1000,
+    schedule: scheduleOf(job.posteriors),
+    sparsifier: turbo,
+    onEpoch: ({ epoch, metrics }) => console.error(`epoch ${epoch + 1}: ${JSON.stringify(metrics)}`),
+  });
+  const posteriors = turbo.posteriors()!;
+  const masks: Masks = new Map(posteriors.map((p) => [p.parameter, likelyWeights(p)]));
+  const sigmas = Object.fromEntries(
+    posteriors.map(({ parameter, sigma }) => [
+      parameter,
+      sigma.filter((_, i) => masks.get(parameter)![i] === 1),
+    ]),
+  );
+  const tuned = await tune(model, data, masks, job.tune, seed + 2000);
+  const { user, system } = process.cpuUsage(start);
+  return {
+    accuracy: { dense: dense!.accuracy, ...tuned },
+    model: exportModel(model),
+    sigmas,
+    processorSeconds: (user + system) / 1e6,
+  };
+}
+
+/** Cuts to the masks and trains what is left; accuracies before and after. */
+async function tune(
+  model: Graph,
+  data: Dataset,
+  masks: Masks,
+  stage: Stage,
+  seed: number,
+): Promise<{ pruned: number; tuned: number }> {
+  for (const [name, mask] of masks) {
+    const { data: values } = model.parameters.get(name)!;
+    mask.forEach((alive, i) => {
+      if (!alive) values[i] = 0;
+    });
+  }
+  const pruned = await accuracyOf(model, data);
+  await trainAdam(model, data, { ...stage, seed, schedule: scheduleOf(stage), sparsifier: holdMasks(masks) });
+  return { pruned, tuned: await accuracyOf(model, data) };
+}

@@ -1,0 +1,41 @@
+import type { PriorSpec } from "../../../src/sparsity/turbo-vbi/priors/kinds.ts";
+import type { DenseJob, TurboJob } from "./compress-mnist.ts";
+
+type Row = Omit<TurboJob, "kind" | "dense">;
+
+interface NetworkSettings {
+  dense: Omit<DenseJob, "kind" | "seed">;
+  rows: Row[];
+}
+
+const LAMBDA = 0.05;
+const iid: PriorSpec = { kind: "iid", lambda: LAMBDA };
+/** p10 = .285, p01 = .015. */
+const chain: PriorSpec = { kind: "chain", lambda: LAMBDA, meanRun: 1 / 0.285 };
+
+const fullyConnected = (method: string, priors: PriorSpec[], variances: number[]): Row => ({
+  method,
+  priors,
+  variances,
+  posteriors: { epochs: 30, learningRate: 2e-3, floor: 0.25, roundEpochs: 3, annealRounds: 3 },
+  tune: { epochs: 8, learningRate: 5e-4, floor: 0.05 },
+});
+
+const SMALL = [0.005, 0.01, 0.03];
+const LARGE = [0.02, 0.04, 0.12];
+
+/** Where neighbours are pixels a chain; neurons have no order, and bits that read them are independent. */
+export const NETWORKS: Record<"lenet-300-100" | "lenet", NetworkSettings> = {
+  "lenet-300-100": {
+    dense: { network: "lenet-300-100", batch: 256, stage: { epochs: 12, learningRate: 1.5e-3, floor: 0.1 } },
+    rows: [
+      fullyConnected("chain", [chain, iid, iid], LARGE),
+      fullyConnected("iid", [iid, iid, iid], SMALL),
+      fullyConnected("chain, narrow slab", [chain, iid, iid], SMALL),
+    ],
+  },
+  lenet: {
+    dense: { network: "lenet", batch: 128, stage: { epochs: 8, learningRate: 1e-3, floor: 0.05 } },
+    rows: [],
+  },
+};
