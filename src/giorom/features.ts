@@ -2,8 +2,10 @@ import type { Random } from "../random.ts";
 import type { Setting } from "./setting.ts";
 import { scaleOf } from "./setting.ts";
 
+export type Positions = Float32Array | Float64Array;
+
 /** Positions of the same particles in consecutive frames, each [points, dim]; the newest last. */
-export type Window = readonly Float64Array[];
+export type Window = readonly Positions[];
 
 /**
  * What the network is told of every particle, [points, dim · (history + 2)]: past velocities, oldest first, normalised; then the
@@ -45,7 +47,7 @@ export function walkNoise(window: Window, sigma: number, rng: Random): Float64Ar
 }
 
 export const addNoise = (window: Window, noise: Window): Float64Array[] =>
-  window.map((frame, t) => frame.map((x, i) => x + noise[t][i]));
+  window.map((frame, t) => Float64Array.from(frame, (x, i) => x + noise[t][i]));
 
 /**
  * The normalised acceleration to predict from a noisy window. The next position is shifted by the last position's noise: the
@@ -53,8 +55,8 @@ export const addNoise = (window: Window, noise: Window): Float64Array[] =>
  */
 export function accelerationTarget(
   noisy: Window,
-  lastNoise: Float64Array,
-  next: Float64Array,
+  lastNoise: Positions,
+  next: Positions,
   setting: Setting,
   out: Float32Array,
   row = 0,
@@ -76,7 +78,8 @@ export function integrate(window: Window, predicted: ArrayLike<number>, setting:
   const dim = bounds.length;
   const [before, now] = window.slice(-2);
   const scale = statistics.accelerationStd.map((std) => scaleOf(std, noise));
-  return now.map(
+  return Float64Array.from(
+    now,
     (x, i) => 2 * x - before[i] + predicted[i] * scale[i % dim] + statistics.accelerationMean[i % dim],
   );
 }

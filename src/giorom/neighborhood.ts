@@ -21,11 +21,8 @@ export interface Neighborhood {
   places?: Float64Array;
 }
 
-/** v1's learned map to a plane: rows of `weight`, [2, 3], and `bias`, [2], live arrays of the parameters. */
-export interface PlaneMap {
-  weight: Float32Array;
-  bias: Float32Array;
-}
+/** v1's learned map to a plane as it is now: rows of `weight`, [2, 3], and `bias`, [2]. */
+export type PlaneMap = () => { weight: Float32Array; bias: Float32Array };
 
 export interface Neighborhoods {
   grid?: LatentGrid;
@@ -56,7 +53,8 @@ export function neighborhoods(config: StepperConfig, setting: Setting, plane?: P
   };
 }
 
-function onPlane(positions: Float64Array, { weight, bias }: PlaneMap): Float64Array {
+function onPlane(positions: Float64Array, plane: PlaneMap): Float64Array {
+  const { weight, bias } = plane();
   return Float64Array.from({ length: (positions.length / 3) * 2 }, (_, i) => {
     const [at, row] = [3 * (i >> 1), 3 * (i & 1)];
     return Math.tanh(

@@ -32,6 +32,17 @@ export interface StepperSize {
   perPoint: number;
 }
 
+/** The least: for a graph whose parameters alone matter. */
+export const SMALLEST: StepperSize = {
+  windows: 1,
+  points: 1,
+  edges: 1,
+  degree: 1,
+  pairs: 1,
+  perNode: 1,
+  perPoint: 1,
+};
+
 /** Width of the embedding of particle types. */
 const TYPE_WIDTH = 16;
 

@@ -14,7 +14,7 @@ import {
   sizeFor,
 } from "../../src/giorom/neighborhood.ts";
 import type { Setting } from "../../src/giorom/setting.ts";
-import { stepper } from "../../src/giorom/stepper.ts";
+import { SMALLEST, stepper } from "../../src/giorom/stepper.ts";
 import { random } from "../../src/random.ts";
 import { asNumeric, flat, largestDifference, pattern, setParameter, vectors } from "./support.ts";
 
@@ -281,10 +281,9 @@ const KINDS: Record<string, StepperConfig> = {
 test.each(Object.entries(KINDS))(
   "%s: gradients agree with finite differences and nothing scatters",
   (kind, config) => {
-    const none = { windows: 1, points: 1, edges: 1, degree: 1, pairs: 1, perNode: 1, perPoint: 1 };
-    const own = stepper(config, none, { seed: 1 }).parameters;
+    const own = stepper(config, SMALLEST, { seed: 1 }).parameters;
     const plane = own.has("plane.weight")
-      ? { weight: own.get("plane.weight")!.data, bias: own.get("plane.bias")!.data }
+      ? () => ({ weight: own.get("plane.weight")!.data, bias: own.get("plane.bias")!.data })
       : undefined;
     const setting: Setting = {
       ...DISC,

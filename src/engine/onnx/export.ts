@@ -15,12 +15,14 @@ export interface ExportOptions {
   parametersAsInputs?: boolean;
   /** Entries of the model's metadata, e.g. how it was made. */
   metadata?: Record<string, string>;
+  /** Dimensions of inputs and outputs as the file declares them, symbols or lengths, where they are not the graph's own. */
+  dimensions?: Readonly<Record<string, readonly (string | number)[]>>;
 }
 
 /** The graph as the bytes of an .onnx file, internal operators spelled in standard ones. The batch axis of inputs and outputs is written as the symbol `batch`. */
 export function exportModel(
   source: Graph,
-  { parametersAsInputs = false, metadata = {} }: ExportOptions = {},
+  { parametersAsInputs = false, metadata = {}, dimensions = {} }: ExportOptions = {},
 ): Uint8Array {
   const graph = lowerPlain(source);
   const domains = new Set(graph.nodes.map((n) => findOperator(n.op)!.domain));
@@ -42,9 +44,9 @@ export function exportModel(
         .filter(([name]) => used.has(name))
         .map(([name, tensor]): TensorProto => ({ name, tensor })),
       inputs: [...graph.inputs, ...(parametersAsInputs ? parameterNames : [])].map((name) =>
-        valueInfo(graph, name),
+        valueInfo(graph, name, dimensions[name]),
       ),
-      outputs: graph.outputs.map((name) => valueInfo(graph, name)),
+      outputs: graph.outputs.map((name) => valueInfo(graph, name, dimensions[name])),
       valueInfo: [],
       sparseInitializers: 0,
     },
@@ -52,14 +54,14 @@ export function exportModel(
   return encodeModel(model);
 }
 
-function valueInfo(graph: Graph, name: string): ValueInfoProto {
+function valueInfo(graph: Graph, name: string, declared?: readonly (string | number)[]): ValueInfoProto {
   const { dtype, shape } = graph.types.get(name)!;
   return {
     name,
     type: {
       kind: "tensor",
       dtype,
-      shape: shape.map((d, i) => (i === 0 && graph.batched.has(name) ? "batch" : d)),
+      shape: declared?.slice() ?? shape.map((d, i) => (i === 0 && graph.batched.has(name) ? "batch" : d)),
     },
   };
 }

@@ -1,0 +1,90 @@
+import { Problem } from "../problem.ts";
+import type { Positions, Window } from "./features.ts";
+
+/** Anything that gives the next positions from the past ones: a network or a rule. */
+export type Predictor = (window: Window) => Positions | Promise<Positions>;
+
+export interface RolloutOptions {
+  /** Frames to predict. */
+  frames: number;
+  /** Particles that do not obey the simulator (GNS's type 3), and where they are in each predicted frame. */
+  prescribed?: { points: readonly number[]; at: (frame: number) => Positions };
+  dim: number;
+  onFrame?(frame: number, positions: Positions): void;
+  signal?: AbortSignal;
+}
+
+/**
+ * Predicts frame after frame from its own predictions; `seed` are the true frames to start from, which are not part of the
+ * result. Stops with a `Problem` that names frame and particle when a position is no longer a number.
+ */
+export async function rollout(
+  predict: Predictor,
+  seed: Window,
+  { frames, prescribed, dim, onFrame, signal }: RolloutOptions,
+): Promise<Positions[]> {
+  const window = [...seed];
+  const predicted: Positions[] = [];
+  for (let frame = 0; frame < frames && !signal?.aborted; frame++) {
+    const next = await predict(window);
+    for (const i of prescribed?.points ?? [])
+      for (let k = 0; k < dim; k++) next[i * dim + k] = prescribed!.at(frame)[i * dim + k];
+    const lost = next.findIndex((x) => !Number.isFinite(x));
+    if (lost >= 0)
+      throw new Problem(
+        `frame ${seed.length + frame}: particle ${Math.floor(lost / dim)} is predicted at ${next[lost]} on axis ${"xyz"[lost % dim]}; ` +
+          "the rollout has become unstable: train longer, or with more noise",
+      );
+    window.shift();
+    window.push(next);
+    predicted.push(next);
+    onFrame?.(frame, next);
+  }
+  return predicted;
+}
+
+/** Everything stays where it is. */
+export const staticRule: Predictor = (window) => window[window.length - 1].slice();
+
+export const constantVelocity: Predictor = (window) => {
+  const [before, now] = window.slice(-2);
+  return Float64Array.from(now, (x, i) => 2 * x - before[i]);
+};
+
+/**
+ * Free flight, stopped by the walls.
+ *
+ * @param gravity Acceleration of each axis in box lengths per frame².
+ */
+export function ballistic(
+  gravity: readonly number[],
+  bounds: readonly (readonly [number, number])[],
+): Predictor {
+  const dim = gravity.length;
+  return (window) => {
+    const [before, now] = window.slice(-2);
+    return Float64Array.from(now, (x, i) => {
+      const [low, high] = bounds[i % dim];
+      return Math.min(high, Math.max(low, 2 * x - before[i] + gravity[i % dim]));
+    });
+  };
+}
+
+/** Mean over particles of |x − x̂|². */
+export function squaredError(found: ArrayLike<number>, expected: ArrayLike<number>, dim: number): number {
+  let sum = 0;
+  for (let i = 0; i < expected.length; i++) sum += (found[i] - expected[i]) ** 2;
+  return sum / (expected.length / dim);
+}
+
+/** Mean of the squared error over the first `frames` predicted frames (GIOROM spec 3.9; the seed does not count). */
+export function rolloutError(
+  predicted: readonly ArrayLike<number>[],
+  truth: readonly ArrayLike<number>[],
+  dim: number,
+  frames = truth.length,
+): number {
+  let sum = 0;
+  for (let t = 0; t < frames; t++) sum += squaredError(predicted[t], truth[t], dim);
+  return sum / frames;
+}

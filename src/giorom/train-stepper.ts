@@ -1,0 +1,107 @@
+import { input } from "../engine/graph.ts";
+import { mul, reduceSum, sub } from "../engine/operators/index.ts";
+import type { TrainingResult, TrainOptions } from "../nn/trainer.ts";
+import { train } from "../nn/trainer.ts";
+import type { Objective } from "../nn/training-step.ts";
+import type { StepperConfig } from "./config.ts";
+import { rollout, rolloutError } from "./rollout.ts";
+import type { Setting } from "./setting.ts";
+import { openSimulator } from "./simulator.ts";
+import { SMALLEST, stepper } from "./stepper.ts";
+import { exportStepper } from "./stepper-file.ts";
+import type { SparseTrajectory } from "./windows.ts";
+import { windowSource } from "./windows.ts";
+
+export interface TrainStepperOptions extends Partial<Omit<TrainOptions, "evaluate" | "epochs">> {
+  config: StepperConfig;
+  setting: Setting;
+  training: readonly SparseTrajectory[];
+  /** Rolled out after every epoch; the network of the lowest error is kept. None: the last is kept. */
+  validation?: readonly SparseTrajectory[];
+  /** Predicted frames of a validation rollout. Default 50. */
+  horizon?: number;
+  steps: number;
+  /** Default a tenth of the steps, at most 500. */
+  stepsPerEpoch?: number;
+  batch?: number;
+  seed: number;
+}
+
+export interface TrainedStepper extends TrainingResult {
+  /** The .onnx file of the best network. */
+  model: Uint8Array;
+  /** Its error on the validation trajectories. */
+  validationError?: number;
+}
+
+/** Mean squared error of normalised accelerations, spare rows left out. */
+export const accelerationLoss: Objective = ([prediction], graph) => {
+  const targets = input(graph, "targets", prediction.shape, { batched: false });
+  const weights = input(graph, "lossWeights", [prediction.shape[0], 1], { batched: false });
+  const off = sub(prediction, targets);
+  return { loss: reduceSum(mul(mul(off, off), weights)) };
+};
+
+/**
+ * Trains a time stepper on sparse trajectories (GIOROM spec 3.8 and 3.9): Adam with a falling learning rate, noise on every
+ * window, selection by rollouts, since one-step errors hardly tell good networks from bad ones.
+ */
+export async function trainStepper(options: TrainStepperOptions): Promise<TrainedStepper> {
+  const { config, setting, training, validation = [], horizon = 50, steps, batch, seed, ...rest } = options;
+  const stepsPerEpoch = rest.stepsPerEpoch ?? Math.min(500, Math.max(1, Math.round(steps / 10)));
+  // v1's map decides who is whose neighbour, so the source has to see its weights as they are trained.
+  let model = stepper(config, SMALLEST, { seed });
+  const plane = () => ({
+    weight: model.parameters.get("plane.weight")!.data,
+    bias: model.parameters.get("plane.bias")!.data,
+  });
+  const source = windowSource(training, config, setting, { batch, stepsPerEpoch, seed }, plane);
+  model = stepper(config, source.size, { seed, trains: true });
+  let best: { error: number; model: Uint8Array } | undefined;
+  const evaluate = async (): Promise<Record<string, number>> => {
+    if (validation.length === 0) return {};
+    const bytes = exportStepper(model, { config, setting });
+    const error = await validationError(bytes, validation, horizon);
+    if (!best || error < best.error) best = { error, model: bytes };
+    return { rolloutError: error };
+  };
+  const result = await train(model, accelerationLoss, source, {
+    optimizer: { kind: "adam" },
+    learningRate: 2e-3,
+    schedule: { kind: "cosine", floor: 5e-3 },
+    ...rest,
+    epochs: Math.max(1, Math.round(steps / stepsPerEpoch)),
+    evaluate,
+  });
+  return {
+    ...result,
+    model: best?.model ?? exportStepper(model, { config, setting }),
+    validationError: best?.error,
+  };
+}
+
+/** Mean rollout error; infinite where a rollout fails, which early in training it may. */
+async function validationError(
+  bytes: Uint8Array,
+  trajectories: readonly SparseTrajectory[],
+  horizon: number,
+): Promise<number> {
+  const simulator = await openSimulator(bytes);
+  try {
+    let sum = 0;
+    for (const { frames, types } of trajectories) {
+      const seen = simulator.config.history + 1;
+      const truth = frames.slice(seen, seen + horizon);
+      const predicted = await rollout((window) => simulator.step(window, types), frames.slice(0, seen), {
+        frames: truth.length,
+        dim: simulator.config.dim,
+      });
+      sum += rolloutError(predicted, truth, simulator.config.dim);
+    }
+    return sum / trajectories.length;
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  } finally {
+    await simulator.release();
+  }
+}
