@@ -1,4 +1,4 @@
-import type { FlatArrays, Segment } from "../engine/parameters.ts";
+import type { FlatArrays } from "../engine/parameters.ts";
 import { flatArrays } from "../engine/parameters.ts";
 import { instantiate } from "../kernels/instantiate.ts";
 import { updateWasm } from "../kernels/update.wasm.ts";
@@ -15,6 +15,8 @@ export interface Optimizer {
   readonly state: Readonly<Record<string, FlatArrays>>;
   /** Steps taken so far: Adam's bias correction depends on it. */
   steps: number;
+  /** For parameters whose state was started anew (see `restart`): `steps` at that time. */
+  readonly restarts?: Map<string, number>;
   /** Updates the parameters in place from the gradients, one pass over memory. */
   step(learningRate: number): void;
 }
@@ -25,6 +27,10 @@ export interface OptimizerTarget {
   gradients: FlatArrays;
   /** Weight decay of each parameter; added to the gradient, but decoupled from it with `adamw`. Default 0. */
   weightDecay?: (parameter: string) => number;
+  /** Factor on the learning rate of each parameter in the step about to be taken. Default 1. */
+  rate?: (parameter: string) => number;
+  /** Which parameters it updates and keeps state for. Default all. */
+  only?: (parameter: string) => boolean;
 }
 
 /** The functions of kernels/update.ts: byte addresses first, then the number of elements. */
@@ -73,29 +79,55 @@ interface Kernels {
   scale(x: number, n: number, factor: number): void;
 }
 
-/** Updates `length` elements from byte `at` of every array on; `decay` is their weight decay. */
-type Pass = (at: number, length: number, decay: number, learningRate: number) => void;
+/** Neighbours in every array that are updated alike. */
+interface Run {
+  /** First element in parameters and gradients, and in the state. */
+  from: number;
+  stateFrom: number;
+  length: number;
+  decay: number;
+  rate: number;
+  /** Steps at which their state began. */
+  start: number;
+}
+
+type Pass = (run: Run, learningRate: number) => void;
 
 /** The optimisers of PyTorch, with its defaults, formulas and float32 arithmetic. */
 export function createOptimizer(spec: OptimizerSpec, target: OptimizerTarget): Optimizer {
-  const { parameters, weightDecay = () => 0 } = target;
+  const { parameters, only = () => true } = target;
   const layout = parameters.segments.map((s) => [s.name, s.shape] as const);
   const state: Record<string, FlatArrays> = {};
-  for (const name of stateNames(spec)) state[name] = flatArrays(layout, parameters);
+  for (const name of stateNames(spec))
+    state[name] = flatArrays(
+      layout.filter(([parameter]) => only(parameter)),
+      parameters,
+    );
   const near = target.gradients.arena === parameters.arena;
   const gradients = near ? target.gradients : flatArrays(layout, parameters);
-  const runs = mergeSegments(parameters.segments, weightDecay);
+  const restarts = new Map<string, number>();
+  let runs = findRuns(target, restarts);
   const optimizer: Optimizer = {
     state,
     steps: 0,
+    restarts,
     step: (learningRate) => {
+      if (target.rate || restarts.size > 0) runs = findRuns(target, restarts);
       optimizer.steps++;
       if (!near) gradients.values.set(target.gradients.values);
-      for (const { from, to, decay } of runs) pass(4 * from, to - from, decay, learningRate);
+      for (const run of runs) pass(run, learningRate * run.rate);
     },
   };
   const pass = createPass(spec, parameters, gradients, state, () => optimizer.steps);
   return optimizer;
+}
+
+/** Forgets what the optimiser knows of some parameters: their state is 0 and their bias correction begins anew. */
+export function restart(optimizer: Optimizer, parameters: Iterable<string>): void {
+  for (const name of parameters) {
+    optimizer.restarts?.set(name, optimizer.steps);
+    for (const { arrays } of Object.values(optimizer.state)) arrays[name]?.fill(0);
+  }
 }
 
 function stateNames(spec: OptimizerSpec): string[] {
@@ -114,17 +146,27 @@ function stateNames(spec: OptimizerSpec): string[] {
   }
 }
 
-/** Neighbouring segments with the same decay become one run, so that small parameters cost no calls. */
-function mergeSegments(
-  segments: readonly Segment[],
-  decayOf: (name: string) => number,
-): { from: number; to: number; decay: number }[] {
-  const runs: { from: number; to: number; decay: number }[] = [];
-  for (const { name, offset, length } of segments) {
-    const decay = decayOf(name);
+/** Neighbouring segments that are updated alike become one run, so that small parameters cost no calls. */
+function findRuns(
+  { parameters, weightDecay = () => 0, rate = () => 1, only = () => true }: OptimizerTarget,
+  restarts: ReadonlyMap<string, number>,
+): Run[] {
+  const runs: Run[] = [];
+  let stateFrom = 0;
+  for (const { name, offset, length } of parameters.segments) {
+    if (!only(name)) continue;
+    const next = { decay: weightDecay(name), rate: rate(name), start: restarts.get(name) ?? 0 };
     const last = runs.at(-1);
-    if (last && last.decay === decay) last.to = offset + length;
-    else runs.push({ from: offset, to: offset + length, decay });
+    if (
+      last &&
+      last.from + last.length === offset &&
+      last.decay === next.decay &&
+      last.rate === next.rate &&
+      last.start === next.start
+    )
+      last.length += length;
+    else runs.push({ from: offset, stateFrom, length, ...next });
+    stateFrom += length;
   }
   return runs;
 }
@@ -141,22 +183,32 @@ function createPass(
   const g = gradients.values.byteOffset;
   if (spec.kind === "sgd") {
     const { momentum = 0, nesterov = false } = spec;
-    if (momentum === 0) return (at, n, decay, rate) => kernels.sgd(w + at, g + at, n, decay, rate);
+    if (momentum === 0)
+      return ({ from, length, decay }, rate) => kernels.sgd(w + 4 * from, g + 4 * from, length, decay, rate);
     const v = state.momentum.values.byteOffset;
-    return (at, n, decay, rate) =>
-      kernels.momentum(w + at, g + at, v + at, n, decay, rate, momentum, nesterov);
+    return ({ from, stateFrom, length, decay }, rate) =>
+      kernels.momentum(
+        w + 4 * from,
+        g + 4 * from,
+        v + 4 * stateFrom,
+        length,
+        decay,
+        rate,
+        momentum,
+        nesterov,
+      );
   }
   const s = state.secondMoment.values.byteOffset;
   if (spec.kind === "rmsprop") {
     const { alpha = 0.99, epsilon = 1e-8, momentum = 0 } = spec;
     const v = state.momentum?.values.byteOffset;
-    return (at, n, decay, rate) =>
+    return ({ from, stateFrom, length, decay }, rate) =>
       kernels.rmsprop(
-        w + at,
-        g + at,
-        s + at,
-        v === undefined ? 0 : v + at,
-        n,
+        w + 4 * from,
+        g + 4 * from,
+        s + 4 * stateFrom,
+        v === undefined ? 0 : v + 4 * stateFrom,
+        length,
         decay,
         rate,
         alpha,
@@ -168,21 +220,21 @@ function createPass(
   const { betas: [beta1, beta2] = [0.9, 0.999], epsilon = 1e-8 } = spec;
   const m = state.firstMoment.values.byteOffset;
   const decoupled = spec.kind === "adamw";
-  return (at, n, decay, learningRate) =>
+  return ({ from, stateFrom, length, decay, start }, learningRate) =>
     kernels.adam(
-      w + at,
-      g + at,
-      m + at,
-      s + at,
-      n,
+      w + 4 * from,
+      g + 4 * from,
+      m + 4 * stateFrom,
+      s + 4 * stateFrom,
+      length,
       decoupled ? 0 : decay,
       decoupled ? 1 - learningRate * decay : 1,
       beta1,
       1 - beta1,
       beta2,
       1 - beta2,
-      learningRate / (1 - beta1 ** steps()),
-      1 / Math.sqrt(1 - beta2 ** steps()),
+      learningRate / (1 - beta1 ** (steps() - start)),
+      1 / Math.sqrt(1 - beta2 ** (steps() - start)),
       epsilon,
     );
 }

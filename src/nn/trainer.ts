@@ -72,7 +72,8 @@ export interface TrainingSnapshot {
     stepInEpoch: number;
     step: number;
     optimizerSteps: number;
-    restarts: Record<string, number>;
+    /** Optimiser steps at which the state of some parameters began anew. */
+    restarts?: Record<string, number>;
     sums: Record<string, number>;
   };
   history: EpochRecord[];
