@@ -1,0 +1,58 @@
+import { MATERIALS, type Material } from "../../../src/physics/materials.ts";
+import { drawScene, WALL_NODES } from "../../../src/physics/scene.ts";
+import type { Shape } from "../../../src/physics/shapes.ts";
+import { createSimulation, largestTimeStep } from "../../../src/physics/simulation.ts";
+import { trajectorySeed } from "../../../src/physics/trajectory.ts";
+
+export const FRAMES = 120;
+const FRAME_INTERVAL = 5e-3;
+
+export const BOUNDS: [number, number][] = new Array(2).fill([2 / 32, 30 / 32]);
+
+/** What falls over, and how fast it is sheared at first in m/s. */
+export const SCENES = {
+  sand: { material: MATERIALS.sand, speed: 1, noise: 2e-5 },
+  /** Five times as soft as jelly: it sways visibly (GIOROM spec, P3). */
+  gel: { material: { ...MATERIALS.jelly, young: 2e4, poisson: 0.3 }, speed: 2.5, noise: 3e-5 },
+  water: { material: MATERIALS.water, speed: 1, noise: 3e-5 },
+} as const satisfies Record<string, { material: Material; speed: number; noise: number }>;
+
+export type SceneName = keyof typeof SCENES;
+
+export interface Trial {
+  split: "train" | "test";
+  index: number;
+  /** Of the block; a box if not given. */
+  shape?: Shape;
+  /** Shear as a multiple of the fastest in training; anything up to 1 if not given. */
+  shear?: number;
+}
+
+/** Frames of a block that stands on a rough floor and collapses, each [particles, 2]. */
+export function simulate(scene: SceneName, { split, index, shape = "box", shear }: Trial): Float32Array[] {
+  const { material, speed } = SCENES[scene];
+  const drawn = drawScene({
+    scene: "column",
+    dim: 2,
+    bodies: 1,
+    seed: trajectorySeed(0, split, index),
+    shape,
+    speed,
+  });
+  const [{ positions, velocities }] = drawn.bodies;
+  const fastest = velocities.reduce((a, v) => Math.max(a, Math.abs(v)), 0);
+  const factor = shear === undefined ? 1 : (shear * speed) / fastest;
+  const substeps = Math.max(10, Math.ceil(FRAME_INTERVAL / largestTimeStep([material], drawn.cells)));
+  const simulation = createSimulation({
+    dim: 2,
+    cells: drawn.cells,
+    dt: FRAME_INTERVAL / substeps,
+    bodies: [{ material, positions, velocities: velocities.map((v) => v * factor) }],
+    walls: drawn.walls,
+    bound: WALL_NODES,
+  });
+  return Array.from({ length: FRAMES }, (_, frame) => {
+    if (frame > 0) simulation.step(substeps);
+    return Float32Array.from(simulation.particles.x);
+  });
+}
