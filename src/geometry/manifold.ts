@@ -2,11 +2,11 @@
 export type Vector = Float32Array | Float64Array;
 
 /**
- * A hyperbolic space on plain arrays: what optimisers, embeddings and plots need. The same maps on graphs, for networks,
+ * A space on plain arrays: what optimisers, embeddings and plots need. The same maps on graphs, for networks,
  * are in lorentz.ts and poincare.ts. Results go to `out`, which may be the vector `v` or `g`.
  */
 export interface Manifold {
-  readonly name: "lorentz" | "poincare";
+  readonly name: "lorentz" | "poincare" | "euclidean";
   /** Numbers that one point of an n-dimensional space takes. */
   coordinates(n: number): number;
   /** Moves a point that left the space back into it. */
