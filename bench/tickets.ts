@@ -22,7 +22,7 @@ const directory = process.argv[2];
 const rounds = Number(process.argv[3] ?? 40);
 const STEPS = 50;
 const seed = 0;
-const task = createTask(QUICK.task, QUICK.p);
+const task = createTask("modadd", QUICK.p);
 const split = splitTask(task, QUICK.fraction, seed);
 const trained = (await readMoments(directory, seed)).get("ticket")!;
 

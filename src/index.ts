@@ -96,6 +96,7 @@ export { exactCrossEntropy } from "./sparsity/tickets/exact-cross-entropy.ts";
 export { fourierEntropy } from "./sparsity/tickets/fourier.ts";
 export { type GrokRun, grokRun } from "./sparsity/tickets/grok-run.ts";
 export { holdMasks } from "./sparsity/tickets/hold-masks.ts";
+export { type Lesson, modularLesson } from "./sparsity/tickets/lesson.ts";
 export { decodeMasks, encodeMasks } from "./sparsity/tickets/mask-file.ts";
 export {
   composeMasks,

@@ -3,37 +3,37 @@ import { bars, braille, sparkline } from "./glyphs.ts";
 
 const WIDTH = 60;
 
+const percent = (share: number) => `${Math.round(100 * share)} %`;
+
 /** What there is to see of one run, as lines: its mask, its spectrum, and how they came there. */
 export function viewLines(title: string, history: readonly Snapshot[], height: number): string[] {
   const now = history[history.length - 1];
   const { mask, spectrum, neurons, neuronsAlive } = now;
-  const percent = (share: number) => `${Math.round(100 * share)} %`;
   const gauge = (share: number) => "█".repeat(Math.round(10 * share)).padEnd(10, "░");
-  const most = Math.max(...spectrum);
-  const strongest = spectrum
-    .map((share, i) => ({ f: i + 1, share }))
-    .sort((a, b) => b.share - a.share)
-    .slice(0, 4);
+  const over = (name: string, values: readonly number[], most: number) =>
+    `${name.padEnd(16)} ${sparkline(values, WIDTH, most)}`;
   const rest = [
+    ...(spectrum ? spectrumLines(spectrum) : []),
     "",
-    `power at frequencies 1 to ${spectrum.length}; most at ${strongest.map(({ f, share }) => `${f} (${percent(share)})`).join(", ")}`,
-    ...bars(spectrum, most, 2),
-    "",
-    `test accuracy    ${sparkline(
+    over(
+      "test accuracy",
       history.map((s) => s.test),
-      WIDTH,
       1,
-    )}`,
-    `living neurons   ${sparkline(
+    ),
+    over(
+      "living neurons",
       history.map((s) => s.neuronsAlive),
-      WIDTH,
       neurons,
-    )}`,
-    `Fourier entropy  ${sparkline(
-      history.map((s) => s.fourierEntropy),
-      WIDTH,
-      Math.log(spectrum.length),
-    )}`,
+    ),
+    ...(spectrum
+      ? [
+          over(
+            "Fourier entropy",
+            history.map((s) => s.fourierEntropy ?? 0),
+            Math.log(spectrum.length),
+          ),
+        ]
+      : []),
   ];
   const head = `${title}, step ${now.step}   train ${gauge(now.train)} ${percent(now.train)}   test ${gauge(now.test)} ${percent(now.test)}`;
   const picture = [
@@ -44,8 +44,28 @@ export function viewLines(title: string, history: readonly Snapshot[], height: n
   return [head, ...(rest.length + picture.length + 1 <= height ? picture : []), ...rest];
 }
 
+function spectrumLines(spectrum: readonly number[]): string[] {
+  const strongest = spectrum
+    .map((share, i) => ({ f: i + 1, share }))
+    .sort((a, b) => b.share - a.share)
+    .slice(0, 4);
+  return [
+    "",
+    `power at frequencies 1 to ${spectrum.length}; most at ${strongest.map(({ f, share }) => `${f} (${percent(share)})`).join(", ")}`,
+    ...bars(spectrum, strongest[0].share, 2),
+  ];
+}
+
 /** The same in one line. */
-export function viewLine(title: string, now: Snapshot): string {
-  const percent = (share: number) => `${Math.round(100 * share)} %`.padStart(5);
-  return `${title}, step ${String(now.step).padStart(5)}: train ${percent(now.train)}, test ${percent(now.test)}, ${now.neuronsAlive} of ${now.neurons} neurons alive, spectrum ${bars(now.spectrum, Math.max(...now.spectrum))[0]}`;
+export function viewLine(
+  title: string,
+  { step, train, test, neurons, neuronsAlive, spectrum }: Snapshot,
+): string {
+  const parts = [
+    `${title}, step ${String(step).padStart(5)}: train ${percent(train).padStart(5)}`,
+    `test ${percent(test).padStart(5)}`,
+    `${neuronsAlive} of ${neurons} neurons alive`,
+  ];
+  if (spectrum) parts.push(`spectrum ${bars(spectrum, Math.max(...spectrum))[0]}`);
+  return parts.join(", ");
 }

@@ -6,10 +6,16 @@ import { formatSeconds } from "../runs/format.ts";
 import type { PhaseCell } from "../runs/tickets/phase-diagram.ts";
 import type { TicketSummary } from "../runs/tickets/ticket-summary.ts";
 import { meanOf, summarizeExperiment } from "../runs/tickets/ticket-summary.ts";
-import type { ExperimentSettings } from "../sparsity/tickets/settings.ts";
-import { FULL, QUICK } from "../sparsity/tickets/settings.ts";
-import type { TaskName } from "../sparsity/tickets/tasks.ts";
-import { TASKS } from "../sparsity/tickets/tasks.ts";
+import type { ExperimentSettings, SubjectName } from "../sparsity/tickets/settings.ts";
+import {
+  DIGITS,
+  FULL,
+  hasModulus,
+  isModular,
+  POLYNOMIAL,
+  QUICK,
+  SUBJECTS,
+} from "../sparsity/tickets/settings.ts";
 import type { JsonOption } from "./command.ts";
 import { choice, createCommand, emit, wholeNumber } from "./command.ts";
 import { INTERRUPTED, onInterrupt } from "./interrupt.ts";
@@ -21,7 +27,7 @@ const SWEEP_DECAYS = [0, 0.03, 0.1, 0.3, 1, 3];
 const SWEEP_RATIOS = [0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9];
 
 interface TicketOptions extends JsonOption {
-  task: TaskName;
+  task: SubjectName;
   p?: number;
   model: ExperimentSettings["model"];
   quick?: boolean;
@@ -70,15 +76,15 @@ export function ticketsCommand(): Command {
   })
     .option(
       "--task <name>",
-      Object.entries(TASKS)
+      Object.entries(SUBJECTS)
         .map(([name, says]) => `${name}: ${says}`)
         .join("; "),
-      choice(Object.keys(TASKS) as TaskName[]),
+      choice(Object.keys(SUBJECTS) as SubjectName[]),
       "modadd",
     )
     .option("--p <n>", "modulus; 31 with --quick, else 67", wholeNumber(2, 1000))
     .option("--model <name>", "mlp or transformer", choice(["mlp", "transformer"]), "mlp")
-    .option("--quick", "the small setting: a minute or two on two cores")
+    .option("--quick", "the small setting of the modular tasks: a minute or two on two cores")
     .option("--seeds <n>", "how many seeds, from 0", wholeNumber(1), 1)
     .option(
       "--steps <n>",
@@ -158,13 +164,16 @@ export function ticketsCommand(): Command {
 }
 
 function directoryName({ task, p, model, sweep }: ExperimentSettings): string {
-  return ["tickets", ...(sweep ? ["sweep"] : []), task, ...(task === "s5" ? [] : [p]), model].join("-");
+  return ["tickets", ...(sweep ? ["sweep"] : []), task, ...(hasModulus(task) ? [p] : []), model].join("-");
 }
 
 function settingsOf(options: TicketOptions): ExperimentSettings {
   const { task, p, model, quick, steps, ratios, sweep, decays } = options;
   if (decays && !sweep) throw new Problem("--decays is for --sweep; add it, or leave --decays away");
-  const preset = quick ? QUICK : FULL;
+  if (!isModular(task) && model !== "mlp")
+    throw new Problem(`task ${task} is for --model mlp; leave --model away`);
+  const presets = { mnist: DIGITS, polynomial: POLYNOMIAL };
+  const preset = isModular(task) ? (quick ? QUICK : FULL) : presets[task];
   const widths = model === "transformer" ? { width: 128, hidden: 128 } : {};
   return {
     ...preset,

@@ -12,7 +12,7 @@ import type { RunOutcome } from "../../src/sparsity/tickets/experiment.ts";
 import { stepLimit } from "../../src/sparsity/tickets/experiment.ts";
 import { runDefinitions } from "../../src/sparsity/tickets/run-definitions.ts";
 import type { ExperimentSettings } from "../../src/sparsity/tickets/settings.ts";
-import { QUICK } from "../../src/sparsity/tickets/settings.ts";
+import { POLYNOMIAL, QUICK } from "../../src/sparsity/tickets/settings.ts";
 import { verdicts } from "../../src/sparsity/tickets/verdicts.ts";
 
 /** Too small and short to grok: what is tested is the machinery. */
@@ -87,6 +87,26 @@ describe("an experiment in its directory", () => {
     await writeFile(join(folder, "stopped", "seed-0", "moments.safetensors"), "broken");
     await expect(readMoments(join(folder, "stopped"), 0)).rejects.toThrow(/moments.safetensors/);
   });
+});
+
+test("a task without tokens: every run, and a page without spectra", async () => {
+  const settings: ExperimentSettings = {
+    ...POLYNOMIAL,
+    hidden: 6,
+    width: 5,
+    fraction: 40,
+    baseSteps: 20,
+    steps: 10,
+    ratios: [0.6],
+  };
+  const directory = join(folder, "polynomial");
+  const { outcomes } = await executeExperiment(settings, directory, { seeds: [0], workers: 0 });
+  expect(outcomes.map((o) => o.name)).toEqual(
+    expect.arrayContaining(["base", "ticket-0.6", "snip", "grasp", "synflow-100", "dense-l1"]),
+  );
+  const page = await readFile(await writeReport(settings, directory, outcomes), "utf8");
+  expect(page).not.toMatch(/NaN|undefined|Fourier|Circularity/);
+  expect(page).toContain("Living share of each neuron");
 });
 
 test("a sweep trains every ratio under every decay, and draws what it finds", async () => {

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { loadDataset } from "../../data/load.node.ts";
 import { readSafetensors, writeSafetensors } from "../../data/safetensors.ts";
 import type { Tensor } from "../../engine/tensor.ts";
 import { Problem } from "../../problem.ts";
@@ -28,15 +29,17 @@ export async function runJob(
 ): Promise<RunOutcome | undefined> {
   const file = (leaf: string) => join(directory, `seed-${seed}`, leaf);
   let outcome: RunOutcome | undefined;
+  const images = settings.task === "mnist" ? await loadDataset("mnist") : undefined;
+  const own = { ...hooks, images };
   if (name === "base") {
-    const base = await runBase(settings, seed, hooks);
+    const base = await runBase(settings, seed, own);
     if (!base) return undefined;
     await writeWhole(file("moments.safetensors"), encodeMoments(base.moments));
     outcome = base.outcome;
   } else {
     const moments = await readMoments(directory, seed);
     const ticket = settings.giveUp && (await readOutcome(directory, { seed, name: ticketName(settings) }));
-    outcome = await runVariant(settings, seed, name, { moments, ticket }, hooks);
+    outcome = await runVariant(settings, seed, name, { moments, ticket }, own);
   }
   if (outcome) await writeWhole(file(`${name}.json`), JSON.stringify(outcome));
   return outcome;

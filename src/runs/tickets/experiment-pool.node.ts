@@ -5,6 +5,7 @@ import { Problem } from "../../problem.ts";
 import type { RunOutcome } from "../../sparsity/tickets/experiment.ts";
 import { prerequisiteOf, runDefinitions } from "../../sparsity/tickets/run-definitions.ts";
 import type { ExperimentSettings } from "../../sparsity/tickets/settings.ts";
+import { isModular } from "../../sparsity/tickets/settings.ts";
 import type { Snapshot } from "../../sparsity/tickets/snapshot.ts";
 import { createTask } from "../../sparsity/tickets/tasks.ts";
 import type { ExperimentJob } from "./experiment-directory.node.ts";
@@ -45,7 +46,7 @@ export async function executeExperiment(
   { seeds, resume = false, workers, onRun, onStep, onSnapshot, signal }: ExperimentOptions,
 ): Promise<ExperimentResult> {
   // What every run would refuse is refused before anything is written.
-  createTask(settings.task, settings.p);
+  if (isModular(settings.task)) createTask(settings.task, settings.p);
   await prepareDirectory(directory, settings, resume);
   const outcomes: RunOutcome[] = [];
   const names = ["base", ...runDefinitions(settings).keys()];

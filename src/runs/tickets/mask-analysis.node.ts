@@ -1,5 +1,4 @@
 import { circularity } from "../../sparsity/tickets/circularity.ts";
-import { fourierEntropy } from "../../sparsity/tickets/fourier.ts";
 import {
   averageDegree,
   averagePathLength,
@@ -17,17 +16,17 @@ import {
   weightsOf,
 } from "../../sparsity/tickets/masks.ts";
 import type { ExperimentSettings } from "../../sparsity/tickets/settings.ts";
-import { buildModel } from "../../sparsity/tickets/settings.ts";
+import { buildModel, isModular } from "../../sparsity/tickets/settings.ts";
 import { createTask } from "../../sparsity/tickets/tasks.ts";
-import { inputSide } from "../../sparsity/tickets/trace.ts";
+import { neuronMask, wavesOf } from "../../sparsity/tickets/trace.ts";
 import { readMoments } from "./experiment-directory.node.ts";
 
 /** A mask, and the initial weights seen through it. */
 export interface MaskFigures {
   label: string;
   density: Record<string, number>;
-  /** Entropy of the input side of W(0)∘m: what the mask alone says about frequencies. */
-  fourierEntropy: number;
+  /** Entropy of the input side of W(0)∘m: what the mask alone says about frequencies. Of modular tasks. */
+  fourierEntropy?: number;
   /** Of the layer between embedding and neurons, as a bipartite graph. */
   degree: number;
   pathLength: number;
@@ -39,8 +38,8 @@ export interface MaskAnalysis {
   masks: MaskFigures[];
   /** Mean Jaccard distance between the tickets of two seeds, and what independent masks of their density have; undefined for one seed. */
   betweenSeeds?: { found: number; independent: number };
-  /** Of the embedding: initial and at the end. */
-  circularity: { initial: number; final: number };
+  /** Of a modular task's embedding: initial and at the end. */
+  circularity?: { initial: number; final: number };
 }
 
 /** Compares the masks of the first seed with each other, and its ticket with those of the other seeds. */
@@ -65,7 +64,6 @@ export async function analyzeMasks(
     seeds.map(async (seed) => magnitudeMasks((await readMoments(directory, seed)).get("ticket")!, ratio)),
   );
   const distances = tickets.flatMap((a, i) => tickets.slice(i + 1).map((b) => jaccardDistance(a, b)));
-  const { elements } = createTask(settings.task, settings.p);
   return {
     masks: masks.map(({ label, masks }) => describe(settings, label, masks, initial)),
     betweenSeeds: distances.length
@@ -74,10 +72,16 @@ export async function analyzeMasks(
           independent: independentDistance(tickets[0]),
         }
       : undefined,
-    circularity: {
-      initial: circularity(initial.get("embed")!, elements),
-      final: circularity(moments.get("ticket")!.get("embed")!, elements),
-    },
+    circularity: isModular(settings.task)
+      ? circularityOf(createTask(settings.task, settings.p).elements, initial, moments.get("ticket")!)
+      : undefined,
+  };
+}
+
+function circularityOf(elements: number, initial: Weights, final: Weights) {
+  return {
+    initial: circularity(initial.get("embed")!, elements),
+    final: circularity(final.get("embed")!, elements),
   };
 }
 
@@ -94,14 +98,13 @@ function independentDistance(masks: Masks): number {
 }
 
 function describe(settings: ExperimentSettings, label: string, masks: Masks, initial: Weights): MaskFigures {
-  const side = inputSide(maskWeights(initial, masks), settings);
-  const layer = masks.get(settings.model === "mlp" ? "inproj" : "mlp.in")!;
+  const layer = neuronMask(masks, settings);
   const columns = layer.length / settings.hidden;
   const graph = bipartite(layer, settings.hidden, columns);
   return {
     label,
     density: density(masks).layers,
-    fourierEntropy: fourierEntropy(side.data, createTask(settings.task, settings.p).elements),
+    fourierEntropy: wavesOf(maskWeights(initial, masks), settings)?.fourierEntropy,
     degree: averageDegree(graph),
     pathLength: averagePathLength(graph),
     clustering: bipartiteClustering(graph),

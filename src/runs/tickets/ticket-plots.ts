@@ -1,6 +1,6 @@
 import * as Plot from "@observablehq/plot";
 import type { RunOutcome } from "../../sparsity/tickets/experiment.ts";
-import type { Trace, TracePoint } from "../../sparsity/tickets/trace.ts";
+import type { TracePoint } from "../../sparsity/tickets/trace.ts";
 import type { Html } from "../report/html.ts";
 import { html } from "../report/html.ts";
 import { plotSvg } from "../report/plot-svg.ts";
@@ -89,7 +89,7 @@ export function timeBars(runs: readonly RunSummary[]): Html {
 }
 
 /** How a figure of the base network's weights goes along with its training. */
-export function tracePlot(trace: Trace, value: (point: TracePoint) => number): Html {
+export function tracePlot<P extends TracePoint>(trace: readonly P[], value: (point: P) => number): Html {
   return plotSvg({
     height: 200,
     marginBottom: 38,
@@ -100,9 +100,9 @@ export function tracePlot(trace: Trace, value: (point: TracePoint) => number): H
 }
 
 /** Columns of numbers over training as a heat map; rows are in the given order. */
-export function heatMap(
-  trace: Trace,
-  rows: (point: TracePoint) => readonly number[],
+export function heatMap<P extends TracePoint>(
+  trace: readonly P[],
+  rows: (point: P) => readonly number[],
   { label, order, first = 0 }: { label: string; order?: readonly number[]; first?: number },
 ): Html {
   const steps = trace.map((q) => q.step);

@@ -1,6 +1,7 @@
 import type { RunOutcome } from "../../sparsity/tickets/experiment.ts";
 import { RUN_GROUPS, runDefinitions } from "../../sparsity/tickets/run-definitions.ts";
 import type { ExperimentSettings } from "../../sparsity/tickets/settings.ts";
+import type { TracePoint, Waves } from "../../sparsity/tickets/trace.ts";
 import { formatMany, significant } from "../format.ts";
 import { html } from "../report/html.ts";
 import type { Section } from "../report/page.ts";
@@ -140,7 +141,6 @@ function traceSections(base: RunOutcome | undefined): Section[] {
   if (!trace || trace.length < 2) return [];
   const last = trace[trace.length - 1];
   const order = last.neurons.map((_, i) => i).sort((a, b) => last.neurons[b] - last.neurons[a]);
-  const most = Math.max(...last.spectrum, ...trace[0].spectrum);
   return [
     {
       heading: "The mask and the spectrum while the base network trains",
@@ -153,21 +153,33 @@ function traceSections(base: RunOutcome | undefined): Section[] {
             svg: heatMap(trace, (q) => q.neurons, { label: "neuron, by its share at the end", order }),
           },
           {
-            title: "Power at each frequency",
-            svg: heatMap(trace, (q) => q.spectrum, { label: "frequency", first: 1 }),
-          },
-          {
             title: "Jaccard distance of the mask from the last one",
             svg: tracePlot(trace, (q) => q.jaccard),
           },
-          { title: "Fourier entropy, nats", svg: tracePlot(trace, (q) => q.fourierEntropy) },
-          { title: "Effective rank", svg: tracePlot(trace, (q) => q.effectiveRank) },
           { title: "L2 norm of all weights", svg: tracePlot(trace, (q) => q.l2) },
-          { title: "Spectrum at initialisation", svg: spectrumPlot(trace[0].spectrum, most) },
-          { title: "Spectrum at the end", svg: spectrumPlot(last.spectrum, most) },
+          ...waveFigures(trace.filter(hasWaves)),
         ]),
       ],
     },
+  ];
+}
+
+type WavePoint = TracePoint & Waves;
+const hasWaves = (point: TracePoint): point is WavePoint => point.spectrum !== undefined;
+
+function waveFigures(trace: readonly WavePoint[]) {
+  if (trace.length === 0) return [];
+  const [first, last] = [trace[0], trace[trace.length - 1]];
+  const most = Math.max(...last.spectrum, ...first.spectrum);
+  return [
+    {
+      title: "Power at each frequency",
+      svg: heatMap(trace, (q) => q.spectrum, { label: "frequency", first: 1 }),
+    },
+    { title: "Fourier entropy, nats", svg: tracePlot(trace, (q) => q.fourierEntropy) },
+    { title: "Effective rank", svg: tracePlot(trace, (q) => q.effectiveRank) },
+    { title: "Spectrum at initialisation", svg: spectrumPlot(first.spectrum, most) },
+    { title: "Spectrum at the end", svg: spectrumPlot(last.spectrum, most) },
   ];
 }
 
@@ -175,10 +187,14 @@ function maskSection({ masks, betweenSeeds, circularity }: MaskAnalysis, seed: n
   const layers = Object.keys(masks[0].density);
   const number = (heading: string) => ({ heading, align: "right" as const });
   const notes = [
-    `Seed ${seed}. Fourier entropy is that of the initial weights seen through the mask: the lower, the more the mask alone picks frequencies. Degree to Ramanujan gap: the layer before the neurons as a bipartite graph.`,
+    `Seed ${seed}.`,
+    circularity &&
+      "Fourier entropy is that of the initial weights seen through the mask: the lower, the more the mask alone picks frequencies.",
+    `Degree to Ramanujan gap: the layer before the neurons as a bipartite graph.`,
     betweenSeeds &&
       `Tickets of two seeds are ${betweenSeeds.found.toFixed(3)} apart (Jaccard, mean); independent masks of their density ${betweenSeeds.independent.toFixed(3)}.`,
-    `Circularity of the embedding: ${circularity.initial.toFixed(2)} at initialisation, ${circularity.final.toFixed(2)} at the end.`,
+    circularity &&
+      `Circularity of the embedding: ${circularity.initial.toFixed(2)} at initialisation, ${circularity.final.toFixed(2)} at the end.`,
   ];
   return {
     heading: "Masks compared",
@@ -187,12 +203,14 @@ function maskSection({ masks, betweenSeeds, circularity }: MaskAnalysis, seed: n
       columns: [
         { heading: "mask" },
         ...layers.map((l) => number(`${l}, % kept`)),
-        ...["Fourier entropy", "degree", "path length", "clustering", "Ramanujan gap"].map(number),
+        ...(circularity ? [number("Fourier entropy")] : []),
+        ...["degree", "path length", "clustering", "Ramanujan gap"].map(number),
       ],
       rows: masks.map((m) => [
         m.label,
         ...layers.map((l) => (100 * m.density[l]).toFixed(1)),
-        ...[m.fourierEntropy, m.degree, m.pathLength, m.clustering, m.ramanujanGap].map(significant),
+        ...(circularity ? [significant(m.fourierEntropy!)] : []),
+        ...[m.degree, m.pathLength, m.clustering, m.ramanujanGap].map(significant),
       ]),
     }),
   };

@@ -5,21 +5,22 @@ import { html, raw } from "../report/html.ts";
 /** Mask and spectrum at the step that a slider is at. Without scripts nothing of it shows. */
 export function traceSlider(trace: Trace): Html {
   const { rows, columns } = trace[0].picture;
+  const waves = trace[0].spectrum !== undefined;
   const data = {
     rows,
     columns,
-    most: Math.max(...trace.flatMap((q) => q.spectrum)),
+    most: Math.max(...trace.flatMap((q) => q.spectrum ?? [])),
     frames: trace.map((q) => ({
       step: q.step,
       mask: q.picture.digits,
-      spectrum: q.spectrum.map((v) => Number(v.toFixed(4))),
+      spectrum: (q.spectrum ?? []).map((v) => Number(v.toFixed(4))),
     })),
   };
   return html`<figure class="slider" hidden>
-<figcaption>Mask (a row a neuron) and power at each frequency, at step <output></output></figcaption>
+<figcaption>Mask (a row a neuron)${waves ? " and power at each frequency" : ""}, at step <output></output></figcaption>
 <input type="range" min="0" max="${trace.length - 1}" value="${trace.length - 1}" aria-label="step of training">
 <canvas width="${8 * columns}" height="${8 * rows}"></canvas>
-<canvas width="${8 * columns}" height="120"></canvas>
+<canvas width="${8 * columns}" height="120"${waves ? "" : raw(" hidden")}></canvas>
 </figure>
 <script>
 (${raw(draw.toString())})(document.currentScript.previousElementSibling, ${raw(JSON.stringify(data))});

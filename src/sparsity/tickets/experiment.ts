@@ -1,3 +1,4 @@
+import type { Dataset } from "../../data/dataset.ts";
 import type { CurvePoint, GrokTimes } from "./detector.ts";
 import { grokRun } from "./grok-run.ts";
 import { holdMasks } from "./hold-masks.ts";
@@ -6,10 +7,9 @@ import { density, loadWeights, magnitudeMasks, maskWeights, weightsOf } from "./
 import { createMoments } from "./moments.ts";
 import { runDefinitions } from "./run-definitions.ts";
 import type { ExperimentSettings } from "./settings.ts";
-import { buildModel } from "./settings.ts";
+import { buildModel, createLesson } from "./settings.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { snapshotOf } from "./snapshot.ts";
-import { createTask, splitTask } from "./tasks.ts";
 import type { Trace } from "./trace.ts";
 import { createTrace } from "./trace.ts";
 
@@ -41,6 +41,8 @@ export interface RunHooks {
   /** Hears what the network looks like, after evaluations and at most four times a second. */
   onSnapshot?: (snapshot: Snapshot) => void;
   signal?: AbortSignal;
+  /** The images of a task that has any. */
+  images?: Dataset;
 }
 
 /** Trains the dense network until it has generalised for good and `after` steps more. Undefined where the signal stopped it. */
@@ -50,12 +52,12 @@ export async function runBase(
   hooks: RunHooks = {},
 ): Promise<BaseOutcome | undefined> {
   const start = performance.now();
-  const task = createTask(settings.task, settings.p);
   const model = buildModel(settings, seed);
-  const moments = createMoments();
+  const lesson = createLesson(settings, seed, model, hooks.images);
+  const moments = createMoments(lesson.threshold);
   const trace = createTrace(settings);
   const show = snapshots(settings, hooks);
-  const run = await grokRun(model, task, splitTask(task, settings.fraction, seed), {
+  const run = await grokRun(model, lesson, {
     ...settings,
     steps: settings.baseSteps,
     holdFor: settings.after,
@@ -93,9 +95,8 @@ export async function runVariant(
   hooks: RunHooks = {},
 ): Promise<RunOutcome | undefined> {
   const began = performance.now();
-  const task = createTask(settings.task, settings.p);
-  const split = splitTask(task, settings.fraction, seed);
   const model = buildModel(settings, seed);
+  const lesson = createLesson(settings, seed, model, hooks.images);
   const definition = runDefinitions(settings).get(name)!;
   const start = await definition.start({
     settings,
@@ -104,14 +105,13 @@ export async function runVariant(
     ticket: (ratio = settings.ratio) => magnitudeMasks(moments.get("ticket")!, ratio),
     moment: (moment) => moments.get(moment),
     model,
-    task,
-    split,
+    lesson,
   });
   if (!start) return undefined;
   const { weights, masks } = start;
   const show = snapshots(settings, hooks, masks);
   loadWeights(model, masks ? maskWeights(weights, masks) : weights);
-  const run = await grokRun(model, task, split, {
+  const run = await grokRun(model, lesson, {
     ...settings,
     signal: hooks.signal,
     onPoint: (point, live) => {

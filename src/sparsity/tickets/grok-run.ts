@@ -8,11 +8,9 @@ import type { Sparsifier } from "../../nn/sparsifier.ts";
 import { train } from "../../nn/trainer.ts";
 import type { CurvePoint, GrokTimes } from "./detector.ts";
 import { createDetector } from "./detector.ts";
-import { exactCrossEntropy } from "./exact-cross-entropy.ts";
+import type { Lesson, Samples } from "./lesson.ts";
 import type { Weights } from "./masks.ts";
 import { weightsOf } from "./masks.ts";
-import type { Task, TaskSplit } from "./tasks.ts";
-import { taskFeeds } from "./tasks.ts";
 
 export interface GrokRunOptions {
   /** Training ends after this many steps at the latest. */
@@ -44,15 +42,10 @@ export interface GrokRun {
 }
 
 /**
- * Trains a model of a task in place by full-batch AdamW (grokking.md section 2), follows it with the detectors, and stops
+ * Trains a model in place on a lesson by full-batch AdamW (grokking.md section 2), follows it with the detectors, and stops
  * when it has generalised or `steps` are over.
  */
-export async function grokRun(
-  model: Graph,
-  task: Task,
-  split: TaskSplit,
-  options: GrokRunOptions,
-): Promise<GrokRun> {
+export async function grokRun(model: Graph, lesson: Lesson, options: GrokRunOptions): Promise<GrokRun> {
   const {
     steps,
     evaluateEvery = 10,
@@ -61,10 +54,9 @@ export async function grokRun(
     weightDecay = 1,
     betas = [0.9, 0.98],
   } = options;
-  const batched = rebatch(model, split.train.length);
-  const feeds = taskFeeds(task, split.train, batched);
-  const judge = createJudge(batched, task, split);
-  const detector = createDetector({ holdFor });
+  const batched = rebatch(model, countOf(lesson.train));
+  const judge = createJudge(batched, lesson);
+  const detector = createDetector({ holdFor, threshold: lesson.threshold });
   const curve: CurvePoint[] = [];
   const record = (point: CurvePoint) => {
     curve.push(point);
@@ -73,14 +65,14 @@ export async function grokRun(
   };
   const live = (): Weights => new Map([...batched.parameters].map(([name, t]) => [name, t.data]));
   try {
-    record({ step: 0, ...(await judge.accuracies()) });
+    record({ step: 0, ...(await judge.scores()) });
     const { history, finished } = await train(
       batched,
-      exactCrossEntropy(),
+      lesson.objective,
       {
         stepsPerEpoch: evaluateEvery,
         *feeds(_, from) {
-          for (let i = from; i < evaluateEvery; i++) yield feeds;
+          for (let i = from; i < evaluateEvery; i++) yield lesson.train;
         },
       },
       {
@@ -91,7 +83,7 @@ export async function grokRun(
         sparsifier: options.sparsifier,
         threads: 1,
         signal: options.signal,
-        evaluate: judge.accuracies,
+        evaluate: judge.scores,
         onEpoch: ({ step, metrics: { train, test } }) => record({ step, train, test }),
         stopWhen: detector.grokked,
       },
@@ -104,42 +96,39 @@ export async function grokRun(
   }
 }
 
-/** Accuracies of the model, as it stands, on the two parts of the samples: one run over all of them. */
-function createJudge(model: Graph, task: Task, { train, test }: TaskSplit) {
-  const samples = Uint32Array.of(...train, ...test);
-  const graph = rebatch(model, samples.length);
-  const { labels, ...feeds } = taskFeeds(task, samples, graph);
-  const [name] = graph.outputs;
-  const logits = zeros(graph.types.get(name)!.shape);
-  let session: Session | undefined;
+function countOf(samples: Samples): number {
+  return Object.values(samples)[0].shape[0];
+}
+
+/** Scores of the model, as it stands, on the two parts of the samples. */
+function createJudge(model: Graph, { train, test, score }: Lesson) {
+  const parts = [train, test].map((samples) => {
+    const graph = rebatch(model, countOf(samples));
+    const answers = zeros(graph.types.get(graph.outputs[0])!.shape);
+    const feeds = Object.fromEntries(graph.inputs.map((name) => [name, samples[name]]));
+    return { graph, samples, answers, feeds, session: undefined as Session | undefined };
+  });
   let owner: Tensor | undefined;
+  const release = () => Promise.all(parts.map(({ session }) => session?.release()));
   return {
-    accuracies: async () => {
+    scores: async () => {
       // The trainer moves the parameters into arrays of its own: read them where they are now.
       const [first] = model.parameters.values();
       if (owner !== first) {
-        await session?.release();
-        for (const [parameter, t] of model.parameters) graph.parameters.set(parameter, t);
-        session = await createSession(graph, { threads: 1, feedParameters: true });
+        await release();
+        for (const part of parts) {
+          for (const [parameter, t] of model.parameters) part.graph.parameters.set(parameter, t);
+          part.session = await createSession(part.graph, { threads: 1, feedParameters: true });
+        }
         owner = first;
       }
-      await session!.run(feeds, { [name]: logits });
-      const share = (from: number, to: number) => hits(logits, labels, from, to) / (to - from);
-      return { train: share(0, train.length), test: share(train.length, samples.length) };
+      const found: number[] = [];
+      for (const { graph, samples, answers, feeds, session } of parts) {
+        await session!.run(feeds, { [graph.outputs[0]]: answers });
+        found.push(score(answers, samples));
+      }
+      return { train: found[0], test: found[1] };
     },
-    release: async () => session?.release(),
+    release,
   };
-}
-
-/** How many of the rows from..to have their largest logit at their label. */
-function hits(logits: Tensor<"float32">, labels: Tensor, from: number, to: number): number {
-  const classes = logits.shape[1];
-  const { data } = logits;
-  let count = 0;
-  for (let row = from; row < to; row++) {
-    let best = 0;
-    for (let c = 1; c < classes; c++) if (data[row * classes + c] > data[row * classes + best]) best = c;
-    count += Number(best === labels.data[row]);
-  }
-  return count;
 }

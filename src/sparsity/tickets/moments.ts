@@ -4,17 +4,17 @@ import { mapValues } from "./masks.ts";
 
 /**
  * Keeps a copy of the weights at the moments that tickets are compared from: `memorised` (the first evaluation after 200
- * steps and twice the memorisation time), `half`, `most` and `generalised` (test accuracy first at .5, .8 and .95), and
+ * steps and twice the memorisation time), `half`, `most` and `generalised` (test accuracy first at .5, .8 and `threshold`), and
  * `later500` and `later1500`, so many steps after that.
  */
-export function createMoments() {
+export function createMoments(threshold = 0.95) {
   const kept = new Map<string, Weights>();
   let memorised: number | undefined;
   let generalised: number | undefined;
   return {
     observe: ({ step, train, test }: CurvePoint, live: Weights) => {
-      if (train >= 0.95) memorised ??= step;
-      if (test >= 0.95) generalised ??= step;
+      if (train >= threshold) memorised ??= step;
+      if (test >= threshold) generalised ??= step;
       const since = generalised === undefined ? -1 : step - generalised;
       const reached = {
         memorised: memorised !== undefined && step >= Math.max(200, 2 * memorised),

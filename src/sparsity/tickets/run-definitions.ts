@@ -2,15 +2,14 @@ import type { Graph } from "../../engine/graph.ts";
 import { rebatch } from "../../engine/replay.ts";
 import { tensor } from "../../engine/tensor.ts";
 import { deriveSeed } from "../../random.ts";
-import type { Masks, Weights } from "./masks.ts";
+import type { Lesson, Samples } from "./lesson.ts";
+import type { Masks, Scores, Weights } from "./masks.ts";
 import { keepLargest, magnitudeMasks, mapValues, randomMasks, shuffleMasks, weightsOf } from "./masks.ts";
 import { normRatios, scaleWeights } from "./norms.ts";
 import { signedConstant } from "./rewind.ts";
 import { graspScores, snipScores, synflowMasks } from "./saliency.ts";
 import type { ExperimentSettings } from "./settings.ts";
 import { buildModel } from "./settings.ts";
-import type { Task, TaskSplit } from "./tasks.ts";
-import { taskFeeds, vocabularyOf } from "./tasks.ts";
 
 /** What a run starts from, and which of its weights live. */
 type Start = { weights: Weights; masks?: Masks };
@@ -38,8 +37,7 @@ interface StartContext {
   moment: (name: string) => Weights | undefined;
   /** A model with the initial weights, and what the training set feeds it. */
   model: Graph;
-  task: Task;
-  split: TaskSplit;
+  lesson: Lesson;
 }
 
 /** The name of the run that the others are compared with. */
@@ -157,11 +155,11 @@ function comparisonDefinitions(settings: ExperimentSettings): ReadonlyMap<string
       ({ initial, settings: { ratio } }) => magnitudeMasks(initial, ratio),
     ],
     snip: ["SNIP", async (c) => keepLargest(await snipScores(...trainingBatch(c)), c.settings.ratio)],
-    grasp: ["GraSP", async (c) => keepLargest(await graspScores(...trainingBatch(c)), c.settings.ratio)],
+    grasp: ["GraSP", async (c) => keepLargest(await grasp(c), c.settings.ratio)],
     "grasp-reversed": [
       "GraSP, the other sign",
       async (c) => {
-        const scores = await graspScores(...trainingBatch(c));
+        const scores = await grasp(c);
         return keepLargest(
           mapValues(scores, (s) => Float64Array.from(s, (v) => -v)),
           c.settings.ratio,
@@ -202,20 +200,25 @@ function comparisonDefinitions(settings: ExperimentSettings): ReadonlyMap<string
   return runs;
 }
 
-function trainingBatch({ model, task, split }: StartContext): [Graph, ReturnType<typeof taskFeeds>] {
-  const batched = rebatch(model, split.train.length);
-  return [batched, taskFeeds(task, split.train, batched)];
+function grasp(context: StartContext): Promise<Scores> {
+  const [batched, samples, { objective }] = trainingBatch(context);
+  return graspScores(batched, samples, { objective: context.lesson.graspObjective ?? objective });
 }
 
-/** Ones for the MLP's counts; a transformer reads the training samples, since tokens cannot be ones. */
-function flowBatch(context: StartContext): [Graph, ReturnType<typeof taskFeeds>] {
-  if (context.settings.model === "transformer") {
-    const [model, { labels: _, ...feeds }] = trainingBatch(context);
-    return [model, feeds];
+function trainingBatch({ model, lesson: { train, objective } }: StartContext) {
+  const count = Object.values(train)[0].shape[0];
+  return [rebatch(model, count), train, { objective }] as const;
+}
+
+/** Ones; a transformer reads the training samples, since tokens cannot be ones. */
+function flowBatch(context: StartContext): [Graph, Samples] {
+  const { model, lesson } = context;
+  const [name] = model.inputs;
+  const { dtype, shape } = model.types.get(name)!;
+  if (dtype !== "float32") {
+    const [batched] = trainingBatch(context);
+    return [batched, { [name]: lesson.train[name] }];
   }
-  const width = vocabularyOf(context.task);
-  return [
-    rebatch(context.model, 1),
-    { counts: tensor("float32", [1, width], new Float32Array(width).fill(1)) },
-  ];
+  const ones: Samples = { [name]: tensor("float32", [1, shape[1]], new Float32Array(shape[1]).fill(1)) };
+  return [rebatch(model, 1), ones];
 }

@@ -1,23 +1,19 @@
 import type { CurvePoint } from "./detector.ts";
-import { fourierEntropy, meanSpectrum } from "./fourier.ts";
 import type { Masks, Weights } from "./masks.ts";
 import { magnitudeMasks } from "./masks.ts";
 import type { Picture } from "./picture.ts";
 import { pool } from "./picture.ts";
 import type { ExperimentSettings } from "./settings.ts";
-import { createTask } from "./tasks.ts";
-import { inputSide, neuronMask } from "./trace.ts";
+import type { Waves } from "./trace.ts";
+import { neuronMask, wavesOf } from "./trace.ts";
 
 /** What a live view shows of a network while it trains. */
-export interface Snapshot extends CurvePoint {
+export interface Snapshot extends CurvePoint, Partial<Waves> {
   /** The layer before the neurons, one row a neuron, pooled to at most 48 × 144. */
   mask: Picture;
   /** Of the neurons that it has. */
   neuronsAlive: number;
   neurons: number;
-  /** Share of power at each frequency of the input side, and the entropy of its rows. */
-  spectrum: number[];
-  fourierEntropy: number;
 }
 
 /** Looks at a network through `masks`, or through the magnitude mask that it would give now. */
@@ -27,8 +23,6 @@ export function snapshotOf(
   weights: Weights,
   masks: Masks = magnitudeMasks(weights, settings.ratio),
 ): Snapshot {
-  const { elements } = createTask(settings.task, settings.p);
-  const side = inputSide(weights, settings);
   const layer = neuronMask(masks, settings);
   const columns = layer.length / settings.hidden;
   const mask = pool(layer, settings.hidden, columns, 48, 144);
@@ -40,7 +34,6 @@ export function snapshotOf(
     mask,
     neuronsAlive,
     neurons: settings.hidden,
-    spectrum: meanSpectrum(side.data, elements),
-    fourierEntropy: fourierEntropy(side.data, elements),
+    ...wavesOf(weights, settings),
   };
 }

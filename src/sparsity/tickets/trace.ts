@@ -5,17 +5,14 @@ import { density, jaccardDistance, magnitudeMasks, mapValues } from "./masks.ts"
 import { norms } from "./norms.ts";
 import { pool } from "./picture.ts";
 import type { ExperimentSettings } from "./settings.ts";
+import { isModular } from "./settings.ts";
 import { effectiveRank } from "./singular.ts";
 import { createTask } from "./tasks.ts";
 
 /** A network's weights at one step of its training, seen through the magnitude mask it would give there. */
-export interface TracePoint {
+export interface TracePoint extends Partial<Waves> {
   step: number;
   l2: number;
-  /** Share of power at each frequency, and entropy of the spectra, of the input side: of each neuron over the tokens. */
-  spectrum: number[];
-  fourierEntropy: number;
-  effectiveRank: number;
   /** Living share of each layer, and of each neuron's weights. */
   density: Record<string, number>;
   neurons: number[];
@@ -25,13 +22,20 @@ export interface TracePoint {
   jaccard: number;
 }
 
+/** The input side of a network, each neuron over the tokens, as waves; only modular tasks have tokens. */
+export interface Waves {
+  /** Share of power at each frequency. */
+  spectrum: number[];
+  fourierEntropy: number;
+  effectiveRank: number;
+}
+
 export type Trace = TracePoint[];
 
 const MOST_POINTS = 64;
 
 /** Follows the weights of a run at evenly spaced steps: at most 64 of them, however long it is. */
 export function createTrace(settings: Pick<ExperimentSettings, "task" | "p" | "model" | "ratio" | "hidden">) {
-  const { elements } = createTask(settings.task, settings.p);
   let points: { step: number; weights: Weights }[] = [];
   let interval = 0;
   return {
@@ -46,17 +50,13 @@ export function createTrace(settings: Pick<ExperimentSettings, "task" | "p" | "m
       const final = magnitudeMasks(last, settings.ratio);
       return points.map(({ step, weights }) => {
         const masks = magnitudeMasks(weights, settings.ratio);
-        const side = inputSide(weights, settings);
         const neurons = neuronMask(masks, settings);
         const perNeuron = neurons.length / settings.hidden;
         const { shares, ...size } = pool(neurons, settings.hidden, perNeuron, 48, 72);
         return {
           step,
           l2: norms(weights).l2,
-          // Where x and y have tokens of their own, a neuron has one wave for each.
-          spectrum: meanSpectrum(side.data, elements),
-          fourierEntropy: fourierEntropy(side.data, elements),
-          effectiveRank: effectiveRank(side.data, side.rows, side.columns),
+          ...wavesOf(weights, settings),
           density: density(masks).layers,
           neurons: Array.from({ length: settings.hidden }, (_, i) => {
             const row = neurons.subarray(i * perNeuron, (i + 1) * perNeuron);
@@ -70,9 +70,28 @@ export function createTrace(settings: Pick<ExperimentSettings, "task" | "p" | "m
   };
 }
 
-/** The mask of the layer before the neurons [hidden, width]. */
-export function neuronMask(masks: Masks, { model }: Pick<ExperimentSettings, "model">): Uint8Array {
-  return masks.get(model === "mlp" ? "inproj" : "mlp.in")!;
+/** The mask of the layer before the (first) neurons [hidden, width]. */
+export function neuronMask(
+  masks: Masks,
+  { model, task }: Pick<ExperimentSettings, "model" | "task">,
+): Uint8Array {
+  return masks.get(!isModular(task) ? "fc1.weight" : model === "mlp" ? "inproj" : "mlp.in")!;
+}
+
+/** Undefined where there are no tokens. */
+export function wavesOf(
+  weights: Weights,
+  settings: Pick<ExperimentSettings, "task" | "p" | "model" | "hidden">,
+): Waves | undefined {
+  if (!isModular(settings.task)) return undefined;
+  const { elements } = createTask(settings.task, settings.p);
+  const { data, rows, columns } = inputSide(weights, settings);
+  return {
+    // Where x and y have tokens of their own, a neuron has one wave for each.
+    spectrum: meanSpectrum(data, elements),
+    fourierEntropy: fourierEntropy(data, elements),
+    effectiveRank: effectiveRank(data, rows, columns),
+  };
 }
 
 /** What each neuron sees of each token, W_I W_E [hidden, tokens]; for a transformer the embedding itself. */

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { grokRun } from "../../../src/sparsity/tickets/grok-run.ts";
 import { holdMasks } from "../../../src/sparsity/tickets/hold-masks.ts";
+import { modularLesson } from "../../../src/sparsity/tickets/lesson.ts";
 import {
   loadWeights,
   magnitudeMasks,
@@ -12,14 +13,14 @@ import { modularMlp } from "../../../src/sparsity/tickets/modular-mlp.ts";
 import { createTask, splitTask } from "../../../src/sparsity/tickets/tasks.ts";
 
 const task = createTask("modadd", 19);
-const split = splitTask(task, 0.85, 0);
 const build = () => modularMlp({ vocabulary: 19, classes: 19, width: 128, hidden: 48, seed: 0 });
+const lesson = modularLesson(build(), task, splitTask(task, 0.85, 0));
 const settings = { learningRate: 3e-3, steps: 3000 };
 
 test("a network groks and stops; its ticket is sooner, a random mask is not; dead weights stay dead", async () => {
   const model = build();
   const initial = weightsOf(model);
-  const base = await grokRun(model, task, split, { ...settings, holdFor: 800 });
+  const base = await grokRun(model, lesson, { ...settings, holdFor: 800 });
   const { memorised, generalised, generalisedForGood } = base.times;
   expect(generalised).toBeGreaterThan(memorised!);
   expect(base.curve.at(-1)!.step).toBe(generalisedForGood! + 800);
@@ -28,7 +29,7 @@ test("a network groks and stops; its ticket is sooner, a random mask is not; dea
   const masked = async (masks: ReturnType<typeof magnitudeMasks>) => {
     const sparse = build();
     loadWeights(sparse, maskWeights(initial, masks));
-    const run = await grokRun(sparse, task, split, {
+    const run = await grokRun(sparse, lesson, {
       ...settings,
       steps: 1000,
       sparsifier: holdMasks(masks),
@@ -42,6 +43,6 @@ test("a network groks and stops; its ticket is sooner, a random mask is not; dea
 });
 
 test("the same run gives the same numbers", async () => {
-  const once = async () => (await grokRun(build(), task, split, { ...settings, steps: 60 })).curve;
+  const once = async () => (await grokRun(build(), lesson, { ...settings, steps: 60 })).curve;
   expect(await once()).toEqual(await once());
 });

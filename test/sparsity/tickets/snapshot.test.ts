@@ -33,7 +33,7 @@ test("a snapshot sees one wave as one frequency, and counts neurons with a livin
     { step: 0, train: 0, test: 0 },
     weights,
   );
-  expect(spectrum.map((v) => Math.round(1e5 * v) / 1e5)).toEqual([0, 1, 0]);
+  expect(spectrum?.map((v) => Math.round(1e5 * v) / 1e5)).toEqual([0, 1, 0]);
   expect([neurons, neuronsAlive]).toEqual([3, 2]);
   expect(mask.shares.slice(4, 8)).toEqual([0, 0, 0, 0]);
 });

@@ -55,6 +55,22 @@ test("S5 is a group: identity, associativity, every row and column a permutation
   expect(times(1, 2)).not.toBe(times(2, 1));
 });
 
+test("S5 against all five-digit numbers without repetition, composed digit by digit", () => {
+  const { labels } = createTask("s5", 0);
+  const all: string[] = [];
+  for (let n = 0; n < 5 ** 5; n++) {
+    const digits = n.toString(5).padStart(5, "0");
+    if (new Set(digits).size === 5) all.push(digits);
+  }
+  expect(all.length).toBe(120);
+  all.forEach((x, a) => {
+    all.forEach((y, b) => {
+      if (all[labels[120 * a + b]] !== [...y].map((k) => x[Number(k)]).join(""))
+        throw new Error(`${x} after ${y} is not ${all[labels[120 * a + b]]}`);
+    });
+  });
+});
+
 test("counts tell x from y only where order matters", () => {
   for (const [name, columns] of [
     ["modadd", [3, 4]],
