@@ -21,7 +21,7 @@ import type { Sampler } from "./samplers.ts";
 import { drawProbabilities, drawWithoutReplacement, largest } from "./samplers.ts";
 import type { Slots } from "./slots.ts";
 import { activate, constrain, decomposeInto, matrixOf, valuesById } from "./slots.ts";
-import { mergedWeight, readMatrix } from "./weights.ts";
+import { mergedWeight, readMatrix, settleWeights } from "./weights.ts";
 
 export interface SpectralOptions extends Partial<Clock> {
   /** r: pairs of singular vectors that train at a time, in every layer. */
@@ -308,12 +308,7 @@ export function createSpectralTraining(model: Graph, options: SpectralOptions): 
     metrics: () => ({
       deadSingularValues: [...layers.values()].reduce((sum, layer) => sum + deadCount(layer), 0),
     }),
-    finish: () => {
-      for (const { map } of layers.values()) {
-        const { shape, data } = model.parameters.get(map.weight)!;
-        model.parameters.set(map.weight, { dtype: "float32", shape, data });
-      }
-    },
+    finish: () => settleWeights(model, maps),
     state: () => ({
       taken,
       random: rng.state(),

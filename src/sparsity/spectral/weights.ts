@@ -1,3 +1,4 @@
+import type { Graph } from "../../engine/graph.ts";
 import type { Shape, Tensor } from "../../engine/tensor.ts";
 import type { LinearMap } from "./linear-maps.ts";
 
@@ -39,4 +40,12 @@ function transposed(data: Float32Array, rows: number, columns: number): Float32A
   for (let i = 0; i < rows; i++)
     for (let j = 0; j < columns; j++) turned[j * rows + i] = data[i * columns + j];
   return turned;
+}
+
+/** Makes the merged weights of a model plain ones. */
+export function settleWeights(model: Graph, maps: readonly LinearMap[]): void {
+  for (const { weight } of maps) {
+    const { dtype, shape, data } = model.parameters.get(weight)!;
+    model.parameters.set(weight, { dtype, shape, data });
+  }
 }

@@ -1,30 +1,19 @@
 import { describe, expect, it } from "vitest";
-import { evaluate } from "../../../src/engine/evaluate.ts";
 import type { Graph } from "../../../src/engine/graph.ts";
 import { constant, createGraph, input, output } from "../../../src/engine/graph.ts";
-import {
-  embedding,
-  matmul,
-  mul,
-  reduceSum,
-  reshape,
-  sub,
-  tanh,
-  transpose,
-} from "../../../src/engine/operators/index.ts";
+import { embedding, matmul, mul, reduceSum, sub, transpose } from "../../../src/engine/operators/index.ts";
 import type { Tensor } from "../../../src/engine/tensor.ts";
-import { tensor, toNumbers, zeros } from "../../../src/engine/tensor.ts";
+import { tensor, zeros } from "../../../src/engine/tensor.ts";
 import { layers } from "../../../src/nn/layers.ts";
 import type { Sparsifier } from "../../../src/nn/sparsifier.ts";
 import type { TrainingSnapshot, TrainingSource, TrainOptions } from "../../../src/nn/trainer.ts";
 import { train } from "../../../src/nn/trainer.ts";
 import type { Objective } from "../../../src/nn/training-step.ts";
-import { trainingGraph } from "../../../src/nn/training-step.ts";
-import { random } from "../../../src/random.ts";
 import { linearMaps } from "../../../src/sparsity/spectral/linear-maps.ts";
-import type { SpectralOptions, SpectralTraining } from "../../../src/sparsity/spectral/spectral-training.ts";
+import type { SpectralOptions } from "../../../src/sparsity/spectral/spectral-training.ts";
 import { createSpectralTraining } from "../../../src/sparsity/spectral/spectral-training.ts";
 import vectors from "../../vectors/sst.json" with { type: "json" };
+import { MAPS, network, repeated, stepOf, sumOfSquares } from "./network.ts";
 import { distance, expectClose } from "./support.ts";
 
 const { trace } = vectors;
@@ -67,70 +56,6 @@ const spectral: SpectralOptions = {
   warmup: 0,
   sampler: "sequential",
 };
-
-/** Every kind of layer that a linear map can be: convolutions, products of three axes, of two, of a transposed weight. */
-function network(): Graph {
-  const graph = createGraph("network");
-  const build = layers(graph, 3);
-  const x = input(graph, "x", [2, 3, 6, 6]);
-  const a = tanh(build.conv2d("wide", x, 4, { kernel: 3, stride: 2, padding: 1 }));
-  const b = tanh(build.conv2d("pointwise", a, 5, { kernel: 1, bias: false }));
-  const c = tanh(build.linear("deep", reshape(b, [2, 5, 9]), 4));
-  const turned = build.weight("turned.weight", [4, 6], 4);
-  const d = tanh(matmul(c, turned));
-  const e = tanh(build.linear("flat", reshape(d, [2, 30]), 7));
-  output(build.linear("head", e, 2));
-  return graph;
-}
-
-const MAPS = ["wide.weight", "pointwise.weight", "deep.weight", "turned.weight", "flat.weight"];
-
-const sumOfSquares: Objective = ([y]) => ({ loss: reduceSum(mul(y, y)) });
-
-function images(): Record<string, Tensor<"float32">> {
-  const rng = random(4);
-  return {
-    x: {
-      dtype: "float32",
-      shape: [2, 3, 6, 6],
-      data: Float32Array.from({ length: 216 }, () => rng.normal()),
-    },
-  };
-}
-
-/** A step of the network in float64: its loss, and what each parameter moves along. */
-function stepOf(model: Graph, sparsifier?: SpectralTraining) {
-  const { graph, loss, gradients } = trainingGraph(model, sumOfSquares, sparsifier);
-  const numeric = (tensors: Iterable<readonly [string, Tensor]>) =>
-    Object.fromEntries([...tensors].map(([name, t]) => [name, { shape: t.shape, data: toNumbers(t) }]));
-  const values = numeric(graph.parameters);
-  const moment = { epoch: 0, epochs: 1, step: 0 };
-  const feeds = { ...numeric(Object.entries({ ...images(), ...sparsifier?.feeds?.(moment) })), ...values };
-  const lossAt = () => evaluate(graph, feeds, [loss.name])[loss.name].data[0];
-  const found = evaluate(
-    graph,
-    feeds,
-    gradients.map((g) => g.name),
-  );
-  const names = [...graph.parameters.keys()];
-  return {
-    names,
-    values,
-    lossAt,
-    directions: Object.fromEntries(names.map((name, n) => [name, found[gradients[n].name].data])),
-  };
-}
-
-/** The same batch, so many times an epoch. */
-function repeated(steps: number): TrainingSource {
-  const feeds = images();
-  return {
-    stepsPerEpoch: steps,
-    *feeds(_, from) {
-      for (let i = from; i < steps; i++) yield feeds;
-    },
-  };
-}
 
 describe("training", () => {
   it.each([

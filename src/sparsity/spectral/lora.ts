@@ -1,0 +1,158 @@
+import type { Graph } from "../../engine/graph.ts";
+import { input, parameter, valueNamed } from "../../engine/graph.ts";
+import { mul } from "../../engine/operators/index.ts";
+import type { FlatArrays } from "../../engine/parameters.ts";
+import { flatArrays } from "../../engine/parameters.ts";
+import type { Tensor } from "../../engine/tensor.ts";
+import { zeros } from "../../engine/tensor.ts";
+import { compose } from "../../linalg/compose.ts";
+import { uniformFanIn } from "../../nn/initializers.ts";
+import type { Optimizer } from "../../nn/optimizers.ts";
+import { restart } from "../../nn/optimizers.ts";
+import type { Sparsifier } from "../../nn/sparsifier.ts";
+import { Problem } from "../../problem.ts";
+import { deriveSeed, random } from "../../random.ts";
+import type { Clock } from "./clock.ts";
+import { boundaryAfter, defaultClock, warmupFactor } from "./clock.ts";
+import type { Measured } from "./footprint.ts";
+import { measured } from "./footprint.ts";
+import type { LinearMap } from "./linear-maps.ts";
+import { chooseMaps, commonWidth } from "./linear-maps.ts";
+import { replaceProducts } from "./products.ts";
+import { mergedWeight, readMatrix, settleWeights, storedWeight } from "./weights.ts";
+
+export interface LoraOptions {
+  rank: number;
+  /** Which weights, by name; by default all `linearMaps` but output layers. */
+  layers?: readonly string[] | ((weight: string) => boolean);
+  /** s in W₀ + s·B A. Default 1. */
+  scale?: number;
+  seed?: number;
+}
+
+export interface ReloraOptions extends LoraOptions, Partial<Pick<Clock, "iterationSteps" | "warmup">> {
+  /** Steps of the whole training: short ones merge more often. */
+  steps?: number;
+  /** What the warm-up after every merge slows down: `all` (default), or the low-rank factors alone. */
+  warmupScope?: "all" | "factors";
+}
+
+/**
+ * LoRA (Hu et al. 2021): every weight stays as it is, and a product of low rank that starts at 0 trains beside it,
+ * y = W₀ x + s·B(A x). While it trains, a weight of `model` is the sum, computed whenever it is read.
+ */
+export function createLora(model: Graph, options: LoraOptions): Sparsifier & Measured {
+  return createAdapters(model, "lora", options);
+}
+
+/**
+ * ReLoRA* (sst.md 3.11): LoRA that adds its product to the weight every `iterationSteps` and begins anew, A drawn again, B
+ * and all of the optimiser's state 0, with a warm-up; from the first step on, without ReLoRA's start at full rank
+ * (Lialin et al. 2023).
+ */
+export function createRelora(model: Graph, options: ReloraOptions): Sparsifier & Measured {
+  return createAdapters(model, "relora", options, options);
+}
+
+function createAdapters(
+  model: Graph,
+  name: "lora" | "relora",
+  { rank, layers, scale = 1, seed = 0 }: LoraOptions,
+  merging?: ReloraOptions,
+): Sparsifier & Measured {
+  const maps = chooseMaps(model, name, layers);
+  if (!(Number.isInteger(rank) && rank > 0))
+    throw new Problem(`${name}: rank is ${rank}; take a whole number above 0`);
+  const clock = merging && defaultClock(commonWidth(maps), rank, merging);
+  let rng = random(deriveSeed(seed, "lora"));
+  const factorNames = new Set(maps.flatMap(({ weight }) => [downName(weight), upName(weight)]));
+  let base: FlatArrays | undefined;
+  /** Where the factors lie; other arrays once they train. */
+  let factors: Record<string, Float32Array> = {};
+  let optimizer: Optimizer | undefined;
+  let taken = 0;
+
+  const product = ({ weight, outputs, inputs }: LinearMap) => {
+    const [left, right] = [factors[upName(weight)], factors[downName(weight)]];
+    const values = new Float32Array(left.length / outputs).fill(scale);
+    return compose([{ left, values, right }], outputs, inputs);
+  };
+  const sum = (map: LinearMap) => {
+    const matrix = product(map);
+    const stored = base!.tensors.get(baseName(map.weight))!;
+    readMatrix(map, stored).forEach((v, i) => (matrix[i] += v));
+    return matrix;
+  };
+  const drawDown = ({ inputs }: LinearMap, count: number) => uniformFanIn([count, inputs], inputs, rng);
+
+  const merge = () => {
+    for (const map of maps) {
+      const stored = base!.tensors.get(baseName(map.weight))!;
+      stored.data.set(storedWeight(map, stored.shape, sum(map)).data);
+      const [down, up] = [factors[downName(map.weight)], factors[upName(map.weight)]];
+      down.set(drawDown(map, down.length / map.inputs).data);
+      up.fill(0);
+    }
+    restart(optimizer!, factorNames);
+  };
+
+  const products = replaceProducts(maps, {
+    declare: (map, weight) => {
+      base ??= flatArrays(
+        maps.map((m) => [baseName(m.weight), model.parameters.get(m.weight)!.shape] as const),
+      );
+      base.arrays[baseName(map.weight)].set(model.parameters.get(map.weight)!.data);
+      const count = Math.min(rank, map.outputs, map.inputs);
+      const [down, up] = [drawDown(map, count), zeros([count, map.outputs])];
+      factors[downName(map.weight)] = down.data;
+      factors[upName(map.weight)] = up.data;
+      parameter(weight.graph, downName(map.weight), down);
+      parameter(weight.graph, upName(map.weight), up);
+      input(weight.graph, baseName(map.weight), weight.shape, { batched: false });
+      model.parameters.set(
+        map.weight,
+        mergedWeight(map, weight.shape, () => sum(map)),
+      );
+    },
+    compute: ({ weight }, site) => {
+      const value = (name: string) => valueNamed(site.graph, name);
+      const along = site.down(value(downName(weight)));
+      return site.up(
+        scale === 1 ? along : mul(along, scale),
+        value(upName(weight)),
+        site.dense(value(baseName(weight))),
+      );
+    },
+  });
+
+  const method: Sparsifier = {
+    ...products,
+    name,
+    feeds: () => Object.fromEntries(base!.tensors) as Record<string, Tensor>,
+    createOptimizer: ({ parameters }, own) => {
+      factors = Object.fromEntries([...factorNames].map((n) => [n, parameters.arrays[n]]));
+      optimizer = own();
+      return optimizer;
+    },
+    finish: () => settleWeights(model, maps),
+    ...(clock && {
+      rate: (parameter: string) =>
+        merging!.warmupScope === "factors" && !factorNames.has(parameter) ? 1 : warmupFactor(clock, taken),
+      afterStep: () => {
+        taken++;
+        if (boundaryAfter(clock, taken)) merge();
+      },
+      state: () => ({ taken, random: rng.state() }),
+      restore: (saved: unknown) => {
+        const state = saved as { taken: number; random: number };
+        taken = state.taken;
+        rng = random(state.random);
+      },
+    }),
+  };
+  return measured(method, () => base);
+}
+
+const downName = (weight: string) => `${weight}/down`;
+const upName = (weight: string) => `${weight}/up`;
+const baseName = (weight: string) => `${weight}/base`;
