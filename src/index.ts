@@ -77,6 +77,7 @@ export { METHODS, type MethodName } from "./runs/methods.ts";
 export { accountModel } from "./sparsity/accounting.ts";
 export { alignChannels } from "./sparsity/align.ts";
 export { analyzeChannels, streamPartition } from "./sparsity/channels.ts";
+export { type ColumnChoice, fewerColumns } from "./sparsity/fewer-columns.ts";
 export type { GroupSet } from "./sparsity/groups/group-set.ts";
 export { findGroups, GROUP_KINDS, type GroupChoice, type GroupKind } from "./sparsity/groups/kinds.ts";
 export { createLedger, type Ledger, type Measure } from "./sparsity/groups/ledger.ts";

@@ -78,6 +78,8 @@ export function compressCommand(): Command {
         "{ before, after, masked: { b1, b64 } }; medians on one thread, zeros left in place with masked",
       skippingZeros:
         "{ b1, b64, why }; the same with kernels that skip zeros, milliseconds and reasons; null where few weights are zero",
+      columns:
+        "layers with columns that are zero: how many are in use, and as what the product is written, and why",
       alignedTo:
         "multiple to which widths of convolutions are rounded up on loading, if that is faster; else 1",
       outputError: "largest difference of an output between shrunk and masked network, relative",
@@ -284,6 +286,10 @@ export function resultTable(result: CompressResult): string {
     [{ heading: "layer" }, right("asked for"), right("reached in training"), right("kept")],
     Object.keys(kept).map((name) => [name, requested?.[name] ?? budget ?? "", natural[name], kept[name]]),
   );
+  const columns = table(
+    [{ heading: "layer" }, right("columns"), right("in use"), { heading: "written as" }, { heading: "why" }],
+    result.columns.map((c) => [c.layer, c.columns, c.used, c.form, c.why]),
+  );
   const heads = [
     { heading: `${result.model} on ${result.data}` },
     right("before"),
@@ -295,7 +301,8 @@ export function resultTable(result: CompressResult): string {
     result.alignedTo > 1
       ? `${took}; on loading, widths of convolutions are filled up with zeros to multiples of ${result.alignedTo}, which was faster`
       : took;
-  return `${table(heads, rows)}\n\n${layers}\n\n${last}`;
+  const parts = [table(heads, rows), layers, ...(result.columns.length > 0 ? [columns] : []), last];
+  return parts.join("\n\n");
 }
 
 function parseKeep(text: string): number | Record<string, number> {

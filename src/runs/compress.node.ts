@@ -9,17 +9,15 @@ import { MODELS } from "../nn/models/index.ts";
 import type { StepProgress } from "../nn/trainer.ts";
 import { Problem } from "../problem.ts";
 import { accountModel } from "../sparsity/accounting.ts";
-import { ALIGNMENT, alignChannels } from "../sparsity/align.ts";
 import type { GroupChoice } from "../sparsity/groups/kinds.ts";
-import { createSparseSession } from "../sparsity/sparse/session.ts";
 import type { KeepCounts } from "./budget.ts";
 import type { Size } from "./compression-size.node.ts";
 import { createSize } from "./compression-size.node.ts";
 import { executeRun } from "./execute-run.node.ts";
+import type { FastestForm } from "./fastest-form.ts";
+import { fastestForm } from "./fastest-form.ts";
 import type { InputScale } from "./input-scale.ts";
 import { scaleFor } from "./input-scale.ts";
-import type { LatencyModel } from "./latency.ts";
-import { measureLatency } from "./latency.ts";
 import { loadModel } from "./load-model.node.ts";
 import type { MethodName } from "./methods.ts";
 import { methodOf } from "./methods.ts";
@@ -27,7 +25,6 @@ import type { Recipe, SparsifierRecipe } from "./recipe.ts";
 import { readRecipe } from "./recipe.ts";
 import type { MetricsLine } from "./run-result.ts";
 import { startRun } from "./run-sparsifier.ts";
-import { requireSameOutputs } from "./same-outputs.ts";
 
 export interface CompressRequest {
   /** A built-in model, which is trained first, or the path of an .onnx file. */
@@ -71,7 +68,7 @@ export interface LayerResult {
 }
 
 /** What a compression did; as JSON it is what `filigree compress --json` prints. */
-export interface CompressResult {
+export interface CompressResult extends Omit<FastestForm, "final" | "cost"> {
   model: string;
   data: string;
   method: string;
@@ -95,24 +92,8 @@ export interface CompressResult {
   bytes: BeforeAfter;
   /** Multiply–accumulates a sample. */
   macs: BeforeAfter;
-  /** Medians of interleaved runs on one thread, at batch 1 and 64. `masked` is the network with its zeros left in place. */
-  latencyMs: BeforeAfter<Latency> & { masked: Latency };
-  /**
-   * The same network run by `createSparseSession`, which skips the zeros that stay in it, in milliseconds and with the
-   * reasons for its choice; null where too few weights are zero to try.
-   */
-  skippingZeros: (Latency & { why: { b1: string; b64: string } }) | null;
-  /** Widths of convolutions are rounded up to this when the file is loaded, because that was measured to be faster; 1: they are not. */
-  alignedTo: number;
-  /** Largest difference of an output between the shrunk and the masked network, relative to the largest output. */
-  outputError: number;
   seconds: number;
   output: string;
-}
-
-export interface Latency {
-  b1: number;
-  b64: number;
 }
 
 export interface CompressOptions extends LoadOptions {
@@ -133,8 +114,6 @@ export interface Compression {
   model: Graph;
   runs: { dense?: string; sparse: string };
 }
-
-const LATENCY_BATCHES = { b1: 1, b64: 64 } as const;
 
 const OTHER_REQUEST =
   "resume with the options that it was started with, or leave out --resume to start anew in a directory of its own";
@@ -188,30 +167,10 @@ export async function compress(
   const shrunk = await load(join(sparse.path, "model.onnx"));
 
   options.onStage?.("measuring");
-  const aligned = alignChannels(shrunk, ALIGNMENT);
-  const outputError = Math.max(
-    await requireSameOutputs(masked, shrunk, data.test, scale),
-    await requireSameOutputs(masked, aligned, data.test, scale),
-  );
+  const { final, cost, ...measured } = await fastestForm({ before, masked, shrunk }, data.test, scale);
   const accuracy = async (graph: Graph, split = data.test) =>
     (await evaluateClassifier(graph, split, scale, { threads: request.threads })).accuracy;
-  const models = [before, masked, shrunk, aligned];
-  const latencies: Record<keyof Latency, number[]> = { b1: [], b64: [] };
-  const why: Record<keyof Latency, string> = { b1: "", b64: "" };
-  const skips = hasManyZeros(shrunk);
-  for (const [name, batch] of Object.entries(LATENCY_BATCHES) as [keyof Latency, number][]) {
-    const all: LatencyModel[] = [...models];
-    if (skips) {
-      const session = await createSparseSession(shrunk, { batch });
-      why[name] = session.plan.why;
-      all.push({ graph: shrunk, open: async () => session });
-    }
-    latencies[name] = await measureLatency(all, { batch, threads: 1 });
-  }
-  const best = latencies.b64[3] < latencies.b64[2] ? 3 : 2;
-  const final = models[best];
-  const latencyOf = (i: number): Latency => ({ b1: latencies.b1[i], b64: latencies.b64[i] });
-  const [costBefore, costAfter] = [accountModel(before).total, accountModel(shrunk).total];
+  const costBefore = accountModel(before).total;
   const outcomes = sparse.result.sparsity!.layers;
   const counts = (pick: (o: (typeof outcomes)[number]) => number): KeepCounts =>
     Object.fromEntries(outcomes.map((o) => [o.name, pick(o)]));
@@ -234,23 +193,15 @@ export async function compress(
       validation: data.validation
         ? { before: await accuracy(before, data.validation), after: await accuracy(final, data.validation) }
         : null,
-      parameters: { before: costBefore.parameters, after: costAfter.parameters },
-      nonZeros: { before: costBefore.nonZeros, after: costAfter.nonZeros },
+      parameters: { before: costBefore.parameters, after: cost.parameters },
+      nonZeros: { before: costBefore.nonZeros, after: cost.nonZeros },
       bytes: { before: exportModel(before).length, after: exportModel(final).length },
-      macs: { before: costBefore.macs, after: costAfter.macs },
-      latencyMs: { before: latencyOf(0), masked: latencyOf(1), after: latencyOf(best) },
-      skippingZeros: skips ? { ...latencyOf(models.length), why } : null,
-      alignedTo: best === 3 ? ALIGNMENT : 1,
-      outputError,
+      macs: { before: costBefore.macs, after: cost.macs },
+      ...measured,
       seconds: (performance.now() - start) / 1000,
       output: options.output,
     },
   };
-}
-
-/** Whether a layer has so few weights in use that skipping the others may be faster than multiplying by them. */
-function hasManyZeros(graph: Graph): boolean {
-  return accountModel(graph).layers.some((l) => l.parameters > 0 && l.nonZeros < 0.6 * l.parameters);
 }
 
 /**

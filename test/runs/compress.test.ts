@@ -72,6 +72,32 @@ test("single weights leave zeros behind, and the kernels that skip them are meas
   }
 });
 
+test("filter shapes that are zero are measured as fewer columns, and the file is in the fastest form", async () => {
+  const { result, model } = (await compress(
+    request("shapes", { groups: "filter-shape", budget: { keep: 0.25 }, epochs: 2 }),
+    options,
+  ))!;
+  expect(result.columns.map((c) => c.layer)).toContain("conv2");
+  for (const { columns, used, form, why } of result.columns) {
+    expect(used).toBeLessThan(columns);
+    expect(why).toMatch(
+      form === "whole"
+        ? /whole [\d.e-]+ ms.*against|against whole [\d.e-]+ ms.*; whole all the same/
+        : new RegExp(`^${form} .* ms against`),
+    );
+  }
+  // Every layer of the file multiplies by as many columns as the report says.
+  const cells: Record<string, number> = { conv1: 16 * 16 * 16, conv2: 32 * 8 * 8, fc1: 64 };
+  const layers = Object.fromEntries(accountModel(model).layers.map((l) => [l.name, l]));
+  for (const { layer, columns, used, form } of result.alignedTo === 1 ? result.columns : []) {
+    const found = layers[layer].macs / cells[layer];
+    if (form === "gather") expect(found).toBe(used);
+    else if (form === "whole") expect(found).toBe(columns);
+    else expect(found).toBeLessThan(columns);
+  }
+  expect(result.outputError).toBeLessThan(1e-5);
+});
+
 test("stopped half-way and resumed, it ends in the same bytes", { timeout: 120_000 }, async () => {
   const whole = (await compress(request("whole"), options))!;
   const controller = new AbortController();

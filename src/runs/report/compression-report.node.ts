@@ -44,6 +44,15 @@ export async function compressionReport(result: CompressResult, runs: Compressio
         note: "“Reached in training” counts the groups that were left when the layer was frozen; what is above the number asked for was cut by force.",
         content: layerTable(result),
       },
+      ...(result.columns.length > 0
+        ? [
+            {
+              heading: "Columns that are zero",
+              note: "A convolution is a product whose columns are input channels and places in the window. Each layer is written in the form that was fastest at batch 64: whole, as a smaller window, or with the columns in use gathered.",
+              content: columnTable(result),
+            },
+          ]
+        : []),
       {
         heading: "How training got there",
         content: figures([
@@ -102,6 +111,19 @@ function layerTable({ requested, budget, natural, kept }: CompressResult): Html 
       natural[name],
       kept[name],
     ]),
+  });
+}
+
+function columnTable({ columns }: CompressResult): Html {
+  return htmlTable({
+    columns: [
+      { heading: "layer" },
+      right("columns"),
+      right("in use"),
+      { heading: "written as" },
+      { heading: "why" },
+    ],
+    rows: columns.map((c) => [c.layer, c.columns, c.used, c.form, c.why]),
   });
 }
 

@@ -1,0 +1,97 @@
+import type { Scale, Split } from "../data/dataset.ts";
+import type { Graph } from "../engine/graph.ts";
+import type { Cost } from "../sparsity/accounting.ts";
+import { accountModel } from "../sparsity/accounting.ts";
+import { ALIGNMENT, alignChannels } from "../sparsity/align.ts";
+import type { ColumnChoice } from "../sparsity/fewer-columns.ts";
+import { fewerColumns } from "../sparsity/fewer-columns.ts";
+import { createSparseSession } from "../sparsity/sparse/session.ts";
+import type { LatencyModel } from "./latency.ts";
+import { measureLatency } from "./latency.ts";
+import { requireSameOutputs } from "./same-outputs.ts";
+
+/** Milliseconds at batch 1 and 64. */
+export interface Latency {
+  b1: number;
+  b64: number;
+}
+
+const BATCHES = { b1: 1, b64: 64 } as const;
+
+/** How a network that was made smaller is written, and what that was measured to be. */
+export interface FastestForm {
+  final: Graph;
+  /** Of `final`, without zeros that only fill up widths. */
+  cost: Cost;
+  /** Medians of interleaved runs on one thread, at batch 1 and 64. `masked` is the network with its zeros left in place. */
+  latencyMs: { before: Latency; after: Latency; masked: Latency };
+  /**
+   * The same network run by `createSparseSession`, which skips the zeros that stay in it, in milliseconds and with the
+   * reasons for its choice; null where too few weights are zero to try.
+   */
+  skippingZeros: (Latency & { why: { b1: string; b64: string } }) | null;
+  /** Layers with columns that are zero in all their rows, and how the file has them. */
+  columns: ColumnChoice[];
+  /** Widths of convolutions are rounded up to this when the file is loaded, because that was measured to be faster; 1: they are not. */
+  alignedTo: number;
+  /** Largest difference of an output between the shrunk and the masked network, relative to the largest output. */
+  outputError: number;
+}
+
+/**
+ * The fastest at batch 64 of the ways to write the shrunk network: with columns that are zero or without, with widths as they
+ * are or rounded up. Throws a `Problem` where one of them gives other outputs than the masked network.
+ */
+export async function fastestForm(
+  { before, masked, shrunk }: { before: Graph; masked: Graph; shrunk: Graph },
+  data: Split,
+  scale: Scale,
+): Promise<FastestForm> {
+  const fewer = await fewerColumns(shrunk, BATCHES.b64, (forms) =>
+    measureLatency(forms, { batch: BATCHES.b64, threads: 1, runs: 15, atLeast: 30 }),
+  );
+  const bases = fewer.graph === shrunk ? [shrunk] : [shrunk, fewer.graph];
+  const forms = bases.flatMap((base) =>
+    [...new Set([base, alignChannels(base, ALIGNMENT)])].map((graph) => ({ graph, base })),
+  );
+  let outputError = 0;
+  for (const { graph } of forms)
+    outputError = Math.max(outputError, await requireSameOutputs(masked, graph, data, scale));
+  const models = [before, masked, ...forms.map((f) => f.graph)];
+  const latencies: Record<keyof Latency, number[]> = { b1: [], b64: [] };
+  const why: Record<keyof Latency, string> = { b1: "", b64: "" };
+  const skips = hasManyZeros(shrunk);
+  for (const [name, batch] of Object.entries(BATCHES) as [keyof Latency, number][]) {
+    const all: LatencyModel[] = [...models];
+    if (skips) {
+      const session = await createSparseSession(shrunk, { batch });
+      why[name] = session.plan.why;
+      all.push({ graph: shrunk, open: async () => session });
+    }
+    latencies[name] = await measureLatency(all, { batch, threads: 1 });
+  }
+  const times = latencies.b64.slice(0, models.length);
+  const best = times.indexOf(Math.min(...times.slice(2)), 2);
+  const { graph: final, base } = forms[best - 2];
+  const latencyOf = (i: number): Latency => ({ b1: latencies.b1[i], b64: latencies.b64[i] });
+  return {
+    final,
+    cost: accountModel(base).total,
+    latencyMs: { before: latencyOf(0), masked: latencyOf(1), after: latencyOf(best) },
+    skippingZeros: skips ? { ...latencyOf(models.length), why } : null,
+    columns: base === fewer.graph ? fewer.layers : fewer.layers.map(whole),
+    alignedTo: final === base ? 1 : ALIGNMENT,
+    outputError,
+  };
+}
+
+/** A choice for a layer that was not kept. */
+function whole(layer: ColumnChoice): ColumnChoice {
+  if (layer.form === "whole") return layer;
+  return { ...layer, form: "whole", why: `${layer.why}; whole all the same: so the network is fastest` };
+}
+
+/** Whether a layer has so few weights in use that skipping the others may be faster than multiplying by them. */
+function hasManyZeros(graph: Graph): boolean {
+  return accountModel(graph).layers.some((l) => l.parameters > 0 && l.nonZeros < 0.6 * l.parameters);
+}
