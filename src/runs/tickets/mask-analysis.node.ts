@@ -1,4 +1,5 @@
 import { circularity } from "../../sparsity/tickets/circularity.ts";
+import { communities } from "../../sparsity/tickets/communities.ts";
 import {
   averageDegree,
   averagePathLength,
@@ -31,6 +32,8 @@ export interface MaskFigures {
   degree: number;
   pathLength: number;
   clustering: number;
+  modularity: number;
+  communities: number;
   ramanujanGap: number;
 }
 
@@ -101,6 +104,7 @@ function describe(settings: ExperimentSettings, label: string, masks: Masks, ini
   const layer = neuronMask(masks, settings);
   const columns = layer.length / settings.hidden;
   const graph = bipartite(layer, settings.hidden, columns);
+  const { count, modularity } = communities(graph, 0);
   return {
     label,
     density: density(masks).layers,
@@ -108,6 +112,8 @@ function describe(settings: ExperimentSettings, label: string, masks: Masks, ini
     degree: averageDegree(graph),
     pathLength: averagePathLength(graph),
     clustering: bipartiteClustering(graph),
+    modularity,
+    communities: count,
     ramanujanGap: expansion(layer, settings.hidden, columns).ramanujanGapBipartite,
   };
 }

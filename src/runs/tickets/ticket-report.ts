@@ -204,13 +204,15 @@ function maskSection({ masks, betweenSeeds, circularity }: MaskAnalysis, seed: n
         { heading: "mask" },
         ...layers.map((l) => number(`${l}, % kept`)),
         ...(circularity ? [number("Fourier entropy")] : []),
-        ...["degree", "path length", "clustering", "Ramanujan gap"].map(number),
+        ...["degree", "path length", "clustering", "modularity", "communities", "Ramanujan gap"].map(number),
       ],
       rows: masks.map((m) => [
         m.label,
         ...layers.map((l) => (100 * m.density[l]).toFixed(1)),
         ...(circularity ? [significant(m.fourierEntropy!)] : []),
-        ...[m.degree, m.pathLength, m.clustering, m.ramanujanGap].map(significant),
+        ...[m.degree, m.pathLength, m.clustering, m.modularity, m.communities, m.ramanujanGap].map(
+          significant,
+        ),
       ]),
     }),
   };

@@ -2,8 +2,10 @@ import { describe, expect, test } from "vitest";
 import { createSession } from "../../../src/engine/session.ts";
 import { random } from "../../../src/random.ts";
 import { circularity } from "../../../src/sparsity/tickets/circularity.ts";
+import { communities } from "../../../src/sparsity/tickets/communities.ts";
 import { fourierEntropy, meanSpectrum, rowSpectra } from "../../../src/sparsity/tickets/fourier.ts";
 import {
+  type Adjacency,
   adjacencyOf,
   averageDegree,
   averagePathLength,
@@ -12,7 +14,7 @@ import {
   expansion,
   localClustering,
 } from "../../../src/sparsity/tickets/graph-measures.ts";
-import { loadWeights, magnitudeMasks, weightsOf } from "../../../src/sparsity/tickets/masks.ts";
+import { loadWeights, magnitudeMasks, randomMasks, weightsOf } from "../../../src/sparsity/tickets/masks.ts";
 import { modularMlp } from "../../../src/sparsity/tickets/modular-mlp.ts";
 import { normRatios, norms, scaleWeights } from "../../../src/sparsity/tickets/norms.ts";
 import { effectiveRank, singularValues, symmetricEigen } from "../../../src/sparsity/tickets/singular.ts";
@@ -95,6 +97,60 @@ describe("graph measures", () => {
         ]),
       ),
     ).toBe(1);
+  });
+
+  describe("communities", () => {
+    /** Q by its definition over pairs: Σ_ij (A_ij − d_i d_j / 2m) [same community] / 2m. */
+    const modularityOf = (g: Adjacency, of: readonly number[]) => {
+      const twice = g.reduce((a, list) => a + list.length, 0);
+      let q = 0;
+      g.forEach((list, i) => {
+        g.forEach((other, j) => {
+          if (of[i] === of[j]) q += (Number(list.includes(j)) - (list.length * other.length) / twice) / twice;
+        });
+      });
+      return q;
+    };
+
+    test("two dense blocks with one edge between are two", () => {
+      const mask = Array.from({ length: 36 }, (_, i) =>
+        Number(Math.floor(i / 18) === Math.floor((i % 6) / 3)),
+      );
+      mask[5] = 1;
+      const g = bipartite(mask, 6, 6);
+      const { of, count, modularity } = communities(g, 1);
+      expect(count).toBe(2);
+      const [a, b] = [of[0], of[3]];
+      expect(of).toEqual([a, a, a, b, b, b, a, a, a, b, b, b]);
+      // 19 edges: 9 inside each block, degrees 19 and 19.
+      expect(modularity).toBeCloseTo(18 / 19 - 1 / 2, 12);
+    });
+
+    test("of random masks: no better than any grouping of four nodes, and Q as it is defined", () => {
+      const rng = random(3);
+      for (let seed = 0; seed < 5; seed++) {
+        const mask = Array.from({ length: 12 }, () => Number(rng.uniform() < 0.5));
+        const g = bipartite(mask, 3, 4);
+        const { of, modularity } = communities(g, seed);
+        expect(modularity).toBeCloseTo(modularityOf(g, of), 12);
+        let best = Number.NEGATIVE_INFINITY;
+        for (let code = 0; code < 4 ** 7; code++)
+          best = Math.max(
+            best,
+            modularityOf(
+              g,
+              Array.from({ length: 7 }, (_, i) => (code >> (2 * i)) & 3),
+            ),
+          );
+        expect(modularity).toBeLessThanOrEqual(best + 1e-12);
+        expect(modularity).toBeGreaterThanOrEqual(0.9 * best);
+      }
+    });
+
+    test("the same seed gives the same groups", () => {
+      const g = bipartite(randomMasks(new Map([["w", new Float32Array(900)]]), 0.6, 1).get("w")!, 30, 30);
+      expect(communities(g, 4)).toEqual(communities(g, 4));
+    });
   });
 
   test("singular values and eigenvalues of the vectors", () => {
