@@ -145,7 +145,7 @@ test("a trained kernel beats nearest, inverse distances and its untrained self; 
     return [0, 0.5, 1].map((time) =>
       start.map((x, i) => {
         const other = start[i ^ 1];
-        const angle = 9 * (strengths[0] * x + strengths[1] * other);
+        const angle = 4 * (strengths[0] * x + strengths[1] * other);
         return x + 0.05 * time * (Math.sin(angle + strengths[2]) + strengths[3] * Math.cos(2 * angle));
       }),
     );
