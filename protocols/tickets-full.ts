@@ -11,12 +11,47 @@ import { analyzeMasks } from "../src/runs/tickets/mask-analysis.node.ts";
 import { summarizeExperiment } from "../src/runs/tickets/ticket-summary.ts";
 import { writeReport } from "../src/runs/tickets/write-report.node.ts";
 import type { ExperimentSettings } from "../src/sparsity/tickets/settings.ts";
-import { FULL } from "../src/sparsity/tickets/settings.ts";
+import { DIGITS, FULL } from "../src/sparsity/tickets/settings.ts";
 import { earlierResults, ROOT, writeResults } from "./support/results.ts";
+
+/** What costs most: of the controls those that a verdict needs. */
+const CONTROLS = [
+  "dense-l1",
+  "dense-l2",
+  "taken-memorised",
+  "shuffled",
+  "fresh",
+  "random",
+  "magnitude-init",
+  "snip",
+  "grasp",
+  "synflow-100",
+  "dense-0",
+  "ticket-0.7-0",
+];
 
 /** A control is given up at ten times the ticket's time: every verdict is decided by then. */
 const PARTS: Record<string, ExperimentSettings> = {
   mlp: { ...FULL, giveUp: { times: 10, least: 4000 } },
+  transformer: {
+    ...FULL,
+    model: "transformer",
+    width: 128,
+    hidden: 128,
+    learningRate: 3e-3,
+    baseSteps: 20_000,
+    steps: 6000,
+    after: 2000,
+    giveUp: { times: 10, least: 2000 },
+    runs: [...CONTROLS, "ticket-0.8"],
+  },
+  mnist: {
+    ...DIGITS,
+    baseSteps: 20_000,
+    steps: 2500,
+    after: 1500,
+    runs: CONTROLS.filter((name) => !["shuffled", "fresh", "magnitude-init", "grasp"].includes(name)),
+  },
 };
 
 const chosen = process.argv[2] && process.argv[2] !== "all" ? [process.argv[2]] : Object.keys(PARTS);

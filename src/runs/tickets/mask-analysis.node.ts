@@ -19,7 +19,7 @@ import {
 import type { ExperimentSettings } from "../../sparsity/tickets/settings.ts";
 import { buildModel, isModular } from "../../sparsity/tickets/settings.ts";
 import { createTask } from "../../sparsity/tickets/tasks.ts";
-import { neuronMask, wavesOf } from "../../sparsity/tickets/trace.ts";
+import { neuronLayer, wavesOf } from "../../sparsity/tickets/trace.ts";
 import { readMoments } from "./experiment-directory.node.ts";
 
 /** A mask, and the initial weights seen through it. */
@@ -101,7 +101,7 @@ function independentDistance(masks: Masks): number {
 }
 
 function describe(settings: ExperimentSettings, label: string, masks: Masks, initial: Weights): MaskFigures {
-  const layer = neuronMask(masks, settings);
+  const layer = masks.get(neuronLayer(settings))!;
   const columns = layer.length / settings.hidden;
   const graph = bipartite(layer, settings.hidden, columns);
   const { count, modularity } = communities(graph, 0);

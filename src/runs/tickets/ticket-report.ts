@@ -19,6 +19,7 @@ const GROUP_TITLES: Record<(typeof RUN_GROUPS)[number], string> = {
   moments: "Tickets taken earlier in training",
   rewinding: "The ticket's mask with other weights, or shuffled",
   initialisation: "Masks found without training",
+  search: "Masks found by other searches",
   "no decay": "Without weight decay",
 };
 
@@ -121,10 +122,12 @@ function timesTable(runs: readonly RunSummary[]) {
   return htmlTable({
     columns: [
       { heading: "run" },
-      ...["memorised", "generalised for good", "τ", "best test accuracy, %"].map((heading) => ({
-        heading,
-        align: "right" as const,
-      })),
+      ...["memorised", "generalised for good", "τ", "best test accuracy, %", "weights trained"].map(
+        (heading) => ({
+          heading,
+          align: "right" as const,
+        }),
+      ),
     ],
     rows: runs.map((r) => [
       r.label,
@@ -132,6 +135,7 @@ function timesTable(runs: readonly RunSummary[]) {
       spread(r.generalised),
       spread(r.tau, 1),
       spread(r.bestTest.map((v) => 100 * v)),
+      spread(r.parameters),
     ]),
   });
 }

@@ -13,6 +13,8 @@ export interface RunSummary {
   /** τ_grok, generalisation time over memorisation time. */
   tau: (number | null)[];
   bestTest: number[];
+  /** Weights of the networks that were trained: tickets lose what their masks cut off. */
+  parameters: number[];
   /** Steps that each was given at most or stopped at. */
   steps: number[];
 }
@@ -52,6 +54,7 @@ export function summarizeExperiment(
           g !== undefined && m ? g / m : null,
         ),
         bestTest: own.map((o) => o.bestTest),
+        parameters: own.map((o) => o.parameters),
         steps: own.map((o) => o.steps),
       },
     ];

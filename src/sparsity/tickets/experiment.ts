@@ -1,4 +1,5 @@
 import type { Dataset } from "../../data/dataset.ts";
+import type { Graph } from "../../engine/graph.ts";
 import type { CurvePoint, GrokTimes } from "./detector.ts";
 import { grokRun } from "./grok-run.ts";
 import { holdMasks } from "./hold-masks.ts";
@@ -8,10 +9,11 @@ import { createMoments } from "./moments.ts";
 import { runDefinitions } from "./run-definitions.ts";
 import type { ExperimentSettings } from "./settings.ts";
 import { buildModel, createLesson } from "./settings.ts";
+import { smallerTicket } from "./smaller-ticket.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { snapshotOf } from "./snapshot.ts";
 import type { Trace } from "./trace.ts";
-import { createTrace } from "./trace.ts";
+import { createTrace, neuronLayer } from "./trace.ts";
 
 /** What a run leaves behind, as JSON. */
 export interface RunOutcome {
@@ -23,6 +25,8 @@ export interface RunOutcome {
   curve: CurvePoint[];
   bestTest: number;
   loss: number;
+  /** Weights of the network that was trained: a ticket without what its mask has cut off. */
+  parameters: number;
   /** Living share of all weights and by layer; undefined for dense networks. */
   density?: ReturnType<typeof density>;
   /** What the base network's weights looked like while it trained. */
@@ -56,7 +60,7 @@ export async function runBase(
   const lesson = createLesson(settings, seed, model, hooks.images);
   const moments = createMoments(lesson.threshold);
   const trace = createTrace(settings);
-  const show = snapshots(settings, hooks);
+  const show = snapshots(settings, hooks, { model });
   const run = await grokRun(model, lesson, {
     ...settings,
     steps: settings.baseSteps,
@@ -98,6 +102,7 @@ export async function runVariant(
   const model = buildModel(settings, seed);
   const lesson = createLesson(settings, seed, model, hooks.images);
   const definition = runDefinitions(settings).get(name)!;
+  const { signal } = hooks;
   const start = await definition.start({
     settings,
     seed,
@@ -106,14 +111,23 @@ export async function runVariant(
     moment: (moment) => moments.get(moment),
     model,
     lesson,
+    train: async (weights, masks) => {
+      const copy = buildModel(settings, seed);
+      loadWeights(copy, weights);
+      const steps = settings.steps + settings.after;
+      const options = { ...settings, signal, steps, holdFor: settings.after, sparsifier: holdMasks(masks) };
+      return (await grokRun(copy, lesson, options)).weights;
+    },
   });
   if (!start) return undefined;
-  const { weights, masks } = start;
-  const show = snapshots(settings, hooks, masks);
+  const { weights, masks, search } = start;
   loadWeights(model, masks ? maskWeights(weights, masks) : weights);
-  const run = await grokRun(model, lesson, {
+  // A mask cuts neurons off: without them the network learns the same in fewer operations.
+  const trained = masks ? smallerTicket(model, masks) : { model, masks };
+  const show = snapshots(settings, hooks, trained);
+  const run = await grokRun(trained.model, lesson, {
     ...settings,
-    signal: hooks.signal,
+    signal,
     onPoint: (point, live) => {
       hooks.onPoint?.(point);
       show(point, live);
@@ -121,20 +135,27 @@ export async function runVariant(
     steps: definition.group === "tickets" ? settings.steps : stepLimit(settings, ticket),
     weightDecay: definition.weightDecay ?? settings.weightDecay,
     holdFor: Math.min(settings.after, 300),
-    sparsifier: masks && holdMasks(masks),
+    sparsifier: search ?? (trained.masks && holdMasks(trained.masks)),
   });
   if (!run.finished) return undefined;
-  return { ...outcomeOf(name, seed, run, began), density: masks && density(masks) };
+  const found = search ? search.masks() : masks;
+  return { ...outcomeOf(name, seed, run, began), density: found && density(found) };
 }
 
 const SNAPSHOT_MS = 250;
 
-function snapshots(settings: ExperimentSettings, { onSnapshot }: RunHooks, masks?: Masks) {
+function snapshots(
+  settings: ExperimentSettings,
+  { onSnapshot }: RunHooks,
+  { model, masks }: { model: Graph; masks?: Masks },
+) {
+  // A ticket may have fewer neurons, or none.
+  const hidden = model.parameters.get(neuronLayer(settings))?.shape[0];
   let last = Number.NEGATIVE_INFINITY;
   return (point: CurvePoint, weights: Weights) => {
-    if (!onSnapshot || performance.now() - last < SNAPSHOT_MS) return;
+    if (!onSnapshot || hidden === undefined || performance.now() - last < SNAPSHOT_MS) return;
     last = performance.now();
-    onSnapshot(snapshotOf(settings, point, weights, masks));
+    onSnapshot(snapshotOf({ ...settings, hidden }, point, weights, masks));
   };
 }
 
@@ -161,6 +182,7 @@ function outcomeOf(
     curve: thin(curve, 250),
     bestTest: Math.max(...curve.map((q) => q.test)),
     loss,
+    parameters: [...run.weights.values()].reduce((sum, w) => sum + w.length, 0),
     seconds: (performance.now() - start) / 1000,
   };
 }

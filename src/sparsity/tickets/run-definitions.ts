@@ -2,20 +2,35 @@ import type { Graph } from "../../engine/graph.ts";
 import { rebatch } from "../../engine/replay.ts";
 import { tensor } from "../../engine/tensor.ts";
 import { deriveSeed } from "../../random.ts";
+import type { EdgePopup } from "./edge-popup.ts";
+import { createEdgePopup } from "./edge-popup.ts";
 import type { Lesson, Samples } from "./lesson.ts";
 import type { Masks, Scores, Weights } from "./masks.ts";
 import { keepLargest, magnitudeMasks, mapValues, randomMasks, shuffleMasks, weightsOf } from "./masks.ts";
 import { normRatios, scaleWeights } from "./norms.ts";
-import { signedConstant } from "./rewind.ts";
+import { iterativePruning, signedConstant } from "./rewind.ts";
 import { graspScores, snipScores, synflowMasks } from "./saliency.ts";
 import type { ExperimentSettings } from "./settings.ts";
 import { buildModel } from "./settings.ts";
 
 /** What a run starts from, and which of its weights live. */
-type Start = { weights: Weights; masks?: Masks };
+interface Start {
+  weights: Weights;
+  masks?: Masks;
+  /** Looks for the mask while it trains, instead of being given one. */
+  search?: EdgePopup;
+}
 
 /** Groups of runs, in the order of the report. Each is shown beside the base and the ticket. */
-export const RUN_GROUPS = ["tickets", "norm", "moments", "rewinding", "initialisation", "no decay"] as const;
+export const RUN_GROUPS = [
+  "tickets",
+  "norm",
+  "moments",
+  "rewinding",
+  "initialisation",
+  "search",
+  "no decay",
+] as const;
 export type RunGroup = (typeof RUN_GROUPS)[number];
 
 export interface RunDefinition {
@@ -23,7 +38,7 @@ export interface RunDefinition {
   /** What it is, in a few words. */
   label: string;
   weightDecay?: number;
-  start: (context: StartContext) => Start | Promise<Start> | undefined;
+  start: (context: StartContext) => Start | undefined | Promise<Start | undefined>;
 }
 
 interface StartContext {
@@ -38,6 +53,8 @@ interface StartContext {
   /** A model with the initial weights, and what the training set feeds it. */
   model: Graph;
   lesson: Lesson;
+  /** Trains from these weights under masks as the base was trained, and gives back what they became. */
+  train: (weights: Weights, masks: Masks) => Promise<Weights>;
 }
 
 /** The name of the run that the others are compared with. */
@@ -58,6 +75,8 @@ export function prerequisiteOf(settings: ExperimentSettings, name: string): stri
   if (name === "base") return undefined;
   return settings.giveUp && !settings.sweep && name !== ticketName(settings) ? ticketName(settings) : "base";
 }
+
+const IMP_ROUNDS = 3;
 
 const percent = (ratio: number) => `${Math.round(100 * ratio)} %`;
 
@@ -175,6 +194,44 @@ function comparisonDefinitions(settings: ExperimentSettings): ReadonlyMap<string
       label,
       start: async (context) => ({ weights: context.initial, masks: await masks(context) }),
     });
+
+  const iterative =
+    (from: (context: StartContext) => Weights | undefined): RunDefinition["start"] =>
+    async (context) => {
+      const { initial, moment, train, settings } = context;
+      const weights = from(context);
+      if (!weights) return undefined;
+      const masks = await iterativePruning(initial, {
+        ratio: settings.ratio,
+        rounds: IMP_ROUNDS,
+        // The base is the first round.
+        train: async (alive, round) => (round === 1 ? moment("ticket")! : await train(weights, alive)),
+      });
+      return { weights, masks };
+    };
+  runs.set("imp", {
+    group: "search",
+    label: `iterative pruning in ${IMP_ROUNDS} rounds, rewound to initialisation`,
+    start: iterative(({ initial }) => initial),
+  });
+  runs.set("imp-early", {
+    group: "search",
+    label: `iterative pruning in ${IMP_ROUNDS} rounds, rewound to memorisation`,
+    start: iterative(({ moment }) => moment("memorised")),
+  });
+  runs.set("edge-popup", {
+    group: "search",
+    label: "edge-popup: weights stay, the mask learns",
+    weightDecay: 0,
+    start: ({ initial, settings: { ratio }, seed }) => ({
+      weights: initial,
+      search: createEdgePopup({
+        keepRatio: 1 - ratio,
+        optimizer: { kind: "adamw", betas: [0.9, 0.98] },
+        seed,
+      }),
+    }),
+  });
 
   const noDecay = { group: "no decay", weightDecay: 0 } as const;
   runs.set("dense-0", {

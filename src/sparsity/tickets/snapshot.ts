@@ -5,7 +5,7 @@ import type { Picture } from "./picture.ts";
 import { pool } from "./picture.ts";
 import type { ExperimentSettings } from "./settings.ts";
 import type { Waves } from "./trace.ts";
-import { neuronMask, wavesOf } from "./trace.ts";
+import { neuronLayer, wavesOf } from "./trace.ts";
 
 /** What a live view shows of a network while it trains. */
 export interface Snapshot extends CurvePoint, Partial<Waves> {
@@ -23,7 +23,7 @@ export function snapshotOf(
   weights: Weights,
   masks: Masks = magnitudeMasks(weights, settings.ratio),
 ): Snapshot {
-  const layer = neuronMask(masks, settings);
+  const layer = masks.get(neuronLayer(settings))!;
   const columns = layer.length / settings.hidden;
   const mask = pool(layer, settings.hidden, columns, 48, 144);
   let neuronsAlive = 0;

@@ -1,6 +1,6 @@
 import type { CurvePoint } from "./detector.ts";
 import { fourierEntropy, meanSpectrum } from "./fourier.ts";
-import type { Masks, Weights } from "./masks.ts";
+import type { Weights } from "./masks.ts";
 import { density, jaccardDistance, magnitudeMasks, mapValues } from "./masks.ts";
 import { norms } from "./norms.ts";
 import { pool } from "./picture.ts";
@@ -50,7 +50,7 @@ export function createTrace(settings: Pick<ExperimentSettings, "task" | "p" | "m
       const final = magnitudeMasks(last, settings.ratio);
       return points.map(({ step, weights }) => {
         const masks = magnitudeMasks(weights, settings.ratio);
-        const neurons = neuronMask(masks, settings);
+        const neurons = masks.get(neuronLayer(settings))!;
         const perNeuron = neurons.length / settings.hidden;
         const { shares, ...size } = pool(neurons, settings.hidden, perNeuron, 48, 72);
         return {
@@ -70,12 +70,9 @@ export function createTrace(settings: Pick<ExperimentSettings, "task" | "p" | "m
   };
 }
 
-/** The mask of the layer before the (first) neurons [hidden, width]. */
-export function neuronMask(
-  masks: Masks,
-  { model, task }: Pick<ExperimentSettings, "model" | "task">,
-): Uint8Array {
-  return masks.get(!isModular(task) ? "fc1.weight" : model === "mlp" ? "inproj" : "mlp.in")!;
+/** The parameter before the (first) neurons [hidden, width]. */
+export function neuronLayer({ model, task }: Pick<ExperimentSettings, "model" | "task">): string {
+  return !isModular(task) ? "fc1.weight" : model === "mlp" ? "inproj" : "mlp.in";
 }
 
 /** Undefined where there are no tokens. */
