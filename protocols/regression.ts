@@ -19,7 +19,7 @@ const rows: Record<string, RegressionOptions> = {
   "wgsef, AdaHSPG+ on batches": {
     k: 6,
     ...batches,
-    method: { varianceReduction: true, steps: "alternating" },
+    method: { varianceReduction: true, steps: "adaptive" },
   },
   "wgsef, Adam, block metric": { k: 6, ...adam, method: { adam: { metric: "block" } } },
   "wgsef, Adam, metric of weights": { k: 6, ...adam, method: { adam: { metric: "weight" } } },

@@ -61,8 +61,8 @@ export const METHODS = {
     options: { penalty: "group-lasso", steps: "half-space", ...ON_GROUPS },
   },
   adahspg: {
-    summary: "variance-reduced proximal and half-space steps in turn, as in AdaHSPG+",
-    options: { penalty: "group-lasso", steps: "alternating", varianceReduction: true, ...ON_GROUPS },
+    summary: "variance-reduced proximal or half-space steps, whichever have more to do, as in AdaHSPG+",
+    options: { penalty: "group-lasso", steps: "adaptive", varianceReduction: true, ...ON_GROUPS },
   },
   magnitude: { summary: "cut the smallest groups once, then fine-tune", options: { penalty: "none" } },
   gradual: {

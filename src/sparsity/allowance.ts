@@ -20,6 +20,25 @@ export interface Section {
   groups: number;
 }
 
+/** A section with the place of its groups among those of the regulariser. */
+export interface LayerSection extends Section {
+  start: number;
+  end: number;
+  /** Groups of a mask over all sections that are in this one. */
+  count(mask: Uint8Array): number;
+}
+
+/** Every layer that competes in a set, with where its groups begin; the set itself where nothing else is said. */
+export function layerSections(whole: Section, { sections = [whole] }: Allowance): LayerSection[] {
+  let from = 0;
+  return sections.map((section) => {
+    const start = from;
+    const end = (from += section.groups);
+    const count = (mask: Uint8Array) => mask.subarray(start, end).reduce((sum, alive) => sum + alive, 0);
+    return { ...section, start, end, count };
+  });
+}
+
 /** At most k groups: the largest, ties to the lowest index. */
 export function keepCount(k: number): Allowance {
   return {

@@ -12,6 +12,8 @@ export interface HalfSpaceStep {
   epsilon: number;
   /** How many groups may become zero in this step; those that turned furthest go first. */
   atMost: number;
+  /** Groups that the step moves, 1 or 0 each; all by default. The others stay where they were before. */
+  only?: Uint8Array;
 }
 
 /**
@@ -25,7 +27,7 @@ export interface HalfSpaceStep {
 export function halfSpaceStep(
   partition: GroupPartition,
   arrays: Arrays,
-  { before, pull, alpha, epsilon, atMost }: HalfSpaceStep,
+  { before, pull, alpha, epsilon, atMost, only }: HalfSpaceStep,
 ): Uint8Array {
   const m = partition.groups;
   const dots = new Float64Array(m);
@@ -34,7 +36,8 @@ export function halfSpaceStep(
     const w = arrayOf(part, arrays);
     const old = arrayOf(part, before);
     forEachRun(part, m, (j, from, to) => {
-      const move = alpha * pull[j];
+      if (only && !only[j]) w.set(old.subarray(from, to), from);
+      const move = only && !only[j] ? 0 : alpha * pull[j];
       for (let i = from; i < to; i++) {
         w[i] -= move * old[i];
         dots[j] += w[i] * old[i];

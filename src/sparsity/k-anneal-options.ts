@@ -32,9 +32,9 @@ export interface KAnnealOptions {
   weightDecay?: number;
   /**
    * Steps of selection: proximal ones (default); `half-space` (HSPG): proximal in its first half, half-space steps from
-   * then on; `alternating` (as AdaHSPG+): proximal and half-space in turn, epoch by epoch.
+   * then on; `adaptive` (AdaHSPG+): each epoch takes the kind that has more to do, along variance-reduced gradients.
    */
-  steps?: "proximal" | "half-space" | "alternating";
+  steps?: "proximal" | "half-space" | "adaptive";
   /** Steps along variance-reduced gradients (SVRG), at twice the cost. */
   varianceReduction?: boolean;
   /** What decides which groups stay where some have to be cut. Default `norm`. */

@@ -51,6 +51,8 @@ export interface KAnnealState {
   committed: Commit | undefined;
   gradients: number;
   saliencies: number[][];
+  /** What `HalfSpaceRounds` remembers of the epoch. */
+  far?: number[][];
 }
 
 /** Of each layer which groups are not held at zero, 1 or 0 each, in a state that was saved; undefined: none is held. */

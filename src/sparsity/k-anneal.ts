@@ -7,14 +7,14 @@ import { deriveSeed } from "../random.ts";
 import type { AdaptiveMetric } from "./adaptive-metric.ts";
 import { createAdaptiveMetric } from "./adaptive-metric.ts";
 import type { Allowance } from "./allowance.ts";
-import { keepCount } from "./allowance.ts";
+import { keepCount, layerSections } from "./allowance.ts";
 import { atRest } from "./at-rest.ts";
+import { createCertificates } from "./certificates.ts";
 import type { GroupProxStep } from "./group-prox.ts";
-import type { Arrays } from "./groups.ts";
 import { zeroGroups } from "./groups.ts";
-import { halfSpaceStep } from "./half-space.ts";
+import { createHalfSpaceRounds } from "./half-space-rounds.ts";
 import type { KAnnealOptions } from "./k-anneal-options.ts";
-import type { Commit, KAnnealState, LayerOutcome, LayerState, Undecided } from "./k-anneal-state.ts";
+import type { Commit, KAnnealState, LayerOutcome, LayerState } from "./k-anneal-state.ts";
 import type { MeanGradient } from "./mean-gradient.ts";
 import { createMeanGradient } from "./mean-gradient.ts";
 import { phasesAt } from "./phases.ts";
@@ -32,9 +32,6 @@ export interface KAnneal extends Sparsifier {
   /** Which groups of a layer live: 1 or 0 each. */
   mask(layer: string): Uint8Array;
 }
-
-/** Undecided groups that an outcome names. */
-const UNDECIDED_SHOWN = 10;
 
 /**
  * Drives every layer to exactly its number of groups (wgsef.md 3.7): warm-up without penalty; selection, where a
@@ -79,14 +76,16 @@ export function createKAnneal(options: KAnnealOptions): KAnneal {
   }));
   /** Budget and costs of each proximal step, the same throughout an epoch. */
   const limits: (ReturnType<Allowance["at"]> | undefined)[] = layers.map(() => undefined);
-  /** What the last step of selection left undecided, by section; undefined: to be counted anew. */
-  const undecided: (Undecided[] | undefined)[] = layers.map(() => undefined);
+  const sections = layers.map(({ name, partition }, i) =>
+    layerSections({ name, groups: partition.groups }, allowances[i]),
+  );
+  const certificates = createCertificates(regularizers, sections, momentum);
+  const rounds = steps === "proximal" ? undefined : createHalfSpaceRounds(layers, penalty);
   let meanGradient: MeanGradient | undefined;
   let committed: Commit | undefined;
-  let certificates: Record<string, number> = {};
+  let certified: Record<string, number> = {};
   let adaptive: AdaptiveMetric | undefined;
   let svrg: Svrg | undefined;
-  const before: Record<string, Float32Array> = {};
 
   const masks = (i: number) =>
     Uint8Array.from(states[i].held ?? states[i].live ?? new Uint8Array(layers[i].partition.groups).fill(1));
@@ -103,29 +102,8 @@ export function createKAnneal(options: KAnnealOptions): KAnneal {
   });
   /** The groups that the allowance leaves, the most valuable ones. */
   const choose = (i: number, norms: Float64Array) => allowances[i].choose(rankings[i].scores(norms));
-  /** Every layer that competes in a set, with where its groups begin. */
-  const sectionsOf = (i: number) => {
-    const { name, partition } = layers[i];
-    let from = 0;
-    return (allowances[i].sections ?? [{ name, groups: partition.groups }]).map((section) => {
-      const start = from;
-      const end = (from += section.groups);
-      return { ...section, start, end, count: (mask: Uint8Array) => sum(mask.subarray(start, end)) };
-    });
-  };
-
-  const undecidedOf = (i: number) => {
-    if (undecided[i]) return undecided[i];
-    const all = regularizers[i].undecided();
-    return (undecided[i] = sectionsOf(i).map(({ start, end }) => {
-      const own = all.filter(({ group }) => group >= start && group < end);
-      const smallest = own.slice(0, UNDECIDED_SHOWN).map((u) => ({ ...u, group: u.group - start }));
-      return { count: own.length, smallest };
-    }));
-  };
-
   function record(i: number, { epoch }: TrainingMoment, natural: Uint8Array, kept: Uint8Array): void {
-    states[i].outcomes = sectionsOf(i).map(({ name, groups, count }, s) => ({
+    states[i].outcomes = sections[i].map(({ name, groups, count }, s) => ({
       name,
       groups,
       keep: typeof layers[i].keep === "number" ? layers[i].keep : count(kept),
@@ -133,7 +111,7 @@ export function createKAnneal(options: KAnnealOptions): KAnneal {
       epoch: epoch + 1,
       lambda: states[i].lambda,
       forced: count(natural) - count(kept),
-      undecided: undecidedOf(i)[s].smallest,
+      undecided: certificates.undecided(i)[s].smallest,
     }));
   }
 
@@ -173,29 +151,8 @@ export function createKAnneal(options: KAnnealOptions): KAnneal {
     hold(i, moment, kept);
   }
 
-  /** Why each layer is where it is, in numbers: see docs/wgsef.md. */
-  function certify(moment: TrainingMoment): void {
-    certificates = {};
-    const arrays = moment.parameters.arrays;
-    states.forEach((state, i) => {
-      if (state.frozen) return;
-      undecidedOf(i).forEach(({ count, smallest: [first] }, s) => {
-        const { name } = sectionsOf(i)[s];
-        certificates[`between/${name}`] = count;
-        if (first) certificates[`smallest/${name}`] = first.norm;
-        if (first) certificates[`threshold/${name}`] = first.zero;
-      });
-      const descent = meanGradient?.descent(layers[i].partition);
-      if (!descent) return;
-      const step = stepOf(i, moment);
-      const certificate = regularizers[i].certificate?.(arrays, descent, {
-        ...step,
-        lambda: (1 - momentum) * step.lambda,
-        mu: (1 - momentum) * step.mu,
-      });
-      if (certificate) certificates[`gap/${layers[i].name}`] = certificate.relative;
-    });
-  }
+  const isHalfSpace = (moment: TrainingMoment) =>
+    phasesAt(moment, options).halfSpace || (rounds?.decided ?? false);
 
   return {
     name: penalty,
@@ -209,36 +166,46 @@ export function createKAnneal(options: KAnnealOptions): KAnneal {
           layers.map((l) => l.partition),
         );
       const optimizer = adaptive?.optimizer ?? own();
-      if (options.varianceReduction) svrg = createSvrg(target);
+      if (options.varianceReduction || steps === "adaptive") svrg = createSvrg(target);
       if (regularizers.some((r) => r.certificate)) meanGradient = createMeanGradient(target);
       const state = { ...optimizer.state, ...svrg?.state, ...meanGradient?.state };
       return Object.assign(optimizer, { state });
     },
-    beforeEpoch: async (_, gradientAt) => {
+    beforeEpoch: async (moment, gradientAt) => {
       if (meanGradient) meanGradient.steps = 0;
       await svrg?.startRound(gradientAt);
+      if (steps !== "adaptive") return;
+      const { selecting } = phasesAt(moment, options);
+      const open = states.map((s, i) => (selecting && !s.frozen ? stepOf(i, moment) : undefined));
+      rounds!.decide(moment.parameters.arrays, svrg!.state.fullGradient.arrays, open);
     },
     beforeStep: async (moment, gradientAt) => {
       await svrg?.correct(gradientAt);
-      const { selecting, last, halfSpace } = phasesAt(moment, options);
+      const { selecting, last } = phasesAt(moment, options);
       if (!selecting) return;
       const { parameters, gradients } = moment;
       if (!states.every((s) => s.frozen)) meanGradient?.add();
       if (gradual || last) for (const r of rankings) r.observe?.(parameters.arrays, gradients.arrays);
-      if (halfSpace) for (const name of grouped) before[name] = parameters.arrays[name].slice();
+      if (isHalfSpace(moment)) rounds!.remember(parameters.arrays);
     },
     afterStep: (moment) => {
       const arrays = moment.parameters.arrays;
-      const { selecting, halfSpace } = phasesAt(moment, options);
+      const { selecting } = phasesAt(moment, options);
+      const halfSpace = isHalfSpace(moment);
       layers.forEach((_, i) => {
         const [state, regularizer] = [states[i], regularizers[i]];
         const step = stepOf(i, moment);
         if (!selecting || state.frozen) regularizer.decay(arrays, step);
         else if (halfSpace) {
-          stepInHalfSpace(i, arrays, step);
-          undecided[i] = sectionsOf(i).map(() => ({ count: 0, smallest: [] }));
+          // An envelope says how many may stay; other penalties let go of as many as turn around.
+          rounds!.step(i, arrays, step, (norms) =>
+            regularizer.certificate
+              ? norms.reduce((alive, n) => alive + Number(n !== 0), 0) - sum(choose(i, norms))
+              : Number.POSITIVE_INFINITY,
+          );
+          certificates.settled(i);
         } else {
-          undecided[i] = undefined;
+          certificates.stepped(i);
           const { spared } = allowances[i];
           regularizer.prox(arrays, { ...step, spared: spared?.(regularizer.norms(arrays)) });
         }
@@ -253,17 +220,19 @@ export function createKAnneal(options: KAnnealOptions): KAnneal {
       alive.forEach((mask, i) => {
         states[i].live = [...mask];
       });
-      certificates = {};
+      certified = {};
       if (!selecting) return;
-      certify(moment);
+      layers.forEach(({ name, partition }, i) => {
+        if (states[i].frozen) return;
+        const descent = meanGradient?.descent(partition);
+        Object.assign(certified, certificates.metrics(i, name, arrays, stepOf(i, moment), descent));
+      });
       const figures = last ? await evaluate() : undefined;
       states.forEach((state, i) => {
         if (state.frozen) return;
         limits[i] = undefined;
         if (fixedLambda !== undefined) {
-          const {
-            outcomes: [old],
-          } = state;
+          const [old] = state.outcomes;
           record(i, moment, alive[i], alive[i]);
           for (const o of state.outcomes) if (old?.natural === o.natural) o.epoch = old.epoch;
         } else if (last || (penalty !== "l0" && allowances[i].met(alive[i]) && !gradual))
@@ -279,13 +248,14 @@ export function createKAnneal(options: KAnnealOptions): KAnneal {
     metrics: () => ({
       ...Object.fromEntries(
         layers.flatMap((_, i) =>
-          sectionsOf(i).flatMap(({ name, count }) => [
+          sections[i].flatMap(({ name, count }) => [
             [`groups/${name}`, count(masks(i))],
             [`lambda/${name}`, states[i].lambda],
           ]),
         ),
       ),
-      ...certificates,
+      ...certified,
+      ...(steps === "adaptive" && { "half-space": Number(rounds!.decided) }),
     }),
     stopWhen: (history) =>
       fixedLambda !== undefined &&
@@ -296,15 +266,17 @@ export function createKAnneal(options: KAnnealOptions): KAnneal {
     state: () =>
       structuredClone({
         states: states.map((s) => ({ ...s, held: s.held && [...s.held] })),
-        undecided: layers.map((_, i) => undecidedOf(i)),
+        undecided: layers.map((_, i) => certificates.undecided(i)),
         committed,
         gradients: meanGradient?.steps ?? 0,
         saliencies: rankings.map((r) => r.state()),
+        far: rounds?.state(),
       }),
     restore: (saved) => {
       const old = structuredClone(saved) as KAnnealState;
       old.states.forEach((s, i) => (states[i] = { ...s, held: s.held && Uint8Array.from(s.held) }));
-      old.undecided.forEach((u, i) => (undecided[i] = u));
+      old.undecided.forEach((u, i) => certificates.restore(i, u));
+      rounds?.restore(old.far);
       old.saliencies.forEach((s, i) => rankings[i].restore(s));
       limits.fill(undefined);
       if (meanGradient) meanGradient.steps = old.gradients;
@@ -321,20 +293,6 @@ export function createKAnneal(options: KAnnealOptions): KAnneal {
       return masks(i);
     },
   };
-
-  function stepInHalfSpace(i: number, arrays: Arrays, step: GroupProxStep): void {
-    const regularizer = regularizers[i];
-    const norms = regularizer.norms(before).slice();
-    const alive = norms.reduce((total, n) => total + Number(n !== 0), 0);
-    halfSpaceStep(layers[i].partition, arrays, {
-      before,
-      pull: regularizer.pull!(before, step),
-      alpha: step.alpha,
-      epsilon: 0,
-      // An envelope says how many may stay; other penalties let go of as many as turn around.
-      atMost: regularizer.certificate ? alive - sum(choose(i, norms)) : Number.POSITIVE_INFINITY,
-    });
-  }
 }
 
 function sum(mask: Uint8Array): number {

@@ -8,7 +8,7 @@ export interface Phases {
   selecting: boolean;
   /** The last epoch of selection, after which is cut what is still too much; with a fixed λ there is none. */
   last: boolean;
-  /** Steps of this epoch are half-space steps. */
+  /** Steps of this epoch are half-space steps, where the epoch alone says so. */
   halfSpace: boolean;
   /** How much of selection is done at the end of this epoch, up to 1. */
   share: number;
@@ -27,10 +27,7 @@ export function phasesAt(
     end,
     selecting: epoch >= warm && epoch < end,
     last: !fixed && epoch === end - 1,
-    halfSpace:
-      steps === "alternating"
-        ? (epoch - warm) % 2 === 1
-        : steps === "half-space" && epoch >= (warm + end) / 2,
+    halfSpace: steps === "half-space" && epoch >= (warm + end) / 2,
     share: (epoch - warm + 1) / (end - warm),
   };
 }

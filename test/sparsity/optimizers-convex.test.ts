@@ -16,7 +16,7 @@ const cases: [name: string, options: Solve][] = [
   ["ProxAdam with the block metric", { ...adam, method: { adam: { metric: "block" } } }],
   ["ProxAdam with the metric of single weights", { ...adam, method: { adam: { metric: "weight" } } }],
   ["HSPG", { ...sgd, method: { steps: "half-space" } }],
-  ["AdaHSPG+", { ...batches, epochs: 600, method: { steps: "alternating", varianceReduction: true } }],
+  ["AdaHSPG+", { ...batches, epochs: 600, method: { steps: "adaptive" } }],
 ];
 
 test.each(cases)("%s reaches the optimum, and its certificate closes", async (_, options) => {
@@ -24,6 +24,13 @@ test.each(cases)("%s reaches the optimum, and its certificate closes", async (_,
   expect(Math.abs(excess)).toBeLessThan(1e-10);
   expect(gap).toBeLessThan(1e-9);
   expect(support).toEqual([1, 5, 8]);
+});
+
+test("AdaHSPG+ takes both kinds of steps: from zero only proximal ones lead away", async () => {
+  const { history } = await solve({ ...batches, epochs: 60, method: { steps: "adaptive" } });
+  const kinds = history.map(({ metrics }) => metrics["half-space"]);
+  expect(kinds[0]).toBe(0);
+  expect(new Set(kinds)).toEqual(new Set([0, 1]));
 });
 
 const controls: [name: string, options: Solve][] = [
