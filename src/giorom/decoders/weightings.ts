@@ -4,6 +4,7 @@ import type { Dim } from "../../physics/particles.ts";
 import type { Positions } from "../features.ts";
 import type { Rows } from "./rows.ts";
 import { evenRows } from "./rows.ts";
+import { solveDefinite } from "./solve.ts";
 
 /** Sources around each query in the reference configuration. */
 export const NEIGHBORS = 8;
@@ -87,7 +88,9 @@ export function affineWeights(
         for (let s = 0; s <= r; s++) m[r * size + s] += weights[at + j] * p[j * size + r] * p[j * size + s];
     }
     for (let r = 0; r < size; r++) m[r * size + r] += RIDGE;
-    solveUnit(m, c, size);
+    c.fill(0);
+    c[0] = 1;
+    solveDefinite(m, size, c, 1);
     for (let j = 0; j < k; j++) {
       let sum = 0;
       for (let r = 0; r < size; r++) sum += c[r] * p[j * size + r];
@@ -95,24 +98,4 @@ export function affineWeights(
     }
   }
   return out;
-}
-
-/** m c = e₁ for symmetric positive definite m, of which the lower half is given and overwritten (Cholesky). */
-function solveUnit(m: Float64Array, c: Float64Array, size: number): void {
-  for (let r = 0; r < size; r++)
-    for (let s = 0; s <= r; s++) {
-      let sum = m[r * size + s];
-      for (let t = 0; t < s; t++) sum -= m[r * size + t] * m[s * size + t];
-      m[r * size + s] = r === s ? Math.sqrt(Math.max(sum, 1e-30)) : sum / m[s * size + s];
-    }
-  for (let r = 0; r < size; r++) {
-    let sum = r === 0 ? 1 : 0;
-    for (let t = 0; t < r; t++) sum -= m[r * size + t] * c[t];
-    c[r] = sum / m[r * size + r];
-  }
-  for (let r = size - 1; r >= 0; r--) {
-    let sum = c[r];
-    for (let t = r + 1; t < size; t++) sum -= m[t * size + r] * c[t];
-    c[r] = sum / m[r * size + r];
-  }
 }
