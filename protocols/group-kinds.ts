@@ -1,6 +1,6 @@
 /**
  * wgsef.md P6: the network of the synthetic digits with every kind of group it has, half of them kept, and as a control
- * the same number of random groups of equal sizes, which follow no neuron. Options: --epochs n, --seeds 0,1, --keep 0.5.
+ * the same number of random groups of equal sizes, which follow no neuron. Options: --epochs n, --seeds 0,1,2, --keep 0.5.
  */
 import { parseArgs } from "node:util";
 import { glyphs } from "../src/data/synthetic/glyphs.ts";
@@ -18,7 +18,7 @@ import { groupNorms } from "../src/sparsity/groups.ts";
 import { createKAnneal } from "../src/sparsity/k-anneal.ts";
 import { shrinkZeros } from "../src/sparsity/shrink-zeros.ts";
 import { finishJob, ownJob, runJobs } from "./support/jobs.ts";
-import { ROOT, writeResults } from "./support/results.ts";
+import { ROOT, summarize, writeResults } from "./support/results.ts";
 
 const KINDS = [
   "filter",
@@ -53,7 +53,7 @@ interface JobResult {
 const { values } = parseArgs({
   options: {
     epochs: { type: "string", default: "12" },
-    seeds: { type: "string", default: "0,1" },
+    seeds: { type: "string", default: "0,1,2" },
     keep: { type: "string", default: "0.5" },
     job: { type: "string" },
   },
@@ -145,6 +145,17 @@ else {
     `npm run protocol -- group-kinds --epochs ${values.epochs} --seeds ${values.seeds}`,
     {
       settings: values,
+      kinds: KINDS.map((kind) => {
+        const own = results.filter((_, i) => jobs[i].kind === kind);
+        const over = (pick: (r: JobResult) => number) => summarize(own.map(pick));
+        return {
+          kind,
+          accuracy: over((r) => r.accuracy),
+          removed: over((r) => r.removed),
+          macsRatio: over((r) => r.macs.before / r.macs.after),
+          nonZeros: over((r) => r.parameters.nonZero),
+        };
+      }),
       runs: results.map((r, i) => ({ ...jobs[i], ...r })),
     },
   );

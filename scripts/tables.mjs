@@ -130,6 +130,37 @@ function resnet50({ rows }) {
   );
 }
 
+/** What each kind of group comes to over the seeds: counts of every seed where they differ, the rest as mean ± s.d. */
+function groupKinds({ kinds, runs }) {
+  const spread = ({ mean, sd }, digits) => `${mean.toFixed(digits)} ± ${sd.toFixed(digits)}`;
+  return table(
+    [
+      "kind",
+      "groups",
+      "asked for and left",
+      "reached in training",
+      "channels removed",
+      "MACs, fewer by",
+      "weights that are not zero",
+      "test accuracy, %",
+    ],
+    kinds.map(({ kind, accuracy, removed, macsRatio, nonZeros }) => {
+      const own = runs.filter((r) => r.kind === kind);
+      const counts = (key) => [...new Set(own.map((r) => r.sets.map((s) => s[key]).join("-")))].join(", ");
+      return [
+        kind,
+        counts("groups"),
+        counts("nonZero"),
+        counts("natural"),
+        spread(removed, 1),
+        `${spread(macsRatio, 2)}×`,
+        count(Math.round(nonZeros.mean)),
+        percent(accuracy),
+      ];
+    }),
+  );
+}
+
 const TABLES = {
   "mnist-lenet": ["wgsef.md", "mnist-lenet", comparison],
   glyphs: ["wgsef.md", "glyphs", comparison],
@@ -175,6 +206,7 @@ const TABLES = {
     },
   ],
   resnet50: ["wgsef.md", "resnet50", resnet50],
+  "group-kinds": ["wgsef.md", "group-kinds", groupKinds],
   sparse: ["sparse.md", "sparse", sparseLayers],
   training: [
     "speed.md",
