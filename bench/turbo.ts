@@ -12,6 +12,7 @@ import { createOptimizer } from "../src/nn/optimizers.ts";
 import { createTrainingStep } from "../src/nn/training-step.ts";
 import { random } from "../src/random.ts";
 import { median } from "../src/runs/latency.ts";
+import { findWeights } from "../src/sparsity/lines.ts";
 import { createModuleA } from "../src/sparsity/turbo-vbi/module-a.ts";
 import { precisionPrior } from "../src/sparsity/turbo-vbi/precision-prior.ts";
 import type { PriorSpec } from "../src/sparsity/turbo-vbi/priors/kinds.ts";
@@ -19,7 +20,6 @@ import { createPrior } from "../src/sparsity/turbo-vbi/priors/kinds.ts";
 import { sendMessages } from "../src/sparsity/turbo-vbi/priors/prior.ts";
 import { createSupports } from "../src/sparsity/turbo-vbi/supports.ts";
 import { createTurboVbi } from "../src/sparsity/turbo-vbi/turbo-vbi.ts";
-import { findWeights } from "../src/sparsity/turbo-vbi/weights.ts";
 
 const largest = Number(process.argv[2] ?? 1e7);
 const repetitions = Number(process.argv[3] ?? 7);

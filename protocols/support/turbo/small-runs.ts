@@ -1,6 +1,8 @@
 import type { Dataset } from "../../../src/data/dataset.ts";
 import type { Graph } from "../../../src/engine/graph.ts";
 import { foldConstants } from "../../../src/sparsity/fold-constants.ts";
+import type { WeightLayout } from "../../../src/sparsity/lines.ts";
+import { findWeights } from "../../../src/sparsity/lines.ts";
 import type { PatternStatistics } from "../../../src/sparsity/runs.ts";
 import { patternStatistics } from "../../../src/sparsity/runs.ts";
 import { shrinkZeros } from "../../../src/sparsity/shrink-zeros.ts";
@@ -12,8 +14,6 @@ import type { Posterior } from "../../../src/sparsity/turbo-vbi/posterior.ts";
 import { precisionPrior } from "../../../src/sparsity/turbo-vbi/precision-prior.ts";
 import type { PriorSpec } from "../../../src/sparsity/turbo-vbi/priors/kinds.ts";
 import { createTurboVbi } from "../../../src/sparsity/turbo-vbi/turbo-vbi.ts";
-import type { WeightLayout } from "../../../src/sparsity/turbo-vbi/weights.ts";
-import { findWeights } from "../../../src/sparsity/turbo-vbi/weights.ts";
 import { accuracyOf, glorotMlp, smallMnist, trainAdam } from "./mnist-small.ts";
 
 /** Weights that every method keeps of the three layers: 6, 25 and 80 %. */

@@ -7,6 +7,8 @@ import { fromNumbers, type Tensor } from "../../engine/tensor.ts";
 import type { Sparsifier, TrainingMoment } from "../../nn/sparsifier.ts";
 import { Problem } from "../../problem.ts";
 import { deriveSeed } from "../../random.ts";
+import type { LineShape, WeightLayout } from "../lines.ts";
+import { fromLines, toLines } from "../lines.ts";
 import { gaussianPenalty } from "./gaussian-penalty.ts";
 import { localReparameterization, logSigmaName } from "./local-reparameterization.ts";
 import { logit } from "./log-odds.ts";
@@ -17,11 +19,9 @@ import type { PrecisionPrior } from "./precision-prior.ts";
 import { precisionPrior } from "./precision-prior.ts";
 import type { PriorSpec } from "./priors/kinds.ts";
 import { createPrior, densityOf } from "./priors/kinds.ts";
-import type { SupportPrior, SupportShape } from "./priors/prior.ts";
+import type { SupportPrior } from "./priors/prior.ts";
 import { sendMarginals, sendMessages } from "./priors/prior.ts";
 import type { Supports } from "./supports.ts";
-import type { WeightLayout } from "./weights.ts";
-import { fromLines, toLines } from "./weights.ts";
 
 export interface TurboVbiLayer extends WeightLayout {
   /** The structure of its support. */
@@ -34,7 +34,7 @@ export interface TurboVbiLayer extends WeightLayout {
 export interface CustomPrior {
   kind: "custom";
   density: number;
-  create(shape: SupportShape): SupportPrior;
+  create(shape: LineShape): SupportPrior;
 }
 
 export interface TurboVbiOptions extends Omit<ModuleAOptions, "prior"> {

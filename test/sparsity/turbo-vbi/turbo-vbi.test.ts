@@ -7,13 +7,13 @@ import { regression, regressionSource } from "../../../src/nn/regression.ts";
 import type { TrainingSnapshot, TrainOptions } from "../../../src/nn/trainer.ts";
 import { train } from "../../../src/nn/trainer.ts";
 import { random } from "../../../src/random.ts";
+import { findWeights } from "../../../src/sparsity/lines.ts";
 import { fitLinear } from "../../../src/sparsity/turbo-vbi/linear.ts";
 import { precisionPrior } from "../../../src/sparsity/turbo-vbi/precision-prior.ts";
 import type { PriorSpec } from "../../../src/sparsity/turbo-vbi/priors/kinds.ts";
 import { createPrior } from "../../../src/sparsity/turbo-vbi/priors/kinds.ts";
 import type { TurboVbiOptions } from "../../../src/sparsity/turbo-vbi/turbo-vbi.ts";
 import { createTurboVbi } from "../../../src/sparsity/turbo-vbi/turbo-vbi.ts";
-import { findWeights } from "../../../src/sparsity/turbo-vbi/weights.ts";
 import { largestDifference } from "./brute-force.ts";
 
 const [SAMPLES, INPUTS, BATCH] = [600, 30, 60];

@@ -1,7 +1,8 @@
+import type { LineShape } from "../../lines.ts";
 import type { Line, LinePass, LineScratch } from "./line.ts";
 import { lineScratch, logPartitionOfLine, passLine, writeLine } from "./line.ts";
 import { probability } from "./parameters.ts";
-import type { SupportPrior, SupportShape } from "./prior.ts";
+import type { SupportPrior } from "./prior.ts";
 
 /** A two-state Markov chain. Runs of ones have mean length 1/p10, gaps 1/p01. */
 export interface Chain {
@@ -30,7 +31,7 @@ export function chainPass(chain: Chain): LinePass {
 }
 
 /** A chain along every line, exact, linear in its length (turbovbi.md 3.3c). `learn` fits the chain to the evidence. */
-export function chainPrior(initial: Chain, { tiles, rows, columns }: SupportShape): SupportPrior {
+export function chainPrior(initial: Chain, { tiles, rows, columns }: LineShape): SupportPrior {
   let chain = { ...initial };
   let pass = chainPass(chain);
   const scratch = lineScratch(columns);

@@ -1,8 +1,9 @@
+import type { LineShape } from "../../lines.ts";
 import { clip, softplus } from "../log-odds.ts";
 import type { Chain } from "./chain.ts";
 import { chainPass } from "./chain.ts";
 import { lineScratch, logPartitionOfLine, passLine, writeLine } from "./line.ts";
-import type { SupportPrior, SupportShape } from "./prior.ts";
+import type { SupportPrior } from "./prior.ts";
 
 /** Evidence on a gate sums over a line; e to this power still is a number. */
 const GATE_LIMIT = 300;
@@ -16,7 +17,7 @@ export interface GatePrior extends SupportPrior {
  * A gate for every line: closed, all bits of the line are 0; open, they are a chain. The gates of a tile are a chain over
  * neighbouring lines themselves. A tree, so that messages are exact (turbovbi.md 3.3e).
  */
-export function gatePrior(gate: Chain, weights: Chain, { tiles, rows, columns }: SupportShape): GatePrior {
+export function gatePrior(gate: Chain, weights: Chain, { tiles, rows, columns }: LineShape): GatePrior {
   const [gatePass, weightPass] = [chainPass(gate), chainPass(weights)];
   const along = lineScratch(columns);
   const across = lineScratch(rows);

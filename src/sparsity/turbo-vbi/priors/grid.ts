@@ -1,11 +1,12 @@
 import { Problem } from "../../../problem.ts";
+import type { LineShape } from "../../lines.ts";
 import { logit } from "../log-odds.ts";
 import type { Chain } from "./chain.ts";
 import { chainPass } from "./chain.ts";
 import type { LinePass } from "./line.ts";
 import { lineScratch, passLine, writeLine } from "./line.ts";
 import { probability } from "./parameters.ts";
-import type { SupportPrior, SupportShape } from "./prior.ts";
+import type { SupportPrior } from "./prior.ts";
 
 export interface SweepOptions {
   /** Most sweeps over rows and columns. Default 10. */
@@ -18,7 +19,7 @@ export interface SweepOptions {
 export function productOfChains(
   row: Chain,
   column: Chain,
-  shape: SupportShape,
+  shape: LineShape,
   options?: SweepOptions,
 ): SupportPrior {
   return gridPrior({ row: chainPass(row), column: chainPass(column), field: 0 }, shape, options);
@@ -35,7 +36,7 @@ export interface Ising {
 /** p(s) ∝ exp(θ Σ s + J₀ Σ gg′ over neighbours in columns + J₁ Σ gg′ in rows), g = 2s − 1. */
 export function isingPrior(
   { down, along, field }: Ising,
-  shape: SupportShape,
+  shape: LineShape,
   options?: SweepOptions,
 ): SupportPrior {
   return gridPrior({ row: isingPass(along), column: isingPass(down), field }, shape, options);
@@ -73,7 +74,7 @@ function isingPass(coupling: number): LinePass {
 /** Loopy belief propagation by exact passes over all rows and all columns in turn. */
 function gridPrior(
   { row, column, field }: { row: LinePass; column: LinePass; field: number },
-  { tiles, rows, columns }: SupportShape,
+  { tiles, rows, columns }: LineShape,
   { sweeps = 10, tolerance = 1e-4 }: SweepOptions = {},
 ): SupportPrior {
   const scratch = lineScratch(Math.max(rows, columns));

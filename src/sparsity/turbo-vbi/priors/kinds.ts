@@ -1,11 +1,12 @@
 import { Problem } from "../../../problem.ts";
+import type { LineShape } from "../../lines.ts";
 import { chainPrior, stationaryChain } from "./chain.ts";
 import { gatePrior } from "./gate.ts";
 import { isingField, isingPrior, productOfChains } from "./grid.ts";
 import { blockLabels, groupPrior } from "./group.ts";
 import { iidPrior } from "./iid.ts";
 import { probability } from "./parameters.ts";
-import type { SupportPrior, SupportShape } from "./prior.ts";
+import type { SupportPrior } from "./prior.ts";
 
 /** A chain as people give it: how many bits are on, and how long their runs are. `meanRun: 1/(1 − lambda)` is independence. */
 export interface ChainSpec {
@@ -30,12 +31,12 @@ export type PriorSpec =
   | { kind: "ising"; density: number; down: number; along: number };
 
 /** How a layer gets its prior: by name, or from a function of yours. */
-export type PriorChoice = PriorSpec | ((shape: SupportShape) => SupportPrior);
+export type PriorChoice = PriorSpec | ((shape: LineShape) => SupportPrior);
 
 export const PRIOR_KINDS = ["iid", "chain", "group", "gate", "product", "ising"] as const;
 
 /** Throws a `Problem` that names what is out of range. */
-export function createPrior(choice: PriorChoice, shape: SupportShape): SupportPrior {
+export function createPrior(choice: PriorChoice, shape: LineShape): SupportPrior {
   if (typeof choice === "function") return choice(shape);
   switch (choice.kind) {
     case "iid":

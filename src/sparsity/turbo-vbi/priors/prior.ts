@@ -1,12 +1,5 @@
 import { clip } from "../log-odds.ts";
 
-/** Weights as a support prior sees them: `tiles` grids of `rows` lines of `columns` weights, one behind the other. */
-export interface SupportShape {
-  readonly tiles: number;
-  readonly rows: number;
-  readonly columns: number;
-}
-
 /**
  * A distribution of the support bits of one layer: Module B. Implement it to bring your own. Arrays are row-major
  * [tiles, rows, columns].

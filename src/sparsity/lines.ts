@@ -1,27 +1,32 @@
-import type { Graph, Node } from "../../engine/graph.ts";
-import { consumers } from "../../engine/graph.ts";
-import { sizeOf } from "../../engine/tensor.ts";
-import { layerName } from "../layers.ts";
-import type { SupportShape } from "./priors/prior.ts";
+import type { Graph, Node } from "../engine/graph.ts";
+import { consumers } from "../engine/graph.ts";
+import { sizeOf } from "../engine/tensor.ts";
+import { layerName } from "./layers.ts";
 
-/** The weights of a linear layer or a convolution. */
+/** `tiles` grids of `rows` lines of `columns` weights, one behind the other. */
+export interface LineShape {
+  readonly tiles: number;
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** The weights of a linear layer or a convolution as lines: a line is all that enters one neuron or filter. */
 export interface WeightLayout {
   /** Name of the layer. */
   name: string;
   parameter: string;
-  /** A line is all that enters one neuron or filter. */
-  shape: SupportShape;
+  shape: LineShape;
   /** Stored as [in, out], so that lines are columns. */
   transposed: boolean;
 }
 
 /**
- * How the weights of a convolution lie before a support prior: `filter`, one line a filter in the order of input channel,
+ * How the weights of a convolution are cut into lines: `filter`, one line a filter in the order of input channel,
  * row, column; `kernel`, one grid for every pair of channels.
  */
 export type ConvolutionLayout = "filter" | "kernel";
 
-/** The weights that Turbo-VBI can hold posteriors of: those that one Gemm, MatMul or Conv alone reads, directly or turned. */
+/** Weights that one Gemm, MatMul or Conv alone reads, directly or turned. */
 export function findWeights(graph: Graph, convolutions: ConvolutionLayout = "filter"): WeightLayout[] {
   const readers = consumers(graph);
   return [...graph.parameters].flatMap(([parameter, { shape }]) => {
@@ -54,7 +59,7 @@ function isProduct({ op }: Node): boolean {
   return op === "Gemm" || op === "MatMul";
 }
 
-/** Numbers stored like the parameter, in the order of the prior. */
+/** Numbers stored like the parameter, line by line. */
 export function toLines(values: Float32Array, { shape, transposed }: WeightLayout): Float64Array {
   const lines = new Float64Array(values.length);
   if (!transposed) lines.set(values);
@@ -68,7 +73,7 @@ export function fromLines(lines: Float64Array, { shape, transposed }: WeightLayo
   else forTransposed(shape, (line, stored) => (to[stored] = lines[line]));
 }
 
-function forTransposed({ rows, columns }: SupportShape, copy: (line: number, stored: number) => void): void {
+function forTransposed({ rows, columns }: LineShape, copy: (line: number, stored: number) => void): void {
   for (let row = 0; row < rows; row++)
     for (let column = 0; column < columns; column++) copy(row * columns + column, column * rows + row);
 }
