@@ -17,14 +17,6 @@ const { outcomes } = await executeExperiment(QUICK, directory, {
     console.log(`seed ${seed} ${name}: ${times.generalisedForGood ?? `not in ${steps}`}`),
 });
 const summary = summarizeExperiment(QUICK, outcomes);
-const times = (values: readonly (number | null)[]) => values.map((v) => v ?? "never").join(", ");
-console.log("\n| run | generalises for good after, each seed | best test accuracy, % |\n|---|---|---|");
-for (const r of summary.runs)
-  console.log(
-    `| ${r.label} | ${times(r.generalised)} | ${r.bestTest.map((v) => Math.round(100 * v)).join(", ")} |`,
-  );
-console.log("\n| claim | seeds |\n|---|---|");
-for (const { says, holds, of } of summary.verdicts) console.log(`| ${says} | ${holds} of ${of} |`);
 console.log(await writeReport(QUICK, directory, outcomes));
 await writeResults("tickets-quick", "npm run protocol -- tickets-quick", {
   settings: QUICK,

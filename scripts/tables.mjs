@@ -161,6 +161,36 @@ function groupKinds({ kinds, runs }) {
   );
 }
 
+/** Runs of an experiment with tickets, and in how many seeds its claims hold. */
+function ticketRuns({ runs, verdicts }) {
+  const each = (list, show) => list.map(show).join(", ");
+  return [
+    table(
+      ["run", "generalises for good after, each seed", "best test accuracy, %"],
+      runs.map((r) => [
+        r.label,
+        each(r.generalised, (t) => t ?? "never"),
+        each(r.bestTest, (v) => Math.round(100 * v)),
+      ]),
+    ),
+    table(
+      ["claim", "seeds"],
+      verdicts.map(({ says, holds, of }) => [says, `${holds} of ${of}`]),
+    ),
+  ].join("\n\n");
+}
+
+/** The parts of the full setting that have been run, one below the other. */
+function ticketParts({ parts }) {
+  const titles = { mlp: "MLP, p = 67", transformer: "One-layer transformer, p = 67", mnist: "MNIST" };
+  return Object.entries(titles)
+    .filter(([part]) => parts[part])
+    .map(
+      ([part, title]) => `**${title}**, seeds ${parts[part].seeds.join(", ")}\n\n${ticketRuns(parts[part])}`,
+    )
+    .join("\n\n");
+}
+
 const TABLES = {
   "mnist-lenet": ["wgsef.md", "mnist-lenet", comparison],
   glyphs: ["wgsef.md", "glyphs", comparison],
@@ -226,6 +256,22 @@ const TABLES = {
           r.ratio.toFixed(2),
           r.ratioOfFastest.toFixed(2),
           `${r.filigree.peakMiB}, ${r.torch.peakMiB}`,
+        ]),
+      ),
+  ],
+  "tickets-quick": ["tickets.md", "tickets-quick", ticketRuns],
+  "tickets-full": ["tickets.md", "tickets-full", ticketParts],
+  "tickets-peers": [
+    "tickets.md",
+    "tickets-peers",
+    ({ rows }) =>
+      table(
+        ["network", "PyTorch", "steps per second: Filigree, PyTorch", "times faster"],
+        rows.map((r) => [
+          r.network,
+          `${r.version}, ${r.torch}`,
+          `${r.stepsPerSecond}, ${r.torchStepsPerSecond}`,
+          times(r.timesFaster),
         ]),
       ),
   ],
@@ -313,8 +359,10 @@ for (const [key, [page, results, render]] of Object.entries(TABLES)) {
   const text = readFileSync(path, "utf8");
   const [start, end] = [`<!-- ${key} -->\n`, `<!-- end ${key} -->`];
   const [from, to] = [text.indexOf(start) + start.length, text.indexOf(end)];
-  if (!existsSync(source) || to < from) throw new Error(`${page}: no table "${key}", or no ${results}.json`);
-  const filled = `${text.slice(0, from)}${render(JSON.parse(readFileSync(source, "utf8")))}\n${text.slice(to)}`;
+  if (to < from) throw new Error(`${page}: no table "${key}"`);
+  // What has not been run has no figures.
+  const figures = existsSync(source) ? `${render(JSON.parse(readFileSync(source, "utf8")))}\n` : "";
+  const filled = `${text.slice(0, from)}${figures}${text.slice(to)}`;
   if (filled === text) continue;
   stale = true;
   if (check) console.error(`docs/${page}: table "${key}" is not what docs/results/${results}.json says`);
