@@ -76,7 +76,7 @@ reportMarks([
   },
 ]);
 
-const shown = 100;
+const shown = 80;
 const curve = (label: string, color: string, norms: readonly number[]) => {
   const points = norms.slice(0, shown).map((y, x) => ({ x, y, label }));
   return [

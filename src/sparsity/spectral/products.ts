@@ -76,7 +76,6 @@ function matrixSite(
   compute: Compute,
 ): Value {
   const x = inputs[0]!;
-  const shape = x.shape.slice(0, -1);
   const rows = x.shape.length === 2 ? x : reshape(x, [-1, map.inputs]);
   const bias = node.op === "Gemm" ? inputs[2] : undefined;
   const y = compute(map, {
@@ -89,7 +88,7 @@ function matrixSite(
     downGradient: (derivative) => gemm(derivative, rows, { transA: true }),
     upGradient: (coordinates, derivative) => gemm(coordinates, derivative, { transA: true }),
   });
-  return x.shape.length === 2 ? y : reshape(y, [...shape, map.outputs]);
+  return x.shape.length === 2 ? y : reshape(y, [-1, ...x.shape.slice(1, -1), map.outputs]);
 }
 
 function convolutionSite(

@@ -18,10 +18,10 @@ export function network(): Graph {
   const x = input(graph, "x", [2, 3, 6, 6]);
   const a = tanh(build.conv2d("wide", x, 4, { kernel: 3, stride: 2, padding: 1 }));
   const b = tanh(build.conv2d("pointwise", a, 5, { kernel: 1, bias: false }));
-  const c = tanh(build.linear("deep", reshape(b, [2, 5, 9]), 4));
+  const c = tanh(build.linear("deep", reshape(b, [-1, 5, 9]), 4));
   const turned = build.weight("turned.weight", [4, 6], 4);
   const d = tanh(matmul(c, turned));
-  const e = tanh(build.linear("flat", reshape(d, [2, 30]), 7));
+  const e = tanh(build.linear("flat", reshape(d, [-1, 30]), 7));
   output(build.linear("head", e, 2));
   return graph;
 }

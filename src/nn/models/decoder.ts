@@ -1,0 +1,162 @@
+import type { Graph, Value } from "../../engine/graph.ts";
+import { constant, createGraph, input, output } from "../../engine/graph.ts";
+import {
+  add,
+  concat,
+  embedding,
+  gemm,
+  matmul,
+  mul,
+  neg,
+  relu,
+  reshape,
+  rmsNorm,
+  silu,
+  slice,
+  softmax,
+  transpose,
+} from "../../engine/operators/index.ts";
+import { tensor } from "../../engine/tensor.ts";
+import type { Initializer } from "../initializers.ts";
+import { constantFill, normal } from "../initializers.ts";
+import { layers } from "../layers.ts";
+
+export interface DecoderOptions {
+  /**
+   * `opt` (Zhang et al. 2022): learned positions, layer norms, ReLU, biases. `llama` (Touvron et al. 2023): rotary
+   * positions, RMS norms, gated SiLU, no biases.
+   */
+  layout: "opt" | "llama";
+  vocabulary: number;
+  /** Tokens in a sequence. */
+  context: number;
+  width: number;
+  blocks: number;
+  heads: number;
+  mlpWidth: number;
+  /** Rows of OPT's table of positions. Default `context`. */
+  positions?: number;
+  /** Its rows before the first position: OPT has 2. Default 0. */
+  positionOffset?: number;
+  /** Width of the token table where it differs from that of the blocks: then OPT projects in and out. */
+  embeddingWidth?: number;
+  /** Normalise after each sublayer is added, and not at the end, as OPT-350M does. Default false: before each, and at the end. */
+  normAfter?: boolean;
+  /** The output layer is the token table. Default: in OPT's layout. */
+  tied?: boolean;
+  /** Of all matrices but the tables. Default normal with standard deviation .02; biases are 0. */
+  initializer?: Initializer;
+  /** Of the tables. Default that of the matrices. */
+  tableInitializer?: Initializer;
+  batch?: number;
+  seed?: number;
+}
+
+/** The published sizes (spec sst.md 4.1). Give `context` and `batch`. */
+export const DECODER_SIZES = {
+  "opt-125m": opt(12, 768, 12),
+  "opt-350m": { ...opt(24, 1024, 16), embeddingWidth: 512, normAfter: true },
+  "opt-1.3b": opt(24, 2048, 32),
+  "llama-130m": llama(12, 768, 12, 2048),
+  "llama-1.3b": llama(24, 2048, 32, 5461),
+} as const satisfies Record<string, Omit<DecoderOptions, "context">>;
+
+function opt(blocks: number, width: number, heads: number) {
+  const table = { vocabulary: 50_272, positions: 2050, positionOffset: 2 };
+  return { layout: "opt", ...table, blocks, width, heads, mlpWidth: 4 * width } as const;
+}
+
+function llama(blocks: number, width: number, heads: number, mlpWidth: number) {
+  return { layout: "llama", vocabulary: 32_000, blocks, width, heads, mlpWidth } as const;
+}
+
+/** A decoder-only transformer over int32 tokens [batch, context]: logits of the next token [batch·context, vocabulary]. */
+export function decoder(options: DecoderOptions): Graph {
+  const { layout, vocabulary, context, width, blocks, batch = 1, seed = 0 } = options;
+  const { positions = context, positionOffset = 0, embeddingWidth = width, normAfter = false } = options;
+  const { initializer = normal(0.02), tableInitializer = initializer, tied = layout === "opt" } = options;
+  const graph = createGraph("decoder");
+  const build = layers(graph, seed);
+  const linear = (name: string, x: Value, features: number, bias = layout === "opt") => {
+    const inputs = x.shape[1];
+    const w = build.weight(`${name}.weight`, [features, inputs], inputs, initializer);
+    const c = bias ? build.weight(`${name}.bias`, [features], inputs, constantFill(0)) : undefined;
+    return gemm(x, w, { c, transB: true });
+  };
+  const norm = (name: string, x: Value) =>
+    layout === "opt"
+      ? build.layerNorm(name, x)
+      : rmsNorm(x, build.weight(`${name}.weight`, [width], width, constantFill(1)), { epsilon: 1e-6 });
+
+  const ids = input(graph, "input", [batch, context], { dtype: "int32" });
+  const tokens = build.weight(
+    "tokens.weight",
+    [vocabulary, embeddingWidth],
+    embeddingWidth,
+    tableInitializer,
+  );
+  let x = reshape(embedding(tokens, ids), [-1, embeddingWidth]);
+  if (embeddingWidth !== width) x = linear("project_in", x, width, false);
+  if (layout === "opt") {
+    const table = build.weight("positions.weight", [positions, width], width, tableInitializer);
+    const rows = slice(table, { 0: { start: positionOffset, end: positionOffset + context } });
+    x = reshape(add(reshape(x, [-1, context, width]), rows), [-1, width]);
+  }
+  const sublayer = (name: string, v: Value, compute: (v: Value) => Value) =>
+    normAfter ? norm(name, add(v, compute(v))) : add(v, compute(norm(name, v)));
+  for (let i = 0; i < blocks; i++) {
+    const part = (name: string) => `layers.${i}.${name}`;
+    x = sublayer(part("norm1"), x, (v) => attention(part("attention"), v, options, linear));
+    x = sublayer(part("norm2"), x, (v) => mlp(part("mlp"), v, options, linear));
+  }
+  if (!normAfter) x = norm("norm", x);
+  if (embeddingWidth !== width) x = linear("project_out", x, embeddingWidth, false);
+  output(tied ? matmul(x, transpose(tokens, [1, 0])) : linear("head", x, vocabulary, false));
+  return graph;
+}
+
+type Linear = (name: string, x: Value, features: number) => Value;
+
+function mlp(name: string, x: Value, { layout, width, mlpWidth }: DecoderOptions, linear: Linear): Value {
+  const up = linear(`${name}.up`, x, mlpWidth);
+  const hidden = layout === "opt" ? relu(up) : mul(silu(linear(`${name}.gate`, x, mlpWidth)), up);
+  return linear(`${name}.down`, hidden, width);
+}
+
+function attention(
+  name: string,
+  x: Value,
+  { layout, width, context, heads }: DecoderOptions,
+  linear: Linear,
+): Value {
+  const size = width / heads;
+  const project = (part: string) =>
+    transpose(reshape(linear(`${name}.${part}`, x, width), [-1, context, heads, size]), [0, 2, 1, 3]);
+  const place = (v: Value) => (layout === "llama" ? rotate(v) : v);
+  const [q, k, v] = [place(project("q")), place(project("k")), project("v")];
+  const scores = mul(matmul(q, transpose(k, [0, 1, 3, 2])), size ** -0.5);
+  const mixed = matmul(softmax(add(scores, futureMask(x.graph, context))), v);
+  return linear(`${name}.out`, reshape(transpose(mixed, [0, 2, 1, 3]), [-1, width]), width);
+}
+
+/** Rotary positions of x [batch, heads, context, size]: coordinates i and i + size/2 turn by position·10000^(−2i/size). */
+function rotate(x: Value): Value {
+  const [, , context, size] = x.shape;
+  const half = size / 2;
+  const table = (f: (angle: number) => number) => {
+    const data = new Float32Array(context * size);
+    for (let p = 0; p < context; p++)
+      for (let i = 0; i < size; i++) data[p * size + i] = f(p * 10_000 ** ((-2 * (i % half)) / size));
+    return constant(x.graph, tensor("float32", [context, size], data));
+  };
+  const turned = concat([neg(slice(x, { 3: { start: half } })), slice(x, { 3: { start: 0, end: half } })], 3);
+  return add(mul(x, table(Math.cos)), mul(turned, table(Math.sin)));
+}
+
+/** [context, context]: 0 where a row may look, a large negative number in its future. */
+function futureMask(graph: Graph, context: number): Value {
+  const data = new Float32Array(context * context);
+  for (let row = 0; row < context; row++)
+    for (let column = row + 1; column < context; column++) data[row * context + column] = -1e9;
+  return constant(graph, tensor("float32", [context, context], data));
+}
