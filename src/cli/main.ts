@@ -15,6 +15,9 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   sparsey: async () => (await import("./sparsey.ts")).sparseyCommand(),
   tickets: async () => (await import("./tickets.ts")).ticketsCommand(),
   simulate: async () => (await import("./simulate.ts")).simulateCommand(),
+  giorom: async () => (await import("./giorom.ts")).gioromCommand(),
+  rollout: async () => (await import("./rollout.ts")).rolloutCommand(),
+  render: async () => (await import("./render.ts")).renderCommand(),
   report: async () => (await import("./report.ts")).reportCommand(),
   data: async () => (await import("./data.ts")).dataCommand(),
 };

@@ -3,6 +3,7 @@ import { mul, reduceSum, sub } from "../engine/operators/index.ts";
 import type { TrainingResult, TrainOptions } from "../nn/trainer.ts";
 import { train } from "../nn/trainer.ts";
 import type { Objective } from "../nn/training-step.ts";
+import { Problem } from "../problem.ts";
 import type { StepperConfig } from "./config.ts";
 import { rollout, rolloutError } from "./rollout.ts";
 import type { Setting } from "./setting.ts";
@@ -25,13 +26,13 @@ export interface TrainStepperOptions extends Partial<Omit<TrainOptions, "evaluat
   stepsPerEpoch?: number;
   batch?: number;
   seed: number;
+  /** After an epoch whose network is the best so far, its .onnx file. */
+  onBest?: (model: Uint8Array, error: number) => Promise<void>;
 }
 
 export interface TrainedStepper extends TrainingResult {
-  /** The .onnx file of the best network. */
+  /** The .onnx file of the best network since training began or went on, the last one where nothing validates. */
   model: Uint8Array;
-  /** Its error on the validation trajectories. */
-  validationError?: number;
 }
 
 /** Mean squared error of normalised accelerations, spare rows left out. */
@@ -47,7 +48,18 @@ export const accelerationLoss: Objective = ([prediction], graph) => {
  * window, selection by rollouts, since one-step errors hardly tell good networks from bad ones.
  */
 export async function trainStepper(options: TrainStepperOptions): Promise<TrainedStepper> {
-  const { config, setting, training, validation = [], horizon = 50, steps, batch, seed, ...rest } = options;
+  const {
+    config,
+    setting,
+    training,
+    validation = [],
+    horizon = 50,
+    steps,
+    batch,
+    seed,
+    onBest,
+    ...rest
+  } = options;
   const stepsPerEpoch = rest.stepsPerEpoch ?? Math.min(500, Math.max(1, Math.round(steps / 10)));
   // v1's map decides who is whose neighbour, so the source has to see its weights as they are trained.
   let model = stepper(config, SMALLEST, { seed });
@@ -57,12 +69,18 @@ export async function trainStepper(options: TrainStepperOptions): Promise<Traine
   });
   const source = windowSource(training, config, setting, { batch, stepsPerEpoch, seed }, plane);
   model = stepper(config, source.size, { seed, trains: true });
-  let best: { error: number; model: Uint8Array } | undefined;
+  const before = (rest.resume?.history ?? []).map(({ metrics }) => metrics.rolloutError);
+  let least = Math.min(Number.POSITIVE_INFINITY, ...before);
+  let best: Uint8Array | undefined;
   const evaluate = async (): Promise<Record<string, number>> => {
     if (validation.length === 0) return {};
     const bytes = exportStepper(model, { config, setting });
     const error = await validationError(bytes, validation, horizon);
-    if (!best || error < best.error) best = { error, model: bytes };
+    if (error < least) {
+      least = error;
+      best = bytes;
+      await onBest?.(bytes, error);
+    }
     return { rolloutError: error };
   };
   const result = await train(model, accelerationLoss, source, {
@@ -75,12 +93,11 @@ export async function trainStepper(options: TrainStepperOptions): Promise<Traine
   });
   return {
     ...result,
-    model: best?.model ?? exportStepper(model, { config, setting }),
-    validationError: best?.error,
+    model: best ?? exportStepper(model, { config, setting }),
   };
 }
 
-/** Mean rollout error; infinite where a rollout fails, which early in training it may. */
+/** Mean rollout error; the largest number where a rollout fails, which early in training it may (JSON has no infinity). */
 async function validationError(
   bytes: Uint8Array,
   trajectories: readonly SparseTrajectory[],
@@ -99,8 +116,9 @@ async function validationError(
       sum += rolloutError(predicted, truth, simulator.config.dim);
     }
     return sum / trajectories.length;
-  } catch {
-    return Number.POSITIVE_INFINITY;
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    return Number.MAX_VALUE;
   } finally {
     await simulator.release();
   }

@@ -1,0 +1,145 @@
+import type { Command } from "commander";
+import { InvalidArgumentError } from "commander";
+import { formatCount, formatMany, formatSeconds } from "../runs/format.ts";
+import { NETWORKS, type NetworkName } from "../runs/giorom/train.node.ts";
+import type { JsonOption } from "./command.ts";
+import { choice, createCommand, emit, wholeNumber } from "./command.ts";
+import { INTERRUPTED, onInterrupt } from "./interrupt.ts";
+import { note, startProgress } from "./progress.ts";
+import { table } from "./table.ts";
+
+interface Options extends JsonOption {
+  output: string;
+  network: NetworkName;
+  hidden: number;
+  layers?: number;
+  ratio: number;
+  samples: number;
+  steps: number;
+  batch: number;
+  noise?: number;
+  radius?: number;
+  decoder?: string;
+  seed: number;
+  threads?: number;
+  resume?: boolean;
+}
+
+export function gioromCommand(): Command {
+  return createCommand("giorom", {
+    summary: "train a simulator of sparse particles on a set of trajectories",
+    examples: [
+      "filigree simulate --material sand --scene column --trajectories 24 --test 6 -o sand-column",
+      "filigree giorom sand-column -o sand.onnx --decoder decoder.onnx",
+    ],
+    words: { heading: "Networks:", meanings: NETWORKS },
+    keys: {
+      output: "the .onnx file: the network with the lowest validation error so far",
+      decoder: "the decoder's .onnx file; null without --decoder",
+      finished: "false where Ctrl-C stopped it; go on with --resume",
+      parameters: "numbers that were trained",
+      setting: "radii, walls, scales and noise, as the file's metadata have them",
+      test: "[{ frames, network, constantVelocity, static }]: rollout errors on the test trajectories",
+      seconds: "time this call has taken",
+    },
+  })
+    .argument("<set>", "a folder of filigree simulate --trajectories")
+    .requiredOption("-o, --output <path>", "the .onnx file; checkpoints lie beside it")
+    .option(
+      "--network <name>",
+      "lite, messages or gns",
+      choice(Object.keys(NETWORKS) as NetworkName[]),
+      "lite",
+    )
+    .option("--hidden <n>", "width", wholeNumber(4, 1024), 32)
+    .option("--layers <n>", "rounds of messages, before and after the grid; 2, 10 in gns", wholeNumber(0, 50))
+    .option("--ratio <r>", "share of the particles that the network carries", share, 0.2)
+    .option("--samples <n>", "samples of each trajectory", wholeNumber(1, 1000), 2)
+    .option("--steps <n>", "training steps", wholeNumber(1), 3000)
+    .option("--batch <n>", "windows in a step", wholeNumber(1, 256), 2)
+    .option(
+      "--noise <sigma>",
+      "deviation of the last velocity's noise; a quarter of the accelerations' if not given",
+      positive,
+    )
+    .option("--radius <r>", "of the graph; about ten neighbours if not given", positive)
+    .option("--decoder <path>", "train a kernel decoder too, into this .onnx file")
+    .option("--seed <n>", "of weights, samples and noise", wholeNumber(0), 0)
+    .option("--threads <n>", "threads of the network", wholeNumber(1, 256))
+    .option("--resume", "go on from the newest checkpoint")
+    .action(run);
+}
+
+async function run(folder: string, options: Options): Promise<void> {
+  const { output, decoder, steps } = options;
+  const { trainDecoder, trainSimulator } = await import("../runs/giorom/train.node.ts");
+  const { checkWritable, writeWhole } = await import("../runs/files.node.ts");
+  for (const path of decoder ? [output, decoder] : [output]) await checkWritable(path);
+  const interrupt = onInterrupt("stopping after this step; go on with --resume");
+  const started = performance.now();
+  const progress = startProgress({ label: "training", total: steps, unit: "steps" });
+  try {
+    const result = await trainSimulator({
+      ...options,
+      folder,
+      layers: options.layers ?? (options.network === "gns" ? 10 : 2),
+      signal: interrupt.signal,
+      warn: note,
+      onStep: ({ step, loss }) => progress.update(step, `loss ${loss.toPrecision(3)}`),
+      onEpoch: ({ step, loss, metrics }) =>
+        note(
+          `step ${step}  loss ${loss.toPrecision(3)}${metrics.rolloutError === undefined ? "" : `  validation ${metrics.rolloutError.toExponential(2)}`}`,
+        ),
+    });
+    progress.end();
+    if (decoder && result.finished) await writeWhole(decoder, await trainDecoder(folder, options));
+    const seconds = (performance.now() - started) / 1000;
+    emit(
+      options,
+      { output, decoder: result.finished ? (decoder ?? null) : null, ...result, seconds },
+      [
+        `${output}: ${formatCount(result.parameters)} parameters in ${formatSeconds(seconds)}`,
+        ...(result.test.length > 0 ? ["", testTable(result.test)] : []),
+      ].join("\n"),
+    );
+    if (result.finished) return;
+    note(`stopped after ${formatMany(steps, "step")} or fewer; go on by repeating the command with --resume`);
+    process.exitCode = INTERRUPTED;
+  } finally {
+    progress.end();
+    interrupt.dispose();
+  }
+}
+
+function testTable(
+  rows: { frames: number; network: number; constantVelocity: number; static: number }[],
+): string {
+  const right = (heading: string) => ({ heading, align: "right" as const });
+  return table(
+    [
+      { heading: "mean squared error of test rollouts" },
+      right("network"),
+      right("constant velocity"),
+      right("static"),
+    ],
+    rows.map((r) => [
+      `over ${formatMany(r.frames, "frame")}`,
+      r.network.toExponential(2),
+      r.constantVelocity.toExponential(2),
+      r.static.toExponential(2),
+    ]),
+  );
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !(value > 0 && Number.isFinite(value)))
+    throw new InvalidArgumentError("expected a number above 0");
+  return value;
+}
+
+function share(text: string): number {
+  const value = positive(text);
+  if (value > 1) throw new InvalidArgumentError("expected a share, above 0 and at most 1");
+  return value;
+}

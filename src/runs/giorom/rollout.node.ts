@@ -1,0 +1,189 @@
+import { createNpzRows } from "../../data/npz-rows.node.ts";
+import { type Tensor, tensor } from "../../engine/tensor.ts";
+import { frameDecoder } from "../../giorom/decoders/decode-frames.ts";
+import { openKernelDecoder } from "../../giorom/decoders/kernel-decoder.ts";
+import type { Rows } from "../../giorom/decoders/rows.ts";
+import { bakeRows } from "../../giorom/decoders/rows.ts";
+import type { Geometry } from "../../giorom/decoders/weightings.ts";
+import {
+  inverseDistanceRows,
+  movingLeastSquaresRows,
+  nearestRows,
+} from "../../giorom/decoders/weightings.ts";
+import type { Positions } from "../../giorom/features.ts";
+import { rollout, squaredError } from "../../giorom/rollout.ts";
+import { coverageOf, pick } from "../../giorom/sample.ts";
+import { openSimulator } from "../../giorom/simulator.ts";
+import { farthestPoints } from "../../physics/sampling.ts";
+import { Problem } from "../../problem.ts";
+import { fileProblem, readBytes } from "../files.node.ts";
+import { openParticles } from "../particle-file.node.ts";
+import { requireInside } from "./sparse-set.node.ts";
+
+export const DECODERS = {
+  nearest: "the displacement of the nearest particle",
+  idw: "weights 1/distance² of the 8 nearest",
+  mls: "the best affine function of the 8 nearest",
+} as const;
+
+export interface RolloutFileOptions {
+  model: string;
+  scene: string;
+  output: string;
+  /** Particles that the network carries. */
+  points: number;
+  /** One of DECODERS, or the path of a kernel decoder's .onnx file. */
+  decoder: string;
+  affine?: boolean;
+  rebaseEvery?: number;
+  /** Frames to predict; default as many as the scene has left. */
+  frames?: number;
+  /** First of the farthest points. */
+  start: number;
+  threads?: number;
+  signal?: AbortSignal;
+  warn(text: string): void;
+  onFrame?(done: number, total: number): void;
+}
+
+export interface RolloutFileResult {
+  frames: number;
+  points: number;
+  sparse: number;
+  /** Mean squared error over the predicted frames that the scene has too: of the carried particles, of all points. */
+  sparseError: number | null;
+  error: number | null;
+  millisecondsPerStep: number;
+  millisecondsPerDecode: number;
+}
+
+/** What a rollout's file says of itself, as JSON in its array `rollout`. */
+export interface RolloutDescription {
+  model: string;
+  scene: string;
+  decoder: string;
+  /** True frames at the start of the file. */
+  seedFrames: number;
+  bounds: (readonly [number, number])[];
+}
+
+/**
+ * Rolls a scene out: some of its particles through the network, all of its points through the decoder. The file has the scene's
+ * layout, with its first frames as they are.
+ */
+export async function rolloutFile(options: RolloutFileOptions): Promise<RolloutFileResult> {
+  const { model, scene, output, decoder, rebaseEvery, threads, signal, warn } = options;
+  const bytes = await readBytes(model);
+  const simulator = await openSimulator(bytes, { threads }).catch((error) => {
+    throw error instanceof Problem ? new Problem(`${model}: ${error.message}`) : error;
+  });
+  const file = await openParticles(scene);
+  const kernel = Object.hasOwn(DECODERS, decoder)
+    ? undefined
+    : await openKernelDecoder(await readBytes(decoder), { threads });
+  try {
+    const { config, setting } = simulator;
+    const { dim, history } = config;
+    const seedFrames = history + 1;
+    if (file.dim !== dim) throw new Problem(`${scene}: is in ${file.dim}D, the model in ${dim}D`);
+    if (file.frames < seedFrames)
+      throw new Problem(`${scene}: has ${file.frames} frames; the model starts from ${seedFrames}`);
+    const massive = file.points - file.tracers;
+    const seen: Float32Array[] = [];
+    for (let t = 0; t < seedFrames; t++) {
+      seen.push(await file.frame(t));
+      requireInside(seen[t], setting.bounds, `${scene}: frame ${t}`);
+    }
+    if (options.points > massive)
+      throw new Problem(`${scene}: has ${massive} material points, ${options.points} were asked for`);
+    const chosen = farthestPoints(seen[0].subarray(0, massive * dim), dim, options.points, options.start);
+    const coverage = coverageOf(pick(seen[0], dim, chosen), dim, setting.radius);
+    if (coverage.connected < 1)
+      warn(
+        `${(100 * coverage.connected).toFixed(0)} % of the ${chosen.length} particles have a neighbour within the model's radius ${setting.radius.toPrecision(3)}; use more --points`,
+      );
+    const frames = options.frames ?? file.frames - seedFrames;
+    const bake = async (geometry: Geometry) => {
+      const rows = kernel ? await kernel.rows(geometry, options) : await classicRows(decoder, geometry);
+      return bakeRows(rows, geometry.queries, dim);
+    };
+    const last = seen[seedFrames - 1];
+    const dense = await frameDecoder(
+      { dim, sources: pick(last, dim, chosen), queries: last },
+      { bake, rebaseEvery },
+    );
+    const types = Uint8Array.from(chosen, (i) => file.particleTypes[i]);
+    const held = Array.from(chosen.keys()).filter((i) => types[i] === KINEMATIC);
+    const rows = await createNpzRows(output, "positions", [file.points, dim]).catch((error) => {
+      throw fileProblem("write", output, error);
+    });
+    const spent = { steps: 0, decode: 0, sparse: 0, dense: 0, compared: 0 };
+    try {
+      for (const frame of seen) await rows.append(frame);
+      let window: Positions[] = seen.map((frame) => pick(frame, dim, chosen));
+      let done = 0;
+      while (done < frames && !signal?.aborted) {
+        const truth = seedFrames + done < file.frames ? await file.frame(seedFrames + done) : undefined;
+        const before = performance.now();
+        const [next] = await rollout((w) => simulator.step(w, types), window, {
+          frames: 1,
+          dim,
+          ...(truth &&
+            held.length > 0 && { prescribed: { points: held, at: () => pick(truth, dim, chosen) } }),
+        }).catch((error) => {
+          throw error instanceof Problem
+            ? new Problem(error.message.replace(/^frame \d+/, `frame ${seedFrames + done}`))
+            : error;
+        });
+        window = [...window.slice(1), next];
+        const between = performance.now();
+        const positions = await dense.next(next);
+        spent.decode += performance.now() - between;
+        spent.steps += between - before;
+        if (truth) {
+          spent.sparse += squaredError(next, pick(truth, dim, chosen), dim);
+          spent.dense += squaredError(positions, truth, dim);
+          spent.compared++;
+        }
+        await rows.append(positions);
+        options.onFrame?.(++done, frames);
+      }
+      const json = (value: object) => {
+        const text = new TextEncoder().encode(JSON.stringify(value));
+        return tensor("uint8", [text.length], text);
+      };
+      const description: RolloutDescription = { model, scene, decoder, seedFrames, bounds: setting.bounds };
+      const others = new Map<string, Tensor>([
+        ["particle_type", tensor("uint8", [file.points], Uint8Array.from(file.particleTypes))],
+        ["sparse", tensor("uint32", [chosen.length], chosen)],
+        ["rollout", json(description)],
+      ]);
+      if (file.metadata) others.set("metadata", json(file.metadata));
+      await rows.finish(others);
+      return {
+        frames: seedFrames + done,
+        points: file.points,
+        sparse: chosen.length,
+        sparseError: spent.compared > 0 ? spent.sparse / spent.compared : null,
+        error: spent.compared > 0 ? spent.dense / spent.compared : null,
+        millisecondsPerStep: spent.steps / Math.max(1, done),
+        millisecondsPerDecode: spent.decode / Math.max(1, done),
+      };
+    } catch (error) {
+      await rows.discard();
+      throw fileProblem("write", output, error);
+    }
+  } finally {
+    await kernel?.release();
+    await file.close();
+    await simulator.release();
+  }
+}
+
+/** GNS's type of particles that move as they are told, such as obstacles. */
+const KINEMATIC = 3;
+
+async function classicRows(name: string, geometry: Geometry): Promise<Rows> {
+  if (name === "nearest") return nearestRows(geometry);
+  return name === "idw" ? inverseDistanceRows(geometry) : movingLeastSquaresRows(geometry);
+}

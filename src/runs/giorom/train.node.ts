@@ -1,0 +1,217 @@
+import type { StepperConfig } from "../../giorom/config.ts";
+import { gnsConfig, liteConfig } from "../../giorom/config.ts";
+import { trainKernelDecoder } from "../../giorom/decoders/kernel-decoder.ts";
+import type { Positions } from "../../giorom/features.ts";
+import { coveringRadius, defaultLatentRadius, latentGrid } from "../../giorom/latent-grid.ts";
+import type { Predictor } from "../../giorom/rollout.ts";
+import { constantVelocity, rollout, rolloutError, staticRule } from "../../giorom/rollout.ts";
+import { coverageOf } from "../../giorom/sample.ts";
+import type { Setting } from "../../giorom/setting.ts";
+import { openSimulator } from "../../giorom/simulator.ts";
+import { SMALLEST, stepper } from "../../giorom/stepper.ts";
+import { trainStepper } from "../../giorom/train-stepper.ts";
+import type { SparseTrajectory } from "../../giorom/windows.ts";
+import type { EpochRecord, StepProgress } from "../../nn/trainer.ts";
+import type { Dim } from "../../physics/particles.ts";
+import { farthestPoints } from "../../physics/sampling.ts";
+import { loadCheckpoint, saveCheckpoint } from "../checkpoint.node.ts";
+import { readBytes, writeWhole } from "../files.node.ts";
+import { openParticles } from "../particle-file.node.ts";
+import {
+  loadSparseSet,
+  readSamples,
+  readSetMetadata,
+  sampleSize,
+  trajectoryFiles,
+} from "./sparse-set.node.ts";
+
+export const NETWORKS = {
+  lite: "messages and a Fourier operator on a grid",
+  messages: "lite without the grid",
+  gns: "sums of messages, as GNS has them",
+} as const;
+
+export type NetworkName = keyof typeof NETWORKS;
+
+export interface TrainSimulatorOptions {
+  folder: string;
+  /** Where the .onnx file goes; checkpoints lie beside it. */
+  output: string;
+  network: NetworkName;
+  hidden: number;
+  layers: number;
+  ratio: number;
+  samples: number;
+  steps: number;
+  batch: number;
+  seed: number;
+  /** Default a quarter of the accelerations' deviation. */
+  noise?: number;
+  radius?: number;
+  resume?: boolean;
+  threads?: number;
+  signal?: AbortSignal;
+  warn(text: string): void;
+  onStep?(progress: StepProgress): void;
+  onEpoch?(record: EpochRecord): void;
+}
+
+export interface TrainSimulatorResult {
+  finished: boolean;
+  parameters: number;
+  setting: Setting;
+  /** Rollout errors on the test trajectories over so many frames: the network's, constant velocity's and standing still's. */
+  test: { frames: number; network: number; constantVelocity: number; static: number }[];
+}
+
+export async function trainSimulator(options: TrainSimulatorOptions): Promise<TrainSimulatorResult> {
+  const { folder, output, ratio, samples, seed, steps, batch, threads, signal, warn } = options;
+  const set = await loadSparseSet(folder, { ratio, samples, seed });
+  const { metadata, training, validation, statistics } = set;
+  const dim = metadata.dim;
+  const config = networkOf(options, dim, set.types > 1);
+  const grid = config.latent && latentGrid(config.latent.size, metadata.bounds);
+  const noise =
+    options.noise ??
+    (0.25 * statistics.accelerationStd.reduce((a, b) => a + b, 0)) / statistics.accelerationStd.length;
+  const setting: Setting = {
+    bounds: metadata.bounds,
+    radius: options.radius ?? set.radius,
+    latentRadius: grid ? defaultLatentRadius(grid) : 0,
+    statistics,
+    noise,
+    frameInterval: metadata.dt,
+  };
+  warnOfGaps(training, setting, dim, warn);
+  if (grid && setting.latentRadius < coveringRadius(grid))
+    warn(`the latent grid leaves gaps: its radius ${setting.latentRadius} is below ${coveringRadius(grid)}`);
+
+  const checkpoints = `${output}.checkpoints`;
+  const resumed = options.resume ? await loadCheckpoint(checkpoints, warn) : undefined;
+  const result = await trainStepper({
+    config,
+    setting,
+    training,
+    validation,
+    steps,
+    batch,
+    seed,
+    threads,
+    signal,
+    resume: resumed?.snapshot,
+    onStep: options.onStep,
+    onEpoch: options.onEpoch,
+    onBest: (model) => writeWhole(output, model),
+    save: async (snapshot) => {
+      await saveCheckpoint(checkpoints, snapshot());
+    },
+  });
+  if (validation.length === 0) await writeWhole(output, result.model);
+  return {
+    finished: result.finished,
+    parameters: [...stepper(config, SMALLEST).parameters.values()].reduce((n, t) => n + t.data.length, 0),
+    setting,
+    test: result.finished ? await measureTest(folder, output, ratio, threads) : [],
+  };
+}
+
+function networkOf(
+  { network, hidden, layers }: TrainSimulatorOptions,
+  dim: Dim,
+  typed: boolean,
+): StepperConfig {
+  // GNS tells nine types apart.
+  const size = { dim, hidden, layers, types: typed ? 9 : 0 };
+  if (network === "gns") return gnsConfig(size);
+  return liteConfig({ ...size, ...(network === "messages" && { grid: 0 }) });
+}
+
+function warnOfGaps(
+  training: readonly SparseTrajectory[],
+  { radius }: Setting,
+  dim: Dim,
+  warn: (text: string) => void,
+): void {
+  const worst = training
+    .map(({ frames }) => coverageOf(frames[0], dim, radius))
+    .reduce((a, b) => (b.connected < a.connected ? b : a));
+  if (worst.connected < 1)
+    warn(
+      `radius ${radius.toPrecision(3)} leaves points alone: in the worst sample ${(100 * worst.connected).toFixed(0)} % have a neighbour, ${worst.components} parts; use a larger --radius or --ratio`,
+    );
+}
+
+const HORIZONS = [10, 25, 50, 100];
+
+/** Rolls out every test trajectory. */
+async function measureTest(
+  folder: string,
+  model: string,
+  ratio: number,
+  threads?: number,
+): Promise<TrainSimulatorResult["test"]> {
+  const paths = await trajectoryFiles(folder, "test");
+  if (paths.length === 0) return [];
+  const simulator = await openSimulator(await readBytes(model), { threads });
+  const { dim, history } = simulator.config;
+  const sums = new Map<
+    number,
+    { network: number; constantVelocity: number; static: number; count: number }
+  >();
+  for (const path of paths) {
+    const file = await openParticles(path);
+    const points = file.points - file.tracers;
+    const first = (await file.frame(0)).subarray(0, points * dim);
+    const chosen = farthestPoints(first, dim, sampleSize(points, ratio, path));
+    const [{ frames, types }] = await readSamples(file, [chosen]);
+    await file.close();
+    const truth = frames.slice(history + 1);
+    const run = (predict: Predictor) =>
+      rollout(predict, frames.slice(0, history + 1), {
+        frames: Math.min(truth.length, HORIZONS[HORIZONS.length - 1]),
+        dim,
+      });
+    const predicted = {
+      network: await run((window) => simulator.step(window, types)),
+      constantVelocity: await run(constantVelocity),
+      static: await run(staticRule),
+    };
+    for (const horizon of HORIZONS) {
+      if (horizon > truth.length) continue;
+      const sum = sums.get(horizon) ?? { network: 0, constantVelocity: 0, static: 0, count: 0 };
+      for (const name of ["network", "constantVelocity", "static"] as const)
+        sum[name] += rolloutError(predicted[name], truth, dim, horizon);
+      sum.count++;
+      sums.set(horizon, sum);
+    }
+  }
+  await simulator.release();
+  return [...sums].map(([frames, { count, ...sum }]) => ({
+    frames,
+    network: sum.network / count,
+    constantVelocity: sum.constantVelocity / count,
+    static: sum.static / count,
+  }));
+}
+
+/** Frames of a trajectory that a decoder is trained on. */
+const DECODER_FRAMES = 40;
+
+/** Trains a kernel decoder on the dense clouds of a set; gives the .onnx file. */
+export async function trainDecoder(
+  folder: string,
+  { ratio, seed, threads }: Pick<TrainSimulatorOptions, "ratio" | "seed" | "threads">,
+): Promise<Uint8Array> {
+  const { dim } = await readSetMetadata(folder);
+  const trajectories: Positions[][] = [];
+  for (const path of await trajectoryFiles(folder, "train")) {
+    const file = await openParticles(path);
+    const stride = Math.max(1, Math.floor(file.frames / DECODER_FRAMES));
+    const frames: Positions[] = [];
+    for (let t = 0; t < file.frames; t += stride)
+      frames.push((await file.frame(t)).slice(0, (file.points - file.tracers) * dim));
+    trajectories.push(frames);
+    await file.close();
+  }
+  return trainKernelDecoder({ dim, trajectories, ratio, seed, threads });
+}
