@@ -1,8 +1,9 @@
 /**
  * How fast is the proximal step of WGSEF? Prints JSON and writes docs/results/prox.json: nanoseconds of processor time
  * per group of the whole step (norms, root search, scaling) and of its parts, its ratio to one copy of the same weights,
- * the slope of log time over log m, and how often a breakpoint is looked at. All arrays lie in one arena. Then the same ratio
- * for the filters of whole networks, all layers, by the step that training takes, and its share of a training step.
+ * the slope of log time over log m, and how often a breakpoint is looked at. All arrays lie in one arena. Groups of one
+ * weight take the step that training takes, which has no parts. Then the same ratio for whole networks, filters and single
+ * weights, all layers, by the step that training takes, and its share of a training step.
  *
  * usage: prox.js [largest m, default 10000000] [repetitions, default 9]
  */
@@ -20,7 +21,7 @@ import { median } from "../src/runs/latency.ts";
 import { findGroups } from "../src/sparsity/groups/kinds.ts";
 import { type GroupPartition, groupNorms, scaleGroups } from "../src/sparsity/groups.ts";
 import { createRegularizer } from "../src/sparsity/regularizer.ts";
-import { PROX_BYTES, proxFactors, proxWorkspace } from "../src/sparsity/wgsef/prox.ts";
+import { applyProx, PROX_BYTES, proxFactors, proxWorkspace } from "../src/sparsity/wgsef/prox.ts";
 
 const largest = Number(process.argv[2] ?? 1e7);
 const repetitions = Number(process.argv[3] ?? 9);
@@ -53,7 +54,8 @@ function measure(m: number, size: number) {
     const scale = 10 ** (-2 * rng.uniform());
     for (let to = i + size; i < to; i++) start[i] = scale * (rng.uniform() - 0.5);
   }
-  const arena = createArena(4 * start.length + 16 + PROX_BYTES * (m + 16));
+  // Room for a sample of single weights too.
+  const arena = createArena(4 * start.length + 16 + PROX_BYTES * (m + 16) + 8 * m);
   const weights = arena.float32(start.length);
   const arrays = { weights };
   const partition: GroupPartition = {
@@ -61,20 +63,32 @@ function measure(m: number, size: number) {
     parts: [{ parameter: "weights", outer: 1, channels: m, inner: size }],
   };
   const ws = proxWorkspace(m, arena);
-  const step = { k: Math.ceil(m / 4), lambda: 0.05, alpha: 0.5, norms: ws.norms };
+  const step = { k: Math.ceil(m / 4), lambda: 0.05, alpha: 0.5 };
   const copy = () => weights.set(start);
+  const single = size === 1 ? createRegularizer("wgsef-plain", partition) : undefined;
   const parts = {
     copy,
-    norms: () => groupNorms(partition, arrays, ws.norms),
-    root: () => proxFactors(step, ws),
     // Weights that are scaled again and again would vanish.
+    copyAndAll: () => {
+      copy();
+      if (single) single.prox(arrays, { ...step, mu: 0 });
+      else applyProx(partition, arrays, step, ws);
+    },
+    norms: () => groupNorms(partition, arrays, ws.norms),
+    root: () => proxFactors({ ...step, norms: ws.norms }, ws),
     copyAndScale: () => {
       copy();
       scaleGroups(partition, arrays, ws.factors);
     },
   };
 
-  const times: Record<keyof typeof parts, number[]> = { copy: [], norms: [], root: [], copyAndScale: [] };
+  const times: Record<keyof typeof parts, number[]> = {
+    copy: [],
+    copyAndAll: [],
+    norms: [],
+    root: [],
+    copyAndScale: [],
+  };
   // Small sizes run often: the compiler has to warm up, and the clock is coarse.
   const often = Math.max(1, Math.ceil(1e6 / (start.length + 20 * m)));
   const warmup = start.length < 1e6 ? 30 : 2;
@@ -87,7 +101,7 @@ function measure(m: number, size: number) {
     }
   const rounds = times.copy.map((copied, i) => {
     const scale = times.copyAndScale[i] - copied;
-    const whole = times.norms[i] + times.root[i] + scale;
+    const whole = times.copyAndAll[i] - copied;
     return { copy: copied, norms: times.norms[i], root: times.root[i], scale, whole, ratio: whole / copied };
   });
   const of = (key: keyof (typeof rounds)[0]) => median(rounds.map((round) => round[key]));
@@ -139,9 +153,14 @@ async function trainingStepSeconds(graph: Graph): Promise<number> {
 }
 
 /** The proximal step on every layer of a network, as training takes it, beside one copy of all its parameters. */
-async function measureNetwork(model: string, inputShape: number[], batch: number) {
+async function measureNetwork(
+  model: string,
+  inputShape: number[],
+  batch: number,
+  kind: "filter" | "unstructured" = "filter",
+) {
   const graph = MODELS[model]({ inputShape, classes: 10, seed: 1, batch });
-  const sets = findGroups(graph);
+  const sets = findGroups(graph, kind);
   const training = await trainingStepSeconds(graph);
   const parameters = flattenParameters(graph);
   const start = flatArrays(
@@ -176,7 +195,7 @@ async function measureNetwork(model: string, inputShape: number[], batch: number
     steps.push(both - copied);
   }
   return {
-    model,
+    model: kind === "filter" ? model : `${model}, single weights`,
     weights: parameters.values.length,
     groups: layers.reduce((total, { groups }) => total + groups, 0),
     wholeOverCopy: Number(median(ratios).toFixed(2)),
@@ -187,6 +206,7 @@ async function measureNetwork(model: string, inputShape: number[], batch: number
 
 const networks = [
   await measureNetwork("lenet", [1, 28, 28], 128),
+  await measureNetwork("lenet", [1, 28, 28], 128, "unstructured"),
   await measureNetwork("resnet18", [3, 32, 32], 128),
   await measureNetwork("vgg16-bn", [3, 32, 32], 128),
 ];

@@ -80,22 +80,11 @@ function begin(from: f64, to: f64): void {
  * within rounding of 0 or 1 counts as there, so that the breakpoint that became an end of the bracket is settled.
  */
 function settle(): void {
-  if (rhoMask | costMask) settleAll(false);
-  else settleAll(true);
-}
-
-// @ts-ignore: decorator
-@inline
-function settleAll(uniform: bool): void {
   const lows = f64x2.splat(low);
   const highs = f64x2.splat(high);
   const ones = f64x2.splat(1);
   const roundings = f64x2.splat(ROUNDING);
   const zeros = f64x2.splat(ZERO_SLOPE);
-  let rho = v128.load(rhos);
-  let cost = v128.load(costs);
-  let level = f64x2.add(ones, rho);
-  let rounding = f64x2.mul(roundings, level);
   let saturatedSum = f64x2.splat(0);
   let slopeSum = saturatedSum;
   let rhoSum = saturatedSum;
@@ -103,12 +92,10 @@ function settleAll(uniform: bool): void {
   const end = <usize>count << 3;
   for (let at: usize = 0; at < end; at += 16) {
     const slope = v128.load(slopes + at);
-    if (!uniform) {
-      rho = v128.load(rhos + (at & rhoMask));
-      cost = v128.load(costs + (at & costMask));
-      level = f64x2.add(ones, rho);
-      rounding = f64x2.mul(roundings, level);
-    }
+    const rho = v128.load(rhos + (at & rhoMask));
+    const cost = v128.load(costs + (at & costMask));
+    const level = f64x2.add(ones, rho);
+    const rounding = f64x2.mul(roundings, level);
     const atLow = f64x2.mul(lows, slope);
     const atHigh = f64x2.mul(highs, slope);
     // Not (≤), so that NaN stays in play.
@@ -127,16 +114,12 @@ function settleAll(uniform: bool): void {
     const active = i64x2.bitmask(v128.andnot(live, v128.or(full, rising)));
     // Always stored, kept if active: a branch would be mispredicted too often.
     v128.store64_lane(activeSlopes + kept, slope, 0);
-    if (!uniform) {
-      v128.store64_lane(activeRhos + (kept & rhoMask), rho, 0);
-      v128.store64_lane(activeCosts + (kept & costMask), cost, 0);
-    }
+    v128.store64_lane(activeRhos + (kept & rhoMask), rho, 0);
+    v128.store64_lane(activeCosts + (kept & costMask), cost, 0);
     kept += (active & 1) << 3;
     v128.store64_lane(activeSlopes + kept, slope, 1);
-    if (!uniform) {
-      v128.store64_lane(activeRhos + (kept & rhoMask), rho, 1);
-      v128.store64_lane(activeCosts + (kept & costMask), cost, 1);
-    }
+    v128.store64_lane(activeRhos + (kept & rhoMask), rho, 1);
+    v128.store64_lane(activeCosts + (kept & costMask), cost, 1);
     kept += (active & 2) << 2;
   }
   saturated += sum(saturatedSum);

@@ -1,3 +1,4 @@
+import type { Arena } from "../kernels/arena.ts";
 import { arenaOf, createArena } from "../kernels/arena.ts";
 import { groupsWasm } from "../kernels/groups.wasm.ts";
 import { instantiate } from "../kernels/instantiate.ts";
@@ -7,6 +8,8 @@ import { instantiate } from "../kernels/instantiate.ts";
  * the groups'. Then an array's outer rows, their distance in elements, the groups that take part, and elements in a run.
  */
 export interface GroupKernels {
+  /** Of groups that are runs behind one another. */
+  runNorms(w: number, groups: number, inner: number, norms: number): void;
   addSquares(w: number, outer: number, stride: number, groups: number, inner: number, sums: number): void;
   addValues(w: number, outer: number, stride: number, groups: number, inner: number, sums: number): void;
   squareRoots(x: number, length: number): void;
@@ -35,22 +38,30 @@ export function onKernels(
   work: (kernels: GroupKernels, near: (array: Float32Array) => Float32Array, numbers: Float64Array) => void,
 ): void {
   const own = arrays.length > 0 ? arenaOf(arrays[0]) : undefined;
-  const inPlace = own !== undefined && arrays.every((a) => a.buffer === own.memory.buffer);
-  const distinct = inPlace ? [] : [...new Set(arrays)];
-  const arena = inPlace
-    ? own
-    : createArena(distinct.reduce((sum, a) => sum + a.byteLength + 16, numbers.byteLength + 16));
+  if (own && arrays.every((a) => a.buffer === own.memory.buffer)) {
+    withNumbers(own, numbers, (kernels, beside) => work(kernels, (array) => array, beside));
+    return;
+  }
+  const distinct = [...new Set(arrays)];
+  const arena = createArena(distinct.reduce((sum, a) => sum + a.byteLength + 16, numbers.byteLength + 16));
   const copies = new Map(distinct.map((a) => [a, copyTo(arena.float32(a.length), a)]));
+  withNumbers(arena, numbers, (kernels, beside) => work(kernels, (array) => copies.get(array)!, beside));
+  for (const [array, copy] of copies) array.set(copy);
+}
+
+function withNumbers(
+  arena: Arena,
+  numbers: Float64Array,
+  work: (kernels: GroupKernels, numbers: Float64Array) => void,
+): void {
   const kernels = instantiate<GroupKernels>(groupsWasm, arena.memory);
-  const near = (array: Float32Array) => copies.get(array) ?? array;
-  if (numbers.buffer === arena.memory.buffer) work(kernels, near, numbers);
+  if (numbers.buffer === arena.memory.buffer) work(kernels, numbers);
   else
     arena.temporarily(() => {
       const beside = copyTo(arena.float64(numbers.length), numbers);
-      work(kernels, near, beside);
+      work(kernels, beside);
       numbers.set(beside);
     });
-  for (const [array, copy] of copies) array.set(copy);
 }
 
 function copyTo<A extends Float32Array | Float64Array>(target: A, source: A): A {

@@ -46,13 +46,20 @@ export function groupNorms(
   arrays: Arrays,
   out: Float64Array = new Float64Array(partition.groups),
 ): Float64Array {
-  out.fill(0);
+  const alone = areRuns(partition);
+  if (!alone) out.fill(0);
   forParts(partition, [arrays], out, {
-    regular: (kernels, [w], ...place) => kernels.addSquares(w, ...place),
+    regular: (kernels, [w], ...place) => {
+      const [, , groups, inner, norms] = place;
+      if (alone) kernels.runNorms(w, groups, inner, norms);
+      else kernels.addSquares(w, ...place);
+    },
     labelled: (labels, [w], sums) => {
       for (let i = 0; i < labels.length; i = (i + 1) | 0) if (labels[i] >= 0) sums[labels[i]] += w[i] * w[i];
     },
-    finish: (kernels, sums) => kernels.squareRoots(sums, out.length),
+    finish: (kernels, sums) => {
+      if (!alone) kernels.squareRoots(sums, out.length);
+    },
   });
   return out;
 }
@@ -194,6 +201,13 @@ function groupRange(part: GroupPart, groups: number): [first: number, end: numbe
 
 function runStart(part: GroupPart, outer: number, group: number): number {
   return (part.start ?? 0) + (outer * part.channels + (part.offset ?? 0) + group) * part.inner;
+}
+
+/** Whether the groups are runs behind one another in one array, and nothing else. */
+function areRuns({ groups, parts: [part, ...others] }: GroupPartition): boolean {
+  if (part === undefined || "labels" in part || others.length > 0) return false;
+  const [first, end] = groupRange(part, groups);
+  return part.outer === 1 && part.inner > 1 && first === 0 && end === groups;
 }
 
 /** What to do with the parts of a partition. */

@@ -2,6 +2,7 @@ import type { GroupPenalty, GroupProxStep, Thresholds } from "./group-prox.ts";
 import { createGroupProx, decayFactors } from "./group-prox.ts";
 import type { Arrays, GroupPartition } from "./groups.ts";
 import { arrayOf, forEachRun, groupNorms, nominalSizes, scaleGroups } from "./groups.ts";
+import { createSinglesProx } from "./single-prox.ts";
 import type { Certificate } from "./wgsef/certificate.ts";
 import { fenchelGap } from "./wgsef/certificate.ts";
 import { wgsefValue } from "./wgsef/value.ts";
@@ -42,6 +43,7 @@ export function createRegularizer(
   gates: GroupPartition = partition,
 ): Regularizer {
   const prox = createGroupProx(penalty, gates);
+  const singles = createSinglesProx(penalty, gates);
   const scale = nominalSizes(gates).map(Math.sqrt);
   const now = new Float64Array(partition.groups);
   const before = new Float64Array(partition.groups);
@@ -57,11 +59,8 @@ export function createRegularizer(
     norms: (arrays) => groupNorms(gates, arrays, now),
     prox: (arrays, step) => {
       if (gates !== partition) decay(arrays, step);
-      thresholds = prox(
-        arrays,
-        groupNorms(gates, arrays, before),
-        gates === partition ? step : { ...step, mu: 0 },
-      );
+      const own = gates === partition ? step : { ...step, mu: 0 };
+      thresholds = singles?.(arrays, own) ?? prox(arrays, groupNorms(gates, arrays, before), own);
     },
     decay,
     ...(envelope && {
@@ -97,13 +96,14 @@ export function createRegularizer(
     }),
     undecided: () => {
       if (!thresholds) return [];
+      const norms = thresholds.norms?.() ?? before;
       const found: UndecidedGroup[] = [];
-      for (let j = 0; j < before.length; j++) {
+      for (let j = 0; j < norms.length; j++) {
         const [zero, whole] = [thresholds.zero(j), thresholds.whole(j)];
-        if (before[j] > zero && before[j] < whole)
+        if (norms[j] > zero && norms[j] < whole)
           found.push({
             group: j,
-            norm: before[j],
+            norm: norms[j],
             zero,
             whole: whole < Number.POSITIVE_INFINITY ? whole : null,
           });

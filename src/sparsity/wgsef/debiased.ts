@@ -7,7 +7,7 @@ export interface DebiasedStep extends ProxStep {
 }
 
 /** The shifted metric stays above this share of h, which keeps the subproblem convex. */
-const FLOOR = 0.05;
+export const METRIC_FLOOR = 0.05;
 
 /**
  * The proximal operator of λW_k − (λ − μ)·½Σ d_j‖θ_j‖² (wgsef.md 3.5). The penalty vanishes, but for μ, on weights with at
@@ -37,15 +37,23 @@ export function debiasedProxFactors(
   for (let j = 0; j < (shared ? 1 : m); j++) {
     const hj = h.values[j & h.mask];
     const shifted = hj - alpha * (lambda - mu) * d.values[j & d.mask];
-    metric[j] = Math.max(shifted, FLOOR * hj);
+    metric[j] = Math.max(shifted, METRIC_FLOOR * hj);
     moved[j] = (norms[j] * hj) / metric[j];
     // Metrics of dead groups say nothing: Adam lets them tend to 0.
-    if (shifted > FLOOR * hj && (shared || norms[j] !== 0)) convex = true;
+    if (shifted > METRIC_FLOOR * hj && (shared || norms[j] !== 0)) convex = true;
   }
   if (!convex) return hardLimit(step, ws);
   // Moving every group by one factor changes no share, so a shared metric needs no moved norms.
   const { factors, u, omega } = proxFactors(
-    { ...step, norms: shared ? norms : moved, h: shared ? metric[0] : metric },
+    {
+      k: step.k,
+      c: step.c,
+      d: step.d,
+      lambda,
+      alpha,
+      norms: shared ? norms : moved,
+      h: shared ? metric[0] : metric,
+    },
     ws,
   );
   if (!shared) for (let j = 0; j < m; j++) factors[j] *= h.values[j & h.mask] / metric[j];

@@ -4,6 +4,7 @@ import { instantiate } from "../../kernels/instantiate.ts";
 import { rootWasm } from "../../kernels/root.wasm.ts";
 import { Problem } from "../../problem.ts";
 import type { GroupValues } from "./per-group.ts";
+import { sampleSize, uniformKernels } from "./uniform.ts";
 
 /** The functions of kernels/root.ts. */
 interface Kernels {
@@ -68,16 +69,16 @@ export function sharedRootWorkspace(m: number): RootWorkspace {
 
 /** At or below this slope a group counts as zero: reciprocals must stay finite, and squares of such norms underflow. */
 const ZERO_SLOPE = 1e-200;
-/** From so many groups on a sample pays for itself. */
-const SAMPLED_FROM = 512;
 
 /**
  * The root ω of g(ω) = Σ_j c_j·clip(ω·A_j − ρ_j, 0, 1) = K (wgsef.md 3.3), in linear time.
  *
- * g is piecewise linear with two breakpoints a group. Each round evaluates g at a random breakpoint inside the bracket and
- * settles the groups whose breakpoints fall outside. With many groups a random sample is solved first, for two levels
- * around K: one pass then settles nearly all groups. Medians as pivots bound the worst case by O(m). Pivots are drawn
- * anew from one seed in every call, so equal input gives equal bits.
+ * g is piecewise linear with two breakpoints a group. Where ρ and c are the same for all, Newton's method from the root of
+ * a sample ends at the root's own piece after about five passes (kernels/uniformProx.ts). Otherwise, or where it does not end,
+ * each round evaluates g at a random breakpoint inside the bracket and settles the groups whose breakpoints fall outside.
+ * With many groups a random sample is solved first, for two levels around K: one pass then settles nearly all groups.
+ * Medians as pivots bound the worst case by O(m). Pivots are drawn anew from one seed in every call, so equal input gives
+ * equal bits.
  *
  * Settled groups are only ever added to sums of like sign. Running slopes that also subtract (the usual form) lose all
  * digits when norms span more than about eight decades.
@@ -95,9 +96,18 @@ export function findRoot(
   ws: RootWorkspace,
 ): number {
   const m = slope.length;
+  const slopes = inArena(slope, ws);
+  const sample = sampleSize(m);
+  if (rho.mask === 0 && cost.mask === 0) {
+    const uniform = uniformKernels(ws.arena);
+    const level = budget / cost.values[0];
+    const root = uniform.findRoot(slopes, false, rho.values[0], m, level, ws.room.byteOffset, sample);
+    ws.visits = uniform.visited();
+    if (!Number.isNaN(root)) return root;
+  }
   const { findRoot: search, visited } = instantiate<Kernels>(rootWasm, ws.arena.memory);
   const root = search(
-    inArena(slope, ws),
+    slopes,
     valuesInArena(rho, ws.rho, ws),
     valuesInArena(cost, ws.cost, ws),
     rho.mask !== 0,
@@ -105,7 +115,7 @@ export function findRoot(
     m,
     budget,
     ws.room.byteOffset,
-    m < SAMPLED_FROM ? 0 : Math.ceil(m ** (2 / 3)),
+    sample,
     ws.randomRounds ?? 2 * Math.log2(2 * m) + 8,
   );
   ws.visits = visited();

@@ -47,6 +47,30 @@ describe("root search", () => {
         }
     });
 
+  for (const [name, slopeOf] of Object.entries(kinds))
+    it(`equals the one that sorts where all groups share ρ and cost: ${name}`, () => {
+      const ws = rootWorkspace(20_000);
+      for (const m of [1, 2, 7, 100, 511, 512, 20000])
+        for (let run = 0; run < 8; run++) {
+          const rng = random(1000 * m + run);
+          const slope = Float64Array.from({ length: m }, () => slopeOf(rng.uniform(), rng.uniform()));
+          const rho = run === 7 ? 0 : 10 ** (6 * rng.uniform() - 4);
+          // A power of two: other costs would round the reference's sums.
+          const cost = run % 2 ? 1 : 0.25;
+          const live = cost * slope.reduce((n, a) => n + Number(a > 0), 0);
+          const budget = [0.3, 0.01, 0.999, 1.5][run % 4] * live || 1;
+          const one = (x: number) => ({ values: Float64Array.of(x), mask: 0 as const });
+          const omega = findRoot(slope, one(rho), one(cost), budget, ws);
+          const all = (x: number) => Array<number>(m).fill(x);
+          const wanted = sharesBySorting([...slope], all(rho), all(cost), budget);
+          expectClose(
+            [...slope].map((a) => shareAt(omega, a, rho)),
+            wanted,
+            1e-12 * (1 + 2 * rho),
+          );
+        }
+    });
+
   it("gives the same bits when repeated, whatever the workspace did before", () => {
     const rng = random(4);
     const slope = Float64Array.from({ length: 5000 }, () => rng.uniform());
