@@ -13,7 +13,12 @@ export type Curvature = Operand;
 
 /** A curvature that trains: softplus of the parameter `name`, so that it stays positive. */
 export function learnableCurvature(build: Layers, name: string, start = 1): Value {
-  return softplus(build.weight(name, [], 1, constantFill(Math.log(Math.expm1(start)))));
+  return curvatureOf(build.weight(name, [], 1, constantFill(Math.log(Math.expm1(start)))));
+}
+
+/** The value of a trained curvature, from its parameter. */
+export function curvatureOf(parameter: Value): Value {
+  return softplus(parameter);
 }
 
 export function rootOf(c: Curvature): Operand {

@@ -21,16 +21,13 @@ export function createRiemannianOptimizer(
   target: OptimizerTarget,
   manifoldOf: (parameter: string) => Manifold | undefined,
 ): Optimizer {
-  const { parameters, gradients, weightDecay = () => 0 } = target;
+  const { parameters, gradients, rate: rateOf = () => 1, only = () => true } = target;
   if (spec.kind === "rmsprop" || (spec.kind === "sgd" && spec.momentum))
     throw new Problem(
       `optimiser "${spec.kind}"${spec.kind === "sgd" ? " with momentum" : ""} has no Riemannian form here; take sgd without momentum, adam or adamw`,
     );
-  const own = createOptimizer(spec, {
-    ...target,
-    weightDecay: (name) => (manifoldOf(name) ? 0 : weightDecay(name)),
-  });
-  const curved = parameters.segments.filter((s) => manifoldOf(s.name));
+  const own = createOptimizer(spec, { ...target, only: (name) => only(name) && !manifoldOf(name) });
+  const curved = parameters.segments.filter(({ name }) => only(name) && manifoldOf(name));
   const adaptive = spec.kind !== "sgd";
   const shapes = (last: (width: number) => number) =>
     curved.map((s) => [s.name, [...s.shape.slice(0, -1), last(s.shape.at(-1)!)]] as const);
@@ -83,14 +80,8 @@ export function createRiemannianOptimizer(
     step: (learningRate) => {
       optimizer.steps++;
       own.steps = optimizer.steps - 1;
-      const held = curved.map(({ name }) => gradients.arrays[name].slice());
-      // A zero gradient without decay moves nothing in any of the three.
-      for (const { name } of curved) gradients.arrays[name].fill(0);
       own.step(learningRate);
-      curved.forEach(({ name }, i) => {
-        gradients.arrays[name].set(held[i]);
-        move(name, optimizer.steps, learningRate);
-      });
+      for (const { name } of curved) move(name, optimizer.steps, learningRate * rateOf(name));
     },
   };
   return optimizer;
