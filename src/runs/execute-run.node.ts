@@ -6,9 +6,13 @@ import { loadDataset } from "../data/load.node.ts";
 import type { Graph } from "../engine/graph.ts";
 import { exportModel } from "../engine/onnx/export.ts";
 import { classification, classificationSource, evaluateClassifier } from "../nn/classification.ts";
-import type { StepProgress } from "../nn/trainer.ts";
+import type { StepProgress, TrainOptions } from "../nn/trainer.ts";
+import { train } from "../nn/trainer.ts";
 import { Problem } from "../problem.ts";
+import { foldConstants } from "../sparsity/fold-constants.ts";
+import { patternReport } from "../sparsity/pattern-report.ts";
 import { shrinkZeros } from "../sparsity/shrink-zeros.ts";
+import type { ShrunkTraining } from "../sparsity/train-shrinking.ts";
 import { trainShrinking } from "../sparsity/train-shrinking.ts";
 import { defaultThreads, softwareVersions } from "./environment.node.ts";
 import { readBytes } from "./files.node.ts";
@@ -18,6 +22,7 @@ import type { Recipe } from "./recipe.ts";
 import { completeRecipe, parseRecipe } from "./recipe.ts";
 import type { OpenOptions, RunDirectory } from "./run-directory.node.ts";
 import { withRunDirectory } from "./run-directory.node.ts";
+import { createRunPosterior } from "./run-posterior.ts";
 import type { MetricsLine, RunResult } from "./run-result.ts";
 import { startRun } from "./run-sparsifier.ts";
 
@@ -40,6 +45,9 @@ export async function executeRun(given: Recipe, path: string, options: RunOption
   const data = holdOut(await loadDataset(recipe.data, options), recipe.validation, seed);
   const loaded = await loadModel(recipe.model, { batch, seed, data });
   const { graph, method, outcomes } = startRun(loaded.graph, recipe);
+  const posterior =
+    recipe.posterior &&
+    createRunPosterior(graph, recipe.posterior, { samples: data.train.labels.length, seed });
   const scale = scaleFor(recipe.inputScale, data);
   const session = { device: recipe.device, threads: recipe.threads };
   const source = classificationSource(graph, data.train, scale, { seed, augment: recipe.augment });
@@ -51,19 +59,17 @@ export async function executeRun(given: Recipe, path: string, options: RunOption
   return await withRunDirectory(path, recipe, options, async (directory) => {
     const clock = startClock(directory);
     let steps = directory.resumed?.snapshot.progress.step ?? 0;
-    const training = trainShrinking(graph, classification(recipe), source, {
+    const evaluate = async (model: Graph): Promise<Record<string, number>> => {
+      const test = await evaluateClassifier(model, data.test, scale, session);
+      const figures = { accuracy: test.accuracy, testLoss: test.loss };
+      if (!data.validation) return figures;
+      const held = await evaluateClassifier(model, data.validation, scale, session);
+      return { validationAccuracy: held.accuracy, validationLoss: held.loss, ...figures };
+    };
+    const common: Omit<TrainOptions, "sparsifier" | "evaluate"> = {
       ...recipe,
       ...session,
       clipNorm: recipe.clipNorm ?? undefined,
-      sparsifier: method,
-      shrinkWhileTraining: recipe.sparsifier?.shrinkWhileTraining,
-      evaluate: async (model) => {
-        const test = await evaluateClassifier(model, data.test, scale, session);
-        const figures = { accuracy: test.accuracy, testLoss: test.loss };
-        if (!data.validation) return figures;
-        const held = await evaluateClassifier(model, data.validation, scale, session);
-        return { validationAccuracy: held.accuracy, validationLoss: held.loss, ...figures };
-      },
       save: (snapshot) => directory.save(snapshot()),
       resume: directory.resumed?.snapshot,
       signal: options.signal,
@@ -76,7 +82,19 @@ export async function executeRun(given: Recipe, path: string, options: RunOption
         await directory.append(line);
         options.onEpoch?.(line);
       },
-    });
+    };
+    const training: Promise<ShrunkTraining> = posterior
+      ? train(graph, classification(recipe), source, {
+          ...common,
+          sparsifier: posterior,
+          evaluate: () => evaluate(graph),
+        }).then((trained) => ({ ...trained, sparsifier: undefined }))
+      : trainShrinking(graph, classification(recipe), source, {
+          ...common,
+          sparsifier: method,
+          shrinkWhileTraining: recipe.sparsifier?.shrinkWhileTraining,
+          evaluate,
+        });
     const { history, finished, sparsifier } = await training.catch((error) => {
       throw withCheckpoint(error, directory);
     });
@@ -92,10 +110,13 @@ export async function executeRun(given: Recipe, path: string, options: RunOption
         layers: outcomes ?? sparsifier!.outcomes(),
         commit: sparsifier?.commit() ?? null,
       },
+      ...(posterior && { patterns: patternReport(graph) }),
     };
     if (finished) {
-      if (recipe.sparsifier) await directory.write("trained.onnx", modelFile(graph, recipe, scale));
-      const shrunk = sparsifier ? shrinkZeros(graph).graph : graph;
+      if (recipe.sparsifier || posterior)
+        await directory.write("trained.onnx", modelFile(graph, recipe, scale));
+      const pruned = posterior ? foldConstants(graph).graph : graph;
+      const shrunk = sparsifier || posterior ? shrinkZeros(pruned).graph : graph;
       await directory.write("model.onnx", modelFile(shrunk, recipe, scale));
       await directory.write("result.json", `${JSON.stringify(result, undefined, 2)}\n`);
     }

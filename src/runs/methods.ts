@@ -93,6 +93,9 @@ export const METHODS = {
   },
 } as const satisfies Record<string, Method>;
 
+/** Ways to decide which single weights go, by their posteriors: `posterior` in a recipe. */
+export const POSTERIOR_METHODS = ["turbo-vbi", "vbi"] as const;
+
 export type MethodName = keyof typeof METHODS;
 
 export const METHOD_NAMES = Object.keys(METHODS) as readonly MethodName[];

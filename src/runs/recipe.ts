@@ -7,11 +7,13 @@ import { ADAPTIVE_METRICS } from "../sparsity/adaptive-metric.ts";
 import type { CustomGroups } from "../sparsity/groups/custom.ts";
 import type { GroupChoice } from "../sparsity/groups/kinds.ts";
 import { parseKind } from "../sparsity/groups/kinds.ts";
+import type { Variant } from "../sparsity/turbo-vbi/module-a.ts";
+import type { PriorSpec } from "../sparsity/turbo-vbi/priors/kinds.ts";
 import { parseBudget } from "./budget.ts";
 import type { InputScale } from "./input-scale.ts";
 import { INPUT_SCALES } from "./input-scale.ts";
 import type { MethodName } from "./methods.ts";
-import { METHOD_NAMES, methodOf } from "./methods.ts";
+import { METHOD_NAMES, methodOf, POSTERIOR_METHODS } from "./methods.ts";
 import type { Fields, Path, Reader, Refuse } from "./schema.ts";
 import * as s from "./schema.ts";
 
@@ -50,6 +52,8 @@ export interface Recipe {
   /** Steps between checkpoints; there is one after every epoch in any case. */
   saveEvery: number;
   sparsifier: SparsifierRecipe | null;
+  /** Single weights go, by their posteriors, instead of groups; null: they stay. */
+  posterior: PosteriorRecipe | null;
   /** Versions of the software that the run was started with. */
   versions: Record<string, string>;
 }
@@ -78,6 +82,25 @@ export interface SparsifierRecipe {
   metric: (typeof ADAPTIVE_METRICS)[number];
   /** Training goes on with a smaller network where groups are dead for good, see `trainShrinking`. */
   shrinkWhileTraining: boolean;
+}
+
+/** Every weight gets a posterior, and in the end those that are likelier unused than not are zero; see `TurboVbiOptions`. */
+export interface PosteriorRecipe {
+  /** `vbi`: bits are independent. */
+  method: (typeof POSTERIOR_METHODS)[number];
+  /** The structure of supports. By default chains with a mean run of 3.5, and 5 % in use. */
+  prior: PriorSpec;
+  /** Other priors for some layers. */
+  layers: Record<string, PriorSpec>;
+  /** Variance of weights in use, in units of that of each layer's weights when posteriors start. Smaller keeps more. */
+  slab: number;
+  /** Shares of the epochs before there are posteriors, and with them; in the rest what is left trains alone. */
+  warmup: number;
+  select: number;
+  roundEpochs: number;
+  annealRounds: number;
+  learnPrior: boolean;
+  variant: Variant;
 }
 
 /** What a recipe leaves to where it is run. */
@@ -180,6 +203,42 @@ const sparsifier: Reader<SparsifierRecipe> = (value, path, refuse) => {
   return { ...read, lambdaStart: read.lambdaStart ?? lambdaStart, lambdaEnd: read.lambdaEnd ?? lambdaEnd };
 };
 
+const between = s.number({ min: 0, max: 1 });
+const chainFields = { lambda: between, meanRun: s.number({ min: 1, above: true }) };
+
+const prior = s.variant<"kind", PriorSpec>("kind", {
+  iid: { lambda: between },
+  chain: chainFields,
+  group: { lambda: between, size: atLeast(1) },
+  gate: { ...chainFields, gate: between, gateRun: s.orAbsent(s.number({ min: 1, above: true })) },
+  product: { row: s.object(chainFields), column: s.object(chainFields) },
+  ising: { density: between, down: notNegative, along: notNegative },
+});
+
+const posteriorFields = s.object<Omit<PosteriorRecipe, "prior"> & { prior: PriorSpec | null }>({
+  method: s.oneOf(POSTERIOR_METHODS),
+  prior: s.orNull(prior),
+  layers: s.withDefault(s.record(prior), {}),
+  slab: s.withDefault(positive, 2),
+  warmup: s.withDefault(share, 0.3),
+  select: s.withDefault(share, 0.5),
+  roundEpochs: s.withDefault(atLeast(1), 3),
+  annealRounds: s.withDefault(atLeast(1), 3),
+  learnPrior: s.withDefault(s.boolean(), false),
+  variant: s.withDefault(s.oneOf<Variant>(["structured", "mean-field"]), "structured"),
+});
+
+const posterior: Reader<PosteriorRecipe> = (value, path, refuse) => {
+  const read = posteriorFields(value, path, refuse);
+  const independent = read.method === "vbi";
+  const own =
+    read.prior ??
+    (independent ? { kind: "iid", lambda: 0.05 } : { kind: "chain", lambda: 0.05, meanRun: 3.5 });
+  if (independent && [own, ...Object.values(read.layers)].some((p) => p.kind !== "iid"))
+    refuse([...path, "prior"], "bits are independent in vbi; other priors are turbo-vbi");
+  return { ...read, prior: own };
+};
+
 /** Groups made by hand from JSON. Throws a `Problem` that says where the text is wrong. */
 export function readCustomGroups(json: string, file: string): CustomGroups {
   const refuse: Refuse = (path, reason) => {
@@ -230,6 +289,7 @@ function fieldsOf(defaults: RecipeDefaults): Fields<Omit<Recipe, "learningRate">
     device: s.withDefault(s.oneOf(["cpu", "webgpu", "cuda", "wasm"]), "cpu"),
     saveEvery: s.withDefault(atLeast(1), 200),
     sparsifier: s.orNull(sparsifier),
+    posterior: s.orNull(posterior),
     versions: s.withDefault(s.record(s.text()), {}),
   };
 }
@@ -237,6 +297,8 @@ function fieldsOf(defaults: RecipeDefaults): Fields<Omit<Recipe, "learningRate">
 /** A recipe from plain data, with every default filled in. `refuse` throws for the value at a path. */
 export function readRecipe(data: unknown, defaults: RecipeDefaults, refuse: Refuse): Recipe {
   const read = s.object(fieldsOf(defaults))(data ?? {}, [], refuse);
+  if (read.sparsifier && read.posterior)
+    refuse(["posterior"], "groups go by the sparsifier, single weights by posteriors: leave one of them out");
   const adaptive = read.optimizer.kind !== "sgd";
   return { ...read, learningRate: read.learningRate ?? (adaptive ? 0.001 : 0.05) };
 }

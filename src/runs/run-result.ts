@@ -1,5 +1,6 @@
 import type { EpochRecord } from "../nn/trainer.ts";
 import type { Commit, LayerOutcome } from "../sparsity/k-anneal.ts";
+import type { LayerPattern } from "../sparsity/pattern-report.ts";
 import type { Recipe } from "./recipe.ts";
 
 /** One line of metrics.jsonl. */
@@ -21,6 +22,8 @@ export interface RunResult {
   metrics: Record<string, number>;
   /** How each layer came to its number of groups; null without a sparsifier. */
   sparsity: { layers: LayerOutcome[]; commit: Commit | null } | null;
+  /** Which weights posteriors left of each layer. */
+  patterns?: LayerPattern[];
 }
 
 /** What the directory of a run says. */

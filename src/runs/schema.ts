@@ -60,6 +60,11 @@ export function orNull<T>(reader: Reader<T>): Reader<T | null> {
   return withDefault<T | null>(reader, null);
 }
 
+/** What is absent stays so. */
+export function orAbsent<T>(reader: Reader<T>): Reader<T | undefined> {
+  return withDefault<T | undefined>(reader, undefined);
+}
+
 export function list<T>(item: Reader<T>): Reader<T[]> {
   return (value, path, refuse) =>
     Array.isArray(value)
