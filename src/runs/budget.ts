@@ -1,5 +1,7 @@
 import type { Graph } from "../engine/graph.ts";
 import { Problem } from "../problem.ts";
+import { accountModel } from "../sparsity/accounting.ts";
+import { analyzeChannels } from "../sparsity/channels.ts";
 import type { Choice } from "../sparsity/groups/choose.ts";
 import { chooseWithin, leastCost } from "../sparsity/groups/choose.ts";
 import type { GroupSet } from "../sparsity/groups/group-set.ts";
@@ -93,11 +95,37 @@ export function planBudget(
   if (least > limit * (1 + 1e-12)) {
     const figure = (n: number) => (budget.measure === "ms" ? significant(n) : formatCount(n));
     const each = round > 1 ? `${round} groups` : "one group";
+    const why = [...largestLeft(graph, sets, budget.measure, round), ...blockedLayers(graph)];
     throw new Problem(
-      `a budget of ${figure(limit)} ${budget.measure} cannot be met: with ${each} a layer ${figure(least)} are left, ${significant((100 * least) / total)} % of ${figure(total)}; ask for that or more`,
+      `a budget of ${figure(limit)} ${budget.measure} cannot be met: with ${each} a layer ${figure(least)} are left, ${significant((100 * least) / total)} % of ${figure(total)}${why.map((reason) => `; ${reason}`).join("")}; ask for ${figure(least)} or more`,
     );
   }
   return { ledger, sections, limit, round };
+}
+
+/** Layers and reasons that an error names. */
+const NAMED = 3;
+
+/** In words, which layers cost most when every set has as few groups as it can, where these are channels. */
+function largestLeft(
+  graph: Graph,
+  sets: readonly GroupSet[],
+  measure: Budget["measure"],
+  round: number,
+): string[] {
+  if (measure === "ms" || measure === "groups" || !sets.every((s) => s.stream)) return [];
+  const fewest = sets.map(({ name, partition }) => [name, roundedUp(1, partition.groups, round)]);
+  const { layers } = accountModel(withCounts(graph, sets, Object.fromEntries(fewest)));
+  const largest = [...layers].sort((a, b) => b[measure] - a[measure]).slice(0, NAMED);
+  return [`most of it in ${largest.map((l) => `${l.name} ${formatCount(l[measure])}`).join(", ")}`];
+}
+
+/** In words, the layers whose channels have to stay, with what blocks them. */
+export function blockedLayers(graph: Graph): string[] {
+  return analyzeChannels(graph)
+    .streams.filter((s) => s.blocked !== undefined && s.layers.length > 0)
+    .slice(0, NAMED)
+    .map(({ layers, blocked }) => `channels of ${layers.join(" and ")} have to stay: ${blocked}`);
 }
 
 function countable({ measure }: Budget): Measure {

@@ -7,7 +7,15 @@ import { leastCost } from "../sparsity/groups/choose.ts";
 import type { GroupSet } from "../sparsity/groups/group-set.ts";
 import { findGroups } from "../sparsity/groups/kinds.ts";
 import type { Budget, KeepCounts } from "./budget.ts";
-import { countsWithin, keepShare, parseBudget, planBudget, roundedUp, withCounts } from "./budget.ts";
+import {
+  blockedLayers,
+  countsWithin,
+  keepShare,
+  parseBudget,
+  planBudget,
+  roundedUp,
+  withCounts,
+} from "./budget.ts";
 import type { CompressRequest } from "./compress.node.ts";
 import { findRun } from "./execute-run.node.ts";
 import { significant } from "./format.ts";
@@ -85,7 +93,11 @@ async function withinTime(
   const allowed = isShare ? amount : amount / before;
   if (share > allowed)
     throw new Problem(
-      `a budget of ${significant(allowed * before)} ms cannot be met: with ${round} groups a layer ${significant(share * before)} are left, ${significant(100 * share)} % of ${significant(before)}; ask for more`,
+      `a budget of ${significant(allowed * before)} ms cannot be met: with ${round} groups a layer ${significant(share * before)} are left, ${significant(100 * share)} % of ${significant(before)}; ask for more${blockedLayers(
+        original,
+      )
+        .map((reason) => `; ${reason}`)
+        .join("")}`,
     );
   return async (trained) => {
     let best = countsAt(trained, least);

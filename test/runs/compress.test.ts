@@ -142,7 +142,7 @@ test("a budget that nothing meets is refused with what is possible", () => {
   const sets = findGroups(graph);
   const least = accountModel(withCounts(graph, sets, { conv1: 1, conv2: 1, fc1: 1 })).total.macs;
   expect(() => planBudget(graph, sets, parseBudget("macs=0.0001"))).toThrow(
-    `a budget of 37 macs cannot be met: with one group a layer ${least.toLocaleString("en-US")} are left`,
+    `a budget of 37 macs cannot be met: with one group a layer ${least.toLocaleString("en-US")} are left, 0.796 % of 365,184; most of it in conv1 2,304, conv2 576, fc1 16; channels of fc2 have to stay: it is tied to the graph's output`,
   );
   const kept = countsWithin(graph, sets, planBudget(graph, sets, parseBudget("macs=0.5")));
   const share = (keep: typeof kept) =>

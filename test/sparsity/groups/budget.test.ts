@@ -278,7 +278,7 @@ describe("a budget in words", () => {
     const graph = smallCnn({ inputShape: [1, 16, 16], classes: 10 });
     const sets = findGroups(graph);
     expect(() => planBudget(graph, sets, parseBudget("groups=2"))).toThrow(
-      "a budget of 2 groups cannot be met: with one group a layer 3 are left, 2.68 % of 112; ask for that or more",
+      'a budget of 2 groups cannot be met: with one group a layer 3 are left, 2.68 % of 112; channels of fc2 have to stay: it is tied to the graph\'s output "fc2/Gemm"; ask for 3 or more',
     );
     expect(() => planBudget(graph, sets, parseBudget("macs=10%"), { round: 8 })).toThrow(
       /with 8 groups a layer/,
