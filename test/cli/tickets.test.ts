@@ -35,6 +35,33 @@ test("an experiment over two processes: a page, one JSON object, and no second o
   expect(JSON.parse(resumed.stdout).runs).toEqual(result.runs);
 }, 180_000);
 
+test("a sweep that is watched: lines about mask and spectrum, and a cell for each ratio and decay", async () => {
+  const { code, stdout, stderr } = await filigree(
+    [...tiny, "--sweep", "--ratios", "0,0.6", "--decays", "0.5", "--watch", "--json"],
+    folder,
+  );
+  expect(code).toBe(0);
+  const { directory, diagram, cells } = JSON.parse(stdout);
+  expect(directory).toBe("runs/tickets-sweep-modsub-5-mlp");
+  expect(existsSync(join(folder, diagram))).toBe(true);
+  expect(cells).toMatchObject([
+    { ratio: 0, decay: 0.5, times: [null], median: null },
+    { ratio: 0.6, decay: 0.5, times: [null], median: null },
+  ]);
+  expect(stderr).toMatch(/seed 0 base, step +0: train .*, 48 of 48 neurons alive, spectrum [▁-█]{2}\n/);
+}, 60_000);
+
+test("options that do not go together", async () => {
+  const decays = await filigree([...tiny, "--decays", "1"], folder);
+  expect(decays.code).toBe(1);
+  expect(decays.stderr).toMatch(/--decays is for --sweep/);
+  const images = await filigree(["tickets", "--task", "mnist", "--model", "transformer"], folder);
+  expect(images.stderr).toMatch(/task mnist is for --model mlp/);
+  const ratios = await filigree([...tiny, "--ratios", "0.5,1"], folder);
+  expect(ratios.code).toBe(2);
+  expect(ratios.stderr).toMatch(/different numbers from 0 to below 1/);
+});
+
 test("tasks that make no sense are refused before anything is written", async () => {
   const { code, stderr } = await filigree(["tickets", "--task", "modad"], folder);
   expect(code).toBe(2);

@@ -25,7 +25,7 @@ export function svgFile({ html }: Html): string {
     : html.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"');
   return svg.replace(
     ">",
-    `><style>${PALETTE}svg { background: var(--card); font-family: system-ui, sans-serif; }</style>`,
+    `><style>${PALETTE}svg { background: var(--card) !important; font-family: system-ui, sans-serif !important; }</style>`,
   );
 }
 

@@ -30,7 +30,7 @@ export async function writeSweep(
       sections: [
         {
           heading: "When tickets generalise, by their size and weight decay",
-          note: `Steps until test accuracy stays at 95 %, median of the seeds: the stronger the colour, the sooner. ×: never in ${settings.steps} steps, in most seeds. "2 of 3": in the others never. Tickets are of base networks trained with weight decay ${settings.weightDecay}, which generalised after ${bases.map((o) => o.times.generalisedForGood ?? "never").join(", ")} steps.`,
+          note: `Steps until the network generalises for good, median of the seeds: the stronger the colour, the sooner. ×: never in ${settings.steps} steps, in most seeds. "2 of 3": in the others never. Tickets are of base networks trained with weight decay ${settings.weightDecay}, which generalised after ${bases.map((o) => o.times.generalisedForGood ?? "never").join(", ")} steps.`,
           content: html`<figure>${drawing}</figure>`,
         },
         { heading: "Every seed", content: cellTable(cells) },

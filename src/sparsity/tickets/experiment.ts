@@ -114,8 +114,7 @@ export async function runVariant(
     train: async (weights, masks) => {
       const copy = buildModel(settings, seed);
       loadWeights(copy, weights);
-      const steps = settings.steps + settings.after;
-      const options = { ...settings, signal, steps, holdFor: settings.after, sparsifier: holdMasks(masks) };
+      const options = { ...settings, signal, holdFor: settings.after, sparsifier: holdMasks(masks) };
       return (await grokRun(copy, lesson, options)).weights;
     },
   });
