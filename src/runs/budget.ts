@@ -3,7 +3,7 @@ import { Problem } from "../problem.ts";
 import { accountModel } from "../sparsity/accounting.ts";
 import { analyzeChannels } from "../sparsity/channels.ts";
 import type { Choice } from "../sparsity/groups/choose.ts";
-import { chooseWithin, leastCost } from "../sparsity/groups/choose.ts";
+import { chooseWithin, leastCost, spareLayers } from "../sparsity/groups/choose.ts";
 import type { GroupSet } from "../sparsity/groups/group-set.ts";
 import type { Ledger, Measure } from "../sparsity/groups/ledger.ts";
 import { createLedger, MEASURES } from "../sparsity/groups/ledger.ts";
@@ -100,7 +100,8 @@ export function planBudget(
       `a budget of ${figure(limit)} ${budget.measure} cannot be met: with ${each} a layer ${figure(least)} are left, ${significant((100 * least) / total)} % of ${figure(total)}${why.map((reason) => `; ${reason}`).join("")}; ask for ${figure(least)} or more`,
     );
   }
-  return { ledger, sections, limit, round };
+  const choice = { ledger, sections, limit, round };
+  return { ...choice, sections: spareLayers(choice) };
 }
 
 /** Layers and reasons that an error names. */

@@ -6,7 +6,7 @@ import { createBudget } from "../sparsity/groups/budget.ts";
 import type { GroupSet } from "../sparsity/groups/group-set.ts";
 import { findGroups } from "../sparsity/groups/kinds.ts";
 import type { GroupPartition } from "../sparsity/groups.ts";
-import { joinPartitions } from "../sparsity/groups.ts";
+import { groupSizes, joinPartitions } from "../sparsity/groups.ts";
 import type { GroupedLayer, KAnnealOptions, LayerOutcome } from "../sparsity/k-anneal.ts";
 import { createKAnneal } from "../sparsity/k-anneal.ts";
 import type { KeepCounts } from "./budget.ts";
@@ -89,13 +89,19 @@ function runSparsifierOptions(graph: Graph, recipe: Recipe, sparsifier: Sparsifi
 
 /** The batch-norm scales among the weights of a layer's groups. */
 function scalesOf(graph: Graph, { name, partition }: GroupedLayer): GroupPartition {
-  const scales = new Set(graph.nodes.filter((n) => n.op === "BatchNormalization").map((n) => n.inputs[1]));
-  const parts = partition.parts.filter(({ parameter }) => scales.has(parameter));
-  if (parts.length === 0)
+  const scales = scalesIn(graph, partition);
+  if (!scales)
     throw new Problem(
       `slimming: no batch norm scales the channels of "${name}"; keep other layers, or use another method, such as group-lasso`,
     );
-  return { groups: partition.groups, parts };
+  return scales;
+}
+
+/** Undefined where a group has none. */
+function scalesIn(graph: Graph, { groups, parts }: GroupPartition): GroupPartition | undefined {
+  const scales = new Set(graph.nodes.filter((n) => n.op === "BatchNormalization").map((n) => n.inputs[1]));
+  const own = { groups, parts: parts.filter(({ parameter }) => scales.has(parameter)) };
+  return groupSizes(own).every((size) => size > 0) ? own : undefined;
 }
 
 /**
@@ -107,12 +113,15 @@ function layersToKeep(
   sets: readonly GroupSet[],
   { method, keep, budget, round }: SparsifierRecipe,
 ): GroupedLayer[] {
-  const { reference } = methodOf(method);
+  const { reference, onScales } = methodOf(method);
   if (reference === "whole") return byCounts(sets, keepShare(sets, 1), 1);
   if (budget !== null) {
-    const choice = planBudget(graph, sets, parseBudget(budget), { round });
-    if (round > 1 || reference === "fresh") return byCounts(sets, countsWithin(graph, sets, choice), 1);
-    const partition = joinPartitions(sets.map((s) => s.partition));
+    // A budget names no layers, so those that slimming cannot judge stay whole.
+    const judged = onScales ? sets.filter(({ partition }) => scalesIn(graph, partition)) : sets;
+    const able = judged.length > 0 ? judged : sets;
+    const choice = planBudget(graph, able, parseBudget(budget), { round });
+    if (round > 1 || reference === "fresh") return byCounts(able, countsWithin(graph, able, choice), 1);
+    const partition = joinPartitions(able.map((s) => s.partition));
     return [{ name: "network", partition, keep: createBudget(choice) }];
   }
   return byCounts(sets, typeof keep === "number" ? keepShare(sets, keep) : keep!, round);

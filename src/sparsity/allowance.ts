@@ -18,6 +18,8 @@ export interface Allowance {
 export interface Section {
   name: string;
   groups: number;
+  /** Fewer than this may not be left. Default 1. */
+  least?: number;
 }
 
 /** A section with the place of its groups among those of the regulariser. */

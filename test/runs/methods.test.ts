@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { importModel } from "../../src/engine/onnx/import.ts";
 import { mlp } from "../../src/nn/models/mlp.ts";
+import { vgg } from "../../src/nn/models/vgg.ts";
 import { executeRun } from "../../src/runs/execute-run.node.ts";
 import type { MethodName } from "../../src/runs/methods.ts";
 import { METHOD_NAMES, methodOf } from "../../src/runs/methods.ts";
@@ -10,6 +11,7 @@ import type { Recipe } from "../../src/runs/recipe.ts";
 import { readMetrics } from "../../src/runs/run-directory.node.ts";
 import { startRun } from "../../src/runs/run-sparsifier.ts";
 import { accountModel } from "../../src/sparsity/accounting.ts";
+import { createRegularizer } from "../../src/sparsity/regularizer.ts";
 import { recipeOf, temporaryFolder, writeTask } from "./support.ts";
 
 /** Two batch-normalised layers of 8 channels, to be 5 and 3. */
@@ -146,6 +148,25 @@ test("slimming is refused where a layer has no batch norm", () => {
   const graph = mlp({ inputShape: [4], classes: 2, hidden: [8] });
   const recipe = recipeOf("model: mlp\ndata: x\nsparsifier: { method: slimming, keep: { fc1: 5 } }");
   expect(() => startRun(graph, recipe)).toThrow(/no batch norm scales the channels of "fc1".*group-lasso/);
+});
+
+test("slimming within a budget leaves alone what has no batch norm", () => {
+  const graph = vgg({
+    inputShape: [3, 16, 16],
+    classes: 4,
+    layout: [8, "pool", 12, "pool"],
+    hidden: [10],
+    batchNorm: true,
+  });
+  const startOf = (method: string) =>
+    startRun(graph, recipeOf(`model: vgg\ndata: x\nsparsifier: { method: ${method}, budget: macs=0.5 }`));
+  const [network] = startOf("slimming").method!.layers;
+  expect(network.partition.groups).toBe(8 + 12);
+  const norms = createRegularizer("l1", network.partition, network.gates).norms(
+    Object.fromEntries([...graph.parameters].map(([name, t]) => [name, t.data])),
+  );
+  expect([...norms]).toEqual(new Array(20).fill(1));
+  expect(startOf("magnitude").method!.layers[0].partition.groups).toBe(8 + 12 + 10);
 });
 
 test.each([

@@ -1,10 +1,11 @@
 import type { Allowance, Section } from "../allowance.ts";
+import { byNorm } from "../allowance.ts";
 import type { Choice } from "./choose.ts";
 import { chooseWithin, costOf } from "./choose.ts";
 
 /**
  * One budget over many layers (wgsef.md 3.1 and 3.7): their groups compete in one regulariser, with what each group's
- * absence saves as its cost c_j. The largest group of every layer is spared.
+ * absence saves as its cost c_j. The largest groups of every layer are spared, as many as it keeps at least.
  *
  * Where costs do not add up, K and c_j are the budget and the slopes at the groups that lived when the epoch began. Costs
  * that are products of widths lie above their tangent there, so that the proximal step never removes too much.
@@ -50,10 +51,8 @@ export function createBudget({
     spared: (norms) => {
       const spared = new Uint8Array(norms.length);
       let start = 0;
-      for (const { groups } of sections) {
-        let best = start;
-        for (let j = start + 1; j < start + groups; j++) if (norms[j] > norms[best]) best = j;
-        spared[best] = 1;
+      for (const { groups, least = 1 } of sections) {
+        for (const j of byNorm(norms.subarray(start, start + groups)).slice(0, least)) spared[start + j] = 1;
         start += groups;
       }
       return spared;

@@ -30,12 +30,12 @@ export function chooseWithin(
     if (!live[j]) ledger.remove(j);
   });
   let start = 0;
-  const queues = sections.map(({ groups }) => {
+  const queues = sections.map(({ groups, least = 1 }) => {
     const own = Array.from({ length: groups }, (_, i) => start + i).filter((j) => live[j]);
     start += groups;
     // Of equal ones the first stays.
     own.sort((i, j) => scores[i] - scores[j] || j - i);
-    return { own, groups, gone: 0 };
+    return { own, groups, least: Math.max(least, Math.min(round, groups)), gone: 0 };
   });
   const worth = (chunk: readonly number[]) => chunk.reduce((sum, j) => sum + scores[j] ** 2, 0);
   const removeAll = (chunk: readonly number[]) => {
@@ -49,7 +49,7 @@ export function chooseWithin(
     let best: { queue: (typeof queues)[number]; chunk: number[]; price: number } | undefined;
     for (const queue of queues) {
       const left = queue.own.length - queue.gone;
-      const next = Math.max(Math.min(round, queue.groups), (Math.ceil(left / round) - 1) * round);
+      const next = Math.max(queue.least, (Math.ceil(left / round) - 1) * round);
       if (next >= left) continue;
       const chunk = queue.own.slice(queue.gone, queue.gone + left - next);
       const before = ledger.cost();
@@ -106,4 +106,35 @@ export function costOf(ledger: Ledger, live: Uint8Array): number {
     if (!alive) ledger.restore(j);
   });
   return cost;
+}
+
+/** Share of an equal share of its groups that every layer keeps, whatever its groups are worth. */
+const SPARED = 0.5;
+
+/**
+ * The same sections, each with a least number of groups: half of what it would keep if all kept the same share. Norms say
+ * which group of a layer to keep, but little about which layer needs more: where batch norm makes them nearly equal,
+ * costs alone would decide, and whole layers would be cut down to one channel.
+ */
+export function spareLayers({ ledger, sections, limit, round = 1 }: Choice): Section[] {
+  const countsAt = (share: number) =>
+    sections.map(({ groups }) =>
+      Math.max(Math.min(round, groups), Math.floor((share * groups) / round) * round),
+    );
+  const fits = (share: number) => {
+    const counts = countsAt(share);
+    const live = sections.flatMap(({ groups }, i) =>
+      Array.from({ length: groups }, (_, j) => Number(j < counts[i])),
+    );
+    return costOf(ledger, Uint8Array.from(live)) <= limit * SLACK;
+  };
+  let [low, high] = [0, 1];
+  if (fits(high)) low = high;
+  for (let halving = 0; halving < 20; halving++) {
+    const middle = (low + high) / 2;
+    if (fits(middle)) low = middle;
+    else high = middle;
+  }
+  const least = countsAt(SPARED * low);
+  return sections.map((section, i) => ({ ...section, least: least[i] }));
 }

@@ -5,13 +5,14 @@ import { importModel } from "../../../src/engine/onnx/import.ts";
 import { resnet } from "../../../src/nn/models/resnet.ts";
 import { smallCnn } from "../../../src/nn/models/small-cnn.ts";
 import { transformer } from "../../../src/nn/models/transformer.ts";
+import { vgg } from "../../../src/nn/models/vgg.ts";
 import { Problem } from "../../../src/problem.ts";
 import type { Random } from "../../../src/random.ts";
 import { random } from "../../../src/random.ts";
 import { countsWithin, parseBudget, planBudget, roundedUp } from "../../../src/runs/budget.ts";
 import { accountModel } from "../../../src/sparsity/accounting.ts";
 import { createBudget } from "../../../src/sparsity/groups/budget.ts";
-import { chooseWithin, costOf, leastCost } from "../../../src/sparsity/groups/choose.ts";
+import { chooseWithin, costOf, leastCost, spareLayers } from "../../../src/sparsity/groups/choose.ts";
 import type { GroupSet } from "../../../src/sparsity/groups/group-set.ts";
 import { findGroups } from "../../../src/sparsity/groups/kinds.ts";
 import type { Ledger, Measure } from "../../../src/sparsity/groups/ledger.ts";
@@ -211,6 +212,35 @@ describe("what is kept within a budget", () => {
         expect(budget.met(live)).toBe(costOf(ledger, live) <= limit);
       }
     }
+  });
+
+  it("no layer falls below half of an equal share, whatever its groups are worth for their cost", () => {
+    const net = vgg({ inputShape: [3, 16, 16], classes: 10, batchNorm: true });
+    const own = findGroups(net);
+    const ledger = createLedger(net, own, "macs");
+    const choice = { ledger, sections: sectionsOf(own), limit: 0.3 * ledger.cost() };
+    const groups = own.map((s) => s.partition.groups);
+    // As after batch norms: no norm says much.
+    const rng = random(5);
+    const norms = Float64Array.from(
+      { length: groups.reduce((a, b) => a + b) },
+      () => 1 + 0.05 * rng.uniform(),
+    );
+    const sharesIn = (kept: Uint8Array) => {
+      let start = 0;
+      return groups.map((m) => kept.subarray(start, (start += m)).reduce((a, b) => a + b, 0) / m);
+    };
+    // Control: left to themselves, costs decide, and a layer keeps one channel.
+    expect(Math.min(...sharesIn(chooseWithin(choice, norms)))).toBeLessThan(0.05);
+    const sections = spareLayers(choice);
+    const kept = chooseWithin({ ...choice, sections }, norms);
+    expect(costOf(ledger, kept)).toBeLessThanOrEqual(choice.limit);
+    // Work goes with the square of an equal share, but for the first layer.
+    const equal = Math.sqrt(0.3);
+    for (const share of sharesIn(kept)) expect(share).toBeGreaterThan(0.5 * equal - 0.04);
+    expect(Math.max(...sharesIn(kept))).toBeGreaterThan(equal + 0.1);
+    const marks = createBudget({ ...choice, sections }).spared!(norms);
+    expect(sharesIn(marks)).toEqual(sections.map(({ least, groups: m }) => least! / m));
   });
 
   it("spares the largest group of every layer", () => {
