@@ -1,0 +1,136 @@
+/** giorom.md P2 and P5: samples and their graphs; one network, trained at a fifth of the particles, on other shares of them. */
+import { join } from "node:path";
+import { rollout, rolloutError } from "../src/giorom/rollout.ts";
+import { pick } from "../src/giorom/sample.ts";
+import { openSimulator } from "../src/giorom/simulator.ts";
+import { nearestNeighbors } from "../src/physics/nearest-neighbors.ts";
+import { countComponents, radiusNeighbors } from "../src/physics/radius-graph.ts";
+import { farthestPoints, randomPoints } from "../src/physics/sampling.ts";
+import { fillShape } from "../src/physics/shapes.ts";
+import { farthest, RATIO, sparse, type TrainingJob, trainModel } from "./support/giorom/models.ts";
+import { withParameters } from "./support/giorom/parameters.ts";
+import { simulate } from "./support/giorom/scenes.ts";
+import { finishJob, ownJob, runJobs } from "./support/jobs.ts";
+import { reportMarks } from "./support/marks.ts";
+import { ROOT, writeResults } from "./support/results.ts";
+
+const HORIZON = 50;
+const SEEN = 6;
+const TESTS = 6;
+const RATIOS = [0.1, 0.14, 0.2, 0.3, 0.5];
+
+const own = ownJob<TrainingJob>();
+if (own) finishJob(await trainModel(own));
+else await protocol();
+
+function sampling() {
+  const block = Float64Array.from(fillShape("box", 2, [26 / 64, 26 / 64], 1 / 64), (x) => x + 0.5);
+  const count = block.length / 2;
+  const reach = (points: Float64Array) =>
+    Math.sqrt(nearestNeighbors(points, block, 2, 1).squaredDistances.reduce((a, b) => Math.max(a, b), 0));
+  const mean = (values: number[]) => values.reduce((a, b) => a + b, 0) / values.length;
+  return [32, 64, 128].map((n) => {
+    const spacing = Math.sqrt(count / n) / 64;
+    const samples = {
+      farthest: Array.from({ length: 10 }, (_, s) => pick(block, 2, farthestPoints(block, 2, n, 60 * s))),
+      random: Array.from({ length: 10 }, (_, s) => pick(block, 2, randomPoints(count, n, s))),
+    };
+    const parts = (points: Float64Array, r: number) =>
+      countComponents(radiusNeighbors(points, 2, r * spacing));
+    return {
+      n,
+      /** Largest distance of any point to the sample, mean of ten samples. */
+      reach: { farthest: mean(samples.farthest.map(reach)), random: mean(samples.random.map(reach)) },
+      /** Most parts of the graph at 2.2 and at 1 spacings of the sample. */
+      parts: {
+        farthest: Math.max(...samples.farthest.map((p) => parts(p, 2.2))),
+        tooNear: Math.max(...samples.farthest.map((p) => parts(p, 1))),
+      },
+    };
+  });
+}
+
+async function protocol(): Promise<void> {
+  const samples = sampling();
+  for (const s of samples) console.log(JSON.stringify(s));
+  const job: TrainingJob = { scene: "sand", model: "lite", steps: 2000, seed: 0 };
+  const [model] = await runJobs<TrainingJob, Uint8Array>(
+    [job],
+    1,
+    join(ROOT, "runs", "protocols", "giorom"),
+    () => {},
+  );
+  const recordings = Array.from({ length: TESTS }, (_, index) => simulate("sand", { split: "test", index }));
+  const measure = async (bytes: Uint8Array, choose: (frames: Float32Array[]) => Uint32Array) => {
+    const simulator = await openSimulator(bytes, { threads: 1 });
+    let sum = 0;
+    for (const recording of recordings) {
+      const { frames } = sparse(recording, choose(recording));
+      const predicted = await rollout((window) => simulator.step(window), frames.slice(0, SEEN), {
+        frames: HORIZON,
+        dim: 2,
+      });
+      sum += rolloutError(predicted, frames.slice(SEEN), 2, HORIZON);
+    }
+    await simulator.release();
+    return sum / TESTS;
+  };
+  /** What sums in place of means would do: everything that is averaged over particles grows with their number. */
+  const summing = (factor: number) =>
+    withParameters(model, (name, values, [, columns]) => {
+      if (/update\.0\.weight$/.test(name))
+        values.forEach((w, i) => {
+          if (i % columns >= columns / 2) values[i] = w * factor;
+        });
+      if (/^encode\.2\./.test(name)) values.forEach((w, i) => (values[i] = w * factor));
+    });
+  const rows: { sample: string; ratio: number; means: number; sums: number | null }[] = [];
+  for (const ratio of RATIOS)
+    rows.push({
+      sample: "farthest points",
+      ratio,
+      means: await measure(model, (frames) => farthest(frames, ratio)),
+      sums: await measure(summing(ratio / RATIO), (frames) => farthest(frames, ratio)),
+    });
+  for (const start of [7, 31])
+    rows.push({
+      sample: `farthest points from point ${start}`,
+      ratio: RATIO,
+      means: await measure(model, (frames) => farthest(frames, RATIO, start)),
+      sums: null,
+    });
+  rows.push({
+    sample: "random",
+    ratio: RATIO,
+    means: await measure(model, (frames) =>
+      randomPoints(frames[0].length / 2, Math.round((RATIO * frames[0].length) / 2), 3),
+    ),
+    sums: null,
+  });
+  for (const r of rows)
+    console.log(
+      `${r.sample} ${r.ratio}: ${r.means.toExponential(2)}, sums ${r.sums?.toExponential(2) ?? "–"}`,
+    );
+  const errors = rows.map((r) => r.means);
+  const spread = Math.max(...errors) / Math.min(...errors);
+  const sums = rows.filter((r) => r.sums !== null && r.ratio !== RATIO);
+  const claims = {
+    "farthest points leave smaller holes than random ones": samples.every(
+      (s) => s.reach.farthest < s.reach.random,
+    ),
+    "2.2 spacings keep a sample in one piece, 1 does not": samples.every(
+      (s) => s.parts.farthest === 1 && s.parts.tooNear > 1,
+    ),
+    "errors differ by at most 1.5 over samples and shares": spread <= 1.5,
+    "control: with sums the worst share is more than twice as bad": sums.some((r) => r.sums! > 2 * r.means),
+  };
+  await writeResults("giorom-resolution", "npm run protocol -- giorom-resolution", {
+    horizon: HORIZON,
+    trajectories: TESTS,
+    samples,
+    rows,
+    spread,
+    claims,
+  });
+  reportMarks(Object.entries(claims).map(([claim, passed]) => ({ claim, passed })));
+}

@@ -1,0 +1,223 @@
+import { describe, expect, test } from "vitest";
+import { evaluate } from "../../src/engine/evaluate.ts";
+import { liteConfig } from "../../src/giorom/config.ts";
+import { integrate, type Window, windowFeatures } from "../../src/giorom/features.ts";
+import { allocateFeeds, fillFeeds, neighborhoods, sizeFor } from "../../src/giorom/neighborhood.ts";
+import { ballistic, constantVelocity, rollout, rolloutError, staticRule } from "../../src/giorom/rollout.ts";
+import type { Setting } from "../../src/giorom/setting.ts";
+import { openSimulator } from "../../src/giorom/simulator.ts";
+import { stepper } from "../../src/giorom/stepper.ts";
+import { exportStepper } from "../../src/giorom/stepper-file.ts";
+import { accelerationLoss, trainStepper } from "../../src/giorom/train-stepper.ts";
+import type { SparseTrajectory } from "../../src/giorom/windows.ts";
+import { windowSource } from "../../src/giorom/windows.ts";
+import { createOptimizer } from "../../src/nn/optimizers.ts";
+import type { TrainingSnapshot } from "../../src/nn/trainer.ts";
+import { createTrainingStep } from "../../src/nn/training-step.ts";
+import { random } from "../../src/random.ts";
+import { asNumeric, largestDifference } from "./support.ts";
+
+const SETTING: Setting = {
+  bounds: [
+    [0, 1],
+    [0, 1],
+  ],
+  radius: 0.25,
+  latentRadius: 0.3,
+  statistics: {
+    velocityMean: [0, 0],
+    velocityStd: [0.01, 0.01],
+    accelerationMean: [0, 0],
+    accelerationStd: [0.001, 0.001],
+  },
+  noise: 0,
+  frameInterval: 0.005,
+};
+const CONFIG = liteConfig({ dim: 2, hidden: 16, layers: 1, grid: 4, channels: 4 });
+
+/** Points that swing around a centre, each at its own distance. */
+function swinging(seed: number, count: number, frames: number): SparseTrajectory {
+  const { uniform } = random(seed);
+  const phase = 6 * uniform();
+  const at = Array.from({ length: count }, () => [uniform() - 0.5, uniform() - 0.5]);
+  return {
+    frames: Array.from({ length: frames }, (_, t) =>
+      Float64Array.from(
+        at.flatMap(([x, y]) => {
+          const angle = 0.3 * Math.sin(0.3 * t + phase);
+          return [
+            0.5 + 0.6 * (x * Math.cos(angle) - y * Math.sin(angle)),
+            0.5 + 0.6 * (x * Math.sin(angle) + y * Math.cos(angle)),
+          ];
+        }),
+      ),
+    ),
+  };
+}
+
+test("two windows are learned by heart (spec 7.13)", async () => {
+  const training = [swinging(1, 14, 7), swinging(2, 11, 7)];
+  const source = windowSource(training, CONFIG, SETTING, { stepsPerEpoch: 1, seed: 0 });
+  const model = stepper(CONFIG, source.size, { trains: true });
+  const step = await createTrainingStep(model, accelerationLoss, { threads: 1 });
+  const optimizer = createOptimizer({ kind: "adam" }, step);
+  const [feeds] = source.feeds(0, 0);
+  const losses: number[] = [];
+  for (let i = 0; i < 200; i++) {
+    losses.push((await step.run(feeds)).loss);
+    optimizer.step(2e-3);
+  }
+  await step.release();
+  expect(losses[0]).toBeGreaterThan(0.5);
+  expect(losses[199]).toBeLessThan(0.02);
+});
+
+const settings = {
+  config: CONFIG,
+  setting: { ...SETTING, noise: 1e-4 },
+  training: [swinging(1, 14, 40), swinging(2, 11, 40), swinging(5, 17, 40)],
+  validation: [swinging(3, 13, 40)],
+  horizon: 10,
+  steps: 24,
+  stepsPerEpoch: 8,
+  seed: 4,
+  threads: 1,
+};
+
+test("training goes on where it was stopped, to the same bytes", async () => {
+  const whole = await trainStepper(settings);
+  const stop = new AbortController();
+  let saved: TrainingSnapshot | undefined;
+  const models: Uint8Array[] = [];
+  const onBest = async (model: Uint8Array) => void models.push(model);
+  const first = await trainStepper({
+    ...settings,
+    onBest,
+    signal: stop.signal,
+    onStep: ({ step }) => step === 12 && stop.abort(),
+    save: async (snapshot) => {
+      const { tensors, ...rest } = snapshot();
+      saved = { tensors: structuredCloneTensors(tensors), ...rest };
+    },
+  });
+  expect(first.finished).toBe(false);
+  const second = await trainStepper({ ...settings, onBest, resume: saved });
+  expect(second.finished).toBe(true);
+  expect(second.history.map(({ metrics }) => metrics.rolloutError)).toEqual(
+    whole.history.map(({ metrics }) => metrics.rolloutError),
+  );
+  expect(Buffer.compare(models[models.length - 1], whole.model)).toBe(0);
+  const other = await trainStepper({ ...settings, seed: 5 });
+  expect(Buffer.compare(other.model, whole.model)).not.toBe(0);
+});
+
+const structuredCloneTensors = (tensors: TrainingSnapshot["tensors"]) =>
+  Object.fromEntries(
+    Object.entries(tensors).map(([name, t]) => [name, { ...t, data: t.data.slice() }]),
+  ) as typeof tensors;
+
+describe("the .onnx file", () => {
+  const none = { windows: 1, points: 1, edges: 1, degree: 1, pairs: 1, perNode: 1, perPoint: 1 };
+  const trained = stepper(CONFIG, none, { seed: 9 });
+  const bytes = exportStepper(trained, { config: CONFIG, setting: SETTING });
+
+  test.each([3, 17, 60])("steps %i particles as the reference evaluation does", async (count) => {
+    const window: Window = swinging(count, count, 6).frames;
+    const simulator = await openSimulator(bytes, { threads: 1 });
+    const found = await simulator.step(window);
+    await simulator.release();
+    const { of, grid } = neighborhoods(CONFIG, SETTING);
+    const hood = of(window[5] as Float64Array);
+    const size = sizeFor([hood], CONFIG);
+    const feeds = allocateFeeds(CONFIG, size);
+    fillFeeds(feeds, [hood], CONFIG, SETTING, grid);
+    windowFeatures(window, SETTING, feeds.features.data as Float32Array);
+    const graph = stepper(CONFIG, size, { seed: 9 });
+    const expected = evaluate(graph, asNumeric(feeds))[graph.outputs[0]].data;
+    expect(largestDifference(found, integrate(window, expected, SETTING))).toBeLessThan(1e-6);
+    expect(largestDifference(found, constantVelocity(window) as Float64Array)).toBeGreaterThan(1e-5);
+  });
+
+  test("other files and short windows are refused in words", async () => {
+    const plain = Uint8Array.from(bytes);
+    const at = Buffer.from(plain).indexOf("filigree.giorom");
+    plain[at] = 88;
+    await expect(openSimulator(plain)).rejects.toThrow(/not a particle simulator/);
+    const simulator = await openSimulator(bytes, { threads: 1 });
+    await expect(simulator.step(swinging(1, 5, 3).frames)).rejects.toThrow(/needs 6 frames/);
+    await simulator.release();
+  });
+});
+
+describe("rollouts", () => {
+  const { frames } = swinging(1, 9, 12);
+
+  test("the rules are what they say", async () => {
+    const seed = [Float64Array.from([0.5, 0.5]), Float64Array.from([0.52, 0.49])];
+    const run = async (rule: Parameters<typeof rollout>[0]) =>
+      (await rollout(rule, seed, { frames: 3, dim: 2 })).map((f) =>
+        Array.from(f, (x) => Number(x.toFixed(9))),
+      );
+    expect(await run(staticRule)).toEqual([
+      [0.52, 0.49],
+      [0.52, 0.49],
+      [0.52, 0.49],
+    ]);
+    expect(await run(constantVelocity)).toEqual([
+      [0.54, 0.48],
+      [0.56, 0.47],
+      [0.58, 0.46],
+    ]);
+    expect(
+      await run(
+        ballistic(
+          [0, -0.01],
+          [
+            [0, 0.57],
+            [0, 1],
+          ],
+        ),
+      ),
+    ).toEqual([
+      [0.54, 0.47],
+      [0.56, 0.44],
+      [0.57, 0.4],
+    ]);
+  });
+
+  test("the seed does not count, prescribed particles stay where they are told", async () => {
+    const predicted = await rollout(staticRule, frames.slice(0, 2), {
+      frames: 4,
+      dim: 2,
+      prescribed: { points: [3], at: (t) => frames[2 + t] },
+    });
+    expect(predicted.length).toBe(4);
+    predicted.forEach((f, t) => {
+      expect(Array.from(f.slice(6, 8))).toEqual(Array.from(frames[2 + t].slice(6, 8)));
+    });
+    const truth = frames.slice(2, 6);
+    let byHand = 0;
+    for (const [t, f] of predicted.entries())
+      for (let i = 0; i < 18; i++) byHand += (f[i] - truth[t][i]) ** 2 / 9 / 4;
+    expect(rolloutError(predicted, truth, 2)).toBeCloseTo(byHand, 12);
+  });
+
+  test("a position that is no number stops it with frame and particle", async () => {
+    let step = 0;
+    const broken = (window: Window) => {
+      const next = Float64Array.from(window[window.length - 1]);
+      if (step++ === 2) next[5] = Number.NaN;
+      return next;
+    };
+    await expect(rollout(broken, frames.slice(0, 6), { frames: 5, dim: 2 })).rejects.toThrow(
+      /frame 8: particle 2 is predicted at NaN on axis y/,
+    );
+  });
+
+  test("too few frames to learn from", () => {
+    const short = [swinging(1, 5, 6)];
+    expect(() => windowSource(short, CONFIG, SETTING, { stepsPerEpoch: 1, seed: 0 })).toThrow(
+      /no trajectory has 7 frames/,
+    );
+  });
+});
