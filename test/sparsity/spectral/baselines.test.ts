@@ -17,7 +17,7 @@ import { createLora, createRelora } from "../../../src/sparsity/spectral/lora.ts
 import { createLowRank } from "../../../src/sparsity/spectral/low-rank.ts";
 import { createSpectralTraining } from "../../../src/sparsity/spectral/spectral-training.ts";
 import vectors from "../../vectors/sst.json" with { type: "json" };
-import { MAPS, network, repeated, stepOf, sumOfSquares } from "./network.ts";
+import { differences, MAPS, network, repeated, stepOf, sumOfSquares } from "./network.ts";
 import { distance, expectClose } from "./support.ts";
 
 const options = {
@@ -26,19 +26,6 @@ const options = {
   learningRate: 0.01,
   threads: 1,
 } satisfies TrainOptions;
-
-function differences(step: ReturnType<typeof stepOf>, name: string): number[] {
-  const at = step.values[name].data;
-  const h = 1e-6;
-  return Array.from(at, (v, i) => {
-    at[i] = v + h;
-    const up = step.lossAt();
-    at[i] = v - h;
-    const down = step.lossAt();
-    at[i] = v;
-    return (up - down) / (2 * h);
-  });
-}
 
 describe("LoRA", () => {
   it("begins as the network that it was given, and its directions are derivatives", () => {

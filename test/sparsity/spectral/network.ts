@@ -42,13 +42,13 @@ export function images(): Record<string, Tensor<"float32">> {
 }
 
 /** A step of the network in float64: its loss, and what each parameter moves along. */
-export function stepOf(model: Graph, sparsifier?: Sparsifier) {
+export function stepOf(model: Graph, sparsifier?: Sparsifier, inputs: Record<string, Tensor> = images()) {
   const { graph, loss, gradients } = trainingGraph(model, sumOfSquares, sparsifier);
   const numeric = (tensors: Iterable<readonly [string, Tensor]>) =>
     Object.fromEntries([...tensors].map(([name, t]) => [name, { shape: t.shape, data: toNumbers(t) }]));
   const values = numeric(graph.parameters);
   const moment = { epoch: 0, epochs: 1, step: 0 };
-  const feeds = { ...numeric(Object.entries({ ...images(), ...sparsifier?.feeds?.(moment) })), ...values };
+  const feeds = { ...numeric(Object.entries({ ...inputs, ...sparsifier?.feeds?.(moment) })), ...values };
   const lossAt = () => evaluate(graph, feeds, [loss.name])[loss.name].data[0];
   const found = evaluate(
     graph,
@@ -62,6 +62,20 @@ export function stepOf(model: Graph, sparsifier?: Sparsifier) {
     lossAt,
     directions: Object.fromEntries(names.map((name, n) => [name, found[gradients[n].name].data])),
   };
+}
+
+/** Central differences of the loss by every number of one parameter. */
+export function differences(step: ReturnType<typeof stepOf>, name: string): number[] {
+  const at = step.values[name].data;
+  const h = 1e-6;
+  return Array.from(at, (v, i) => {
+    at[i] = v + h;
+    const up = step.lossAt();
+    at[i] = v - h;
+    const down = step.lossAt();
+    at[i] = v;
+    return (up - down) / (2 * h);
+  });
 }
 
 /** The same batch, so many times an epoch. */

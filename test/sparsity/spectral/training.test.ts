@@ -1,19 +1,21 @@
 import { describe, expect, it } from "vitest";
 import type { Graph } from "../../../src/engine/graph.ts";
 import { constant, createGraph, input, output } from "../../../src/engine/graph.ts";
-import { embedding, matmul, mul, reduceSum, sub, transpose } from "../../../src/engine/operators/index.ts";
+import { embedding, matmul, mul, reduceSum, sub, tanh, transpose } from "../../../src/engine/operators/index.ts";
 import type { Tensor } from "../../../src/engine/tensor.ts";
 import { tensor, zeros } from "../../../src/engine/tensor.ts";
+import { lorentzEmbedding, lorentzLinear } from "../../../src/geometry/lorentz-layers.ts";
 import { layers } from "../../../src/nn/layers.ts";
 import type { Sparsifier } from "../../../src/nn/sparsifier.ts";
 import type { TrainingSnapshot, TrainingSource, TrainOptions } from "../../../src/nn/trainer.ts";
 import { train } from "../../../src/nn/trainer.ts";
 import type { Objective } from "../../../src/nn/training-step.ts";
+import { random } from "../../../src/random.ts";
 import { linearMaps } from "../../../src/sparsity/spectral/linear-maps.ts";
 import type { SpectralOptions } from "../../../src/sparsity/spectral/spectral-training.ts";
 import { createSpectralTraining } from "../../../src/sparsity/spectral/spectral-training.ts";
 import vectors from "../../vectors/sst.json" with { type: "json" };
-import { MAPS, network, repeated, stepOf, sumOfSquares } from "./network.ts";
+import { differences, MAPS, network, repeated, stepOf, sumOfSquares } from "./network.ts";
 import { distance, expectClose } from "./support.ts";
 
 const { trace } = vectors;
@@ -126,16 +128,7 @@ describe("training", () => {
     expect(plain.names).toEqual(enhanced.names);
     for (const name of plain.names) {
       const at = plain.values[name].data;
-      const h = 1e-6;
-      const differences = Array.from(at, (v, i) => {
-        at[i] = v + h;
-        const up = plain.lossAt();
-        at[i] = v - h;
-        const down = plain.lossAt();
-        at[i] = v;
-        return (up - down) / (2 * h);
-      });
-      expectClose(plain.directions[name], differences, 1e-7);
+      expectClose(plain.directions[name], differences(plain, name), 1e-7);
       const [weight, part] = name.split("/");
       const sigma = enhanced.values[`${weight}/values`]?.data;
       const isVector = part === "left" || part === "right";
@@ -279,5 +272,26 @@ describe("training", () => {
       gradients: 4 * (trained + others),
       optimizer: 8 * (trained + others),
     });
+  });
+});
+
+describe("in hyperbolic layers", () => {
+  it("a Lorentz linear layer on triplets has the derivatives of finite differences, x, bias and scale included", () => {
+    const model = createGraph("lorentz");
+    const build = layers(model, 5);
+    const ids = input(model, "ids", [4], { dtype: "int32" });
+    const points = lorentzEmbedding(build, "table", ids, 6, 5);
+    const hidden = lorentzLinear(build, "first", points, 7, { before: tanh });
+    output(lorentzLinear(build, "second", hidden, 4, {}));
+    // Away from the start, where the columns of time coordinates are 0 and so is a singular value.
+    const rng = random(6);
+    for (const name of ["first.weight", "second.weight"])
+      for (let i = 0; i < model.parameters.get(name)!.data.length; i++)
+        model.parameters.get(name)!.data[i] = rng.normal();
+    const sst = createSpectralTraining(model, { rank: 2, gradient: "default" });
+    expect(sst.maps.map((m) => m.weight)).toEqual(["first.weight", "second.weight"]);
+    const feeds = { ids: tensor("int32", [4], [0, 5, 2, 2]) };
+    const step = stepOf(model, sst, feeds);
+    for (const name of step.names) expectClose(step.directions[name], differences(step, name), 1e-6);
   });
 });
