@@ -1,16 +1,34 @@
 /**
- * turbovbi.md P4: LeNet-300-100 or LeNet-5 on MNIST, by Turbo-VBI with chains and with independent bits. Options:
- * --network lenet-300-100|lenet; --seeds 0,1,2; --rows a,b runs these alone; --parallel n.
+ * turbovbi.md P4: LeNet-300-100 on MNIST by Turbo-VBI, with a chain along the pixels and with independent bits, beside
+ * magnitude pruning. Options: --seeds 0,1,2; --rows "iid|chain" runs these alone and writes nothing; --parallel n.
  */
 import { parseArgs } from "node:util";
+import { importModel } from "../src/engine/onnx/import.ts";
+import { foldConstants } from "../src/sparsity/fold-constants.ts";
+import { findWeights } from "../src/sparsity/lines.ts";
+import type { LayerPattern } from "../src/sparsity/pattern-report.ts";
+import { patternReport } from "../src/sparsity/pattern-report.ts";
+import { shrinkZeros } from "../src/sparsity/shrink-zeros.ts";
 import { finishJob, ownJob, runJobs } from "./support/jobs.ts";
-import type { DenseJob, DenseResult, TurboJob, TurboResult } from "./support/turbo/compress-mnist.ts";
-import { compressWithPosteriors, JOBS, trainDense } from "./support/turbo/compress-mnist.ts";
-import { NETWORKS } from "./support/turbo/mnist-settings.ts";
+import { reportMarks } from "./support/marks.ts";
+import { summarize, writeResults } from "./support/results.ts";
+import type {
+  CompressedResult,
+  DenseJob,
+  DenseResult,
+  MagnitudeJob,
+  TurboJob,
+} from "./support/turbo/compress-mnist.ts";
+import {
+  compressByMagnitude,
+  compressWithPosteriors,
+  JOBS,
+  trainDense,
+} from "./support/turbo/compress-mnist.ts";
+import { DENSE, MAGNITUDE, POSTERIORS } from "./support/turbo/mnist-settings.ts";
 
 const { values } = parseArgs({
   options: {
-    network: { type: "string", default: "lenet-300-100" },
     seeds: { type: "string", default: "0,1,2" },
     rows: { type: "string" },
     parallel: { type: "string", default: "2" },
@@ -18,28 +36,109 @@ const { values } = parseArgs({
   },
 });
 
-const own = ownJob<DenseJob | TurboJob>();
-if (own) finishJob(own.kind === "dense" ? await trainDense(own) : await compressWithPosteriors(own));
-else {
-  const { dense, rows } = NETWORKS[values.network as keyof typeof NETWORKS];
+const own = ownJob<DenseJob | TurboJob | MagnitudeJob>();
+if (own)
+  finishJob(
+    own.kind === "dense"
+      ? await trainDense(own)
+      : own.kind === "turbo"
+        ? await compressWithPosteriors(own)
+        : await compressByMagnitude(own),
+  );
+else await compare();
+
+async function compare(): Promise<void> {
   const parallel = Number(values.parallel);
   const seeds = values.seeds.split(",").map(Number);
-  const denseJobs = seeds.map((seed): DenseJob => ({ kind: "dense", ...dense, seed }));
-  await runJobs<DenseJob, DenseResult>(denseJobs, parallel, JOBS, ({ seed }, { accuracy }) =>
-    console.log(`dense, seed ${seed}: error ${(100 - 100 * accuracy).toFixed(2)} %`),
+  const denseJobs = seeds.map((seed): DenseJob => ({ kind: "dense", ...DENSE, seed }));
+  const dense = await runJobs<DenseJob, DenseResult>(denseJobs, parallel, JOBS, ({ seed }, { accuracy }) =>
+    console.log(`dense, seed ${seed}: error ${errorOf(accuracy).toFixed(2)} %`),
   );
+  const chosen = values.rows?.split("|");
+  const rows = [
+    ...POSTERIORS.map((row) => ({ kind: "turbo", ...row }) as const),
+    ...MAGNITUDE.map((row) => ({ kind: "magnitude", ...row }) as const),
+  ].filter(({ method }) => chosen?.includes(method) ?? true);
   const jobs = denseJobs.flatMap((job) =>
-    rows
-      .filter((row) => !values.rows || values.rows.split(",").includes(row.method))
-      .map((row): TurboJob => ({ kind: "turbo", dense: job, ...row })),
+    // The order of keys is part of what results are kept under.
+    rows.map(({ kind, ...row }) => ({ kind, dense: job, ...row }) as TurboJob | MagnitudeJob),
   );
-  await runJobs<TurboJob, TurboResult>(
+  const results = await runJobs<TurboJob | MagnitudeJob, CompressedResult>(
     jobs,
     parallel,
     JOBS,
-    ({ method, dense: { seed } }, { accuracy, processorSeconds }) =>
+    ({ method, dense: { seed } }, r) => {
+      const layers = patternReport(importModel(r.model));
       console.log(
-        `${method}, seed ${seed}: error ${(100 - 100 * accuracy.pruned).toFixed(2)} %, tuned ${(100 - 100 * accuracy.tuned).toFixed(2)} %, ${processorSeconds.toFixed(0)} s`,
-      ),
+        `${method}, seed ${seed}: ${fewerTimes(layers).toFixed(1)} times fewer weights, error ${errorOf(r.accuracy.pruned).toFixed(2)} %, tuned ${errorOf(r.accuracy.tuned).toFixed(2)} %, ${r.processorSeconds.toFixed(0)} s`,
+      );
+    },
   );
+  if (chosen) return;
+  const figures = rows.map(({ method, ...settings }) => {
+    const runs = results.filter((_, i) => jobs[i].method === method);
+    const layers = runs.map((r) => patternReport(importModel(r.model)));
+    return {
+      method,
+      settings,
+      error: summarize(runs.map((r) => errorOf(r.accuracy.tuned))),
+      errorBeforeTuning: runs.map((r) => errorOf(r.accuracy.pruned)),
+      fewerWeights: layers.map(fewerTimes),
+      firstMeanRun: layers.map(([first]) => first.meanRun),
+      indexBitsPerWeight: {
+        runs: layers.map((l) => total(l, (p) => p.indexBits.runs) / total(l, (p) => p.nonZeros)),
+        csr: layers.map((l) => total(l, (p) => p.indexBits.csr) / total(l, (p) => p.nonZeros)),
+      },
+      neurons: runs.map((r) => liveNeurons(r.model)),
+      processorSeconds: runs.map((r) => r.processorSeconds),
+      layers,
+    };
+  });
+  const find = (method: string) => figures.find((f) => f.method === method)!;
+  const [large, small, iid] = ["chain", "chain, narrow slab", "iid"].map(find);
+  const least = (values: readonly number[]) => Math.min(...values);
+  reportMarks([
+    {
+      claim: "chain, narrow slab: error at most 1.8 % on average with at least 20 times fewer weights",
+      passed: small.error.mean <= 1.8 && least(small.fewerWeights) >= 20,
+    },
+    {
+      claim: "chain: error at most 2.0 % on average with at least 40 times fewer weights",
+      passed: large.error.mean <= 2 && least(large.fewerWeights) >= 40,
+    },
+    ...[large, small].map(({ method, firstMeanRun }) => ({
+      claim: `${method}: runs of layer 1 are at least 2.5 times as long as with independent bits`,
+      passed: firstMeanRun.every((run, i) => run >= 2.5 * iid.firstMeanRun[i]),
+    })),
+    {
+      claim: "under 15 minutes of processor time, the dense network apart",
+      passed: figures.every((f) => Math.max(...f.processorSeconds) < 900),
+    },
+  ]);
+  await writeResults("turbo-mnist", `npm run protocol -- turbo-mnist --seeds ${values.seeds}`, {
+    seeds,
+    dense: { settings: DENSE, error: summarize(dense.map((d) => errorOf(d.accuracy))) },
+    rows: figures,
+  });
+}
+
+function errorOf(accuracy: number): number {
+  return 100 - 100 * accuracy;
+}
+
+function total(layers: readonly LayerPattern[], pick: (layer: LayerPattern) => number): number {
+  return layers.reduce((sum, layer) => sum + pick(layer), 0);
+}
+
+/** All weights over those in use; biases do not count. */
+function fewerTimes(layers: readonly LayerPattern[]): number {
+  return total(layers, (l) => l.weights) / total(layers, (l) => l.nonZeros);
+}
+
+/** Neurons of the hidden layers that some output depends on. */
+function liveNeurons(model: Uint8Array): number[] {
+  const { graph } = shrinkZeros(foldConstants(importModel(model)).graph);
+  return findWeights(graph)
+    .slice(0, -1)
+    .map(({ shape }) => shape.rows);
 }

@@ -1,13 +1,15 @@
 /**
  * turbovbi.md P2, P3 and P3b: a small network on small MNIST at equal density by structure, whole neurons by gates, and
- * index bits. Options: --seeds 0,1,2; --parallel n.
+ * index bits; draws the supports of the first layer. Options: --seeds 0,1,2; --parallel n.
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { likeliestWeights } from "../src/sparsity/turbo-vbi/choose.ts";
 import type { PriorSpec } from "../src/sparsity/turbo-vbi/priors/kinds.ts";
 import { finishJob, ownJob, runJobs } from "./support/jobs.ts";
 import { reportMarks } from "./support/marks.ts";
 import { ROOT, summarize, writeResults } from "./support/results.ts";
+import { drawSupports } from "./support/turbo/draw-supports.ts";
 import type { SmallJob, SmallResult } from "./support/turbo/small-runs.ts";
 import { runSmall } from "./support/turbo/small-runs.ts";
 
@@ -134,6 +136,17 @@ async function compare(): Promise<void> {
       passed: every("chain, v = .15", "iid, v = .15", (a, b) => bitsOf(a, "runs") <= 0.5 * bitsOf(b, "runs")),
     },
   ]);
+  await drawSupports(
+    "turbo-supports",
+    ["iid", "chain"].map((method) => {
+      const [{ layers, posteriors }] = of(method);
+      const [{ nonZeros, runs }] = layers;
+      const { mean, logOdds } = posteriors[0];
+      const mask = likeliestWeights({ parameter: "fc1", mean, logOdds }, nonZeros);
+      const title = `${method === "iid" ? "independent bits" : "Markov chain along each row"}: ${nonZeros} weights, ${runs} runs`;
+      return { title, lines: mask.length / 196, columns: 196, mask };
+    }),
+  );
   await writeResults("turbo-small", `npm run protocol -- turbo-small --seeds ${values.seeds}`, {
     seeds,
     dense: summarize(of("iid").map((r) => r.accuracy.dense)),

@@ -10,6 +10,7 @@ import type { ScheduleSpec } from "../../../src/nn/schedules.ts";
 import { findWeights } from "../../../src/sparsity/lines.ts";
 import { holdMasks } from "../../../src/sparsity/tickets/hold-masks.ts";
 import type { Masks } from "../../../src/sparsity/tickets/masks.ts";
+import { magnitudeMasks, weightsOf } from "../../../src/sparsity/tickets/masks.ts";
 import { likelyWeights } from "../../../src/sparsity/turbo-vbi/choose.ts";
 import type { PriorSpec } from "../../../src/sparsity/turbo-vbi/priors/kinds.ts";
 import { createTurboVbi } from "../../../src/sparsity/turbo-vbi/turbo-vbi.ts";
@@ -29,7 +30,7 @@ interface Stage {
 /** Trains the network that all methods start from. */
 export interface DenseJob {
   kind: "dense";
-  network: "lenet-300-100" | "lenet";
+  network: "lenet-300-100";
   seed: number;
   batch: number;
   stage: Stage;
@@ -47,19 +48,32 @@ export interface TurboJob {
   tune: Stage;
 }
 
+/** Cuts the smallest weights of all layers together, once, and trains on: what posteriors are compared with. */
+export interface MagnitudeJob {
+  kind: "magnitude";
+  method: string;
+  dense: DenseJob;
+  /** Share of the weights that stays. */
+  keep: number;
+  tune: Stage;
+}
+
 export interface DenseResult {
   accuracy: number;
   model: Uint8Array;
 }
 
-export interface TurboResult {
+export interface CompressedResult {
   /** Test accuracy of the dense network, right after pruning, and after fine-tuning. */
   accuracy: { dense: number; pruned: number; tuned: number };
   /** With zeros in the place of pruned weights. */
   model: Uint8Array;
+  processorSeconds: number;
+}
+
+export interface TurboResult extends CompressedResult {
   /** Posterior standard deviations of the weights in use, by parameter. */
   sigmas: Record<string, Float32Array>;
-  processorSeconds: number;
 }
 
 /** MNIST with pixels from 0 to 1: a pixel that is always black says nothing about its weights. */
@@ -118,6 +132,26 @@ export async function compressWithPosteriors(job: TurboJob): Promise<TurboResult
     accuracy: { dense: dense!.accuracy, ...tuned },
     model: exportModel(model),
     sigmas,
+    processorSeconds: (user + system) / 1e6,
+  };
+}
+
+export async function compressByMagnitude({
+  dense: job,
+  keep,
+  tune: stage,
+}: MagnitudeJob): Promise<CompressedResult> {
+  const start = process.cpuUsage();
+  const data = await mnist();
+  const dense = await keptResult<DenseResult>(job, JOBS);
+  const model = rebatch(importModel(dense!.model), job.batch);
+  const names = new Set(findWeights(model).map((w) => w.parameter));
+  const weights = new Map([...weightsOf(model)].filter(([name]) => names.has(name)));
+  const tuned = await tune(model, data, magnitudeMasks(weights, 1 - keep), stage, job.seed + 2000);
+  const { user, system } = process.cpuUsage(start);
+  return {
+    accuracy: { dense: dense!.accuracy, ...tuned },
+    model: exportModel(model),
     processorSeconds: (user + system) / 1e6,
   };
 }

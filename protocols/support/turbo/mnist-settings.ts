@@ -1,12 +1,7 @@
 import type { PriorSpec } from "../../../src/sparsity/turbo-vbi/priors/kinds.ts";
-import type { DenseJob, TurboJob } from "./compress-mnist.ts";
+import type { DenseJob, MagnitudeJob, TurboJob } from "./compress-mnist.ts";
 
 type Row = Omit<TurboJob, "kind" | "dense">;
-
-interface NetworkSettings {
-  dense: Omit<DenseJob, "kind" | "seed">;
-  rows: Row[];
-}
 
 const LAMBDA = 0.05;
 const iid: PriorSpec = { kind: "iid", lambda: LAMBDA };
@@ -24,18 +19,22 @@ const fullyConnected = (method: string, priors: PriorSpec[], variances: number[]
 const SMALL = [0.005, 0.01, 0.03];
 const LARGE = [0.02, 0.04, 0.12];
 
-/** Where neighbours are pixels a chain; neurons have no order, and bits that read them are independent. */
-export const NETWORKS: Record<"lenet-300-100" | "lenet", NetworkSettings> = {
-  "lenet-300-100": {
-    dense: { network: "lenet-300-100", batch: 256, stage: { epochs: 12, learningRate: 1.5e-3, floor: 0.1 } },
-    rows: [
-      fullyConnected("chain", [chain, iid, iid], LARGE),
-      fullyConnected("iid", [iid, iid, iid], SMALL),
-      fullyConnected("chain, narrow slab", [chain, iid, iid], SMALL),
-    ],
-  },
-  lenet: {
-    dense: { network: "lenet", batch: 128, stage: { epochs: 8, learningRate: 1e-3, floor: 0.05 } },
-    rows: [],
-  },
+export const DENSE: Omit<DenseJob, "kind" | "seed"> = {
+  network: "lenet-300-100",
+  batch: 256,
+  stage: { epochs: 12, learningRate: 1.5e-3, floor: 0.1 },
 };
+
+/** Where neighbours are pixels a chain; neurons have no order, and bits that read them are independent. */
+export const POSTERIORS: Row[] = [
+  fullyConnected("chain", [chain, iid, iid], LARGE),
+  fullyConnected("iid", [iid, iid, iid], SMALL),
+  fullyConnected("chain, narrow slab", [chain, iid, iid], SMALL),
+];
+
+/** As many epochs behind the cut as the others have behind the dense network. */
+export const MAGNITUDE: Omit<MagnitudeJob, "kind" | "dense">[] = [20, 40].map((fewer) => ({
+  method: `magnitude, 1/${fewer}`,
+  keep: 1 / fewer,
+  tune: { epochs: 38, learningRate: 1e-3, floor: 0.05 },
+}));
