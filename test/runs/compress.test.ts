@@ -137,6 +137,25 @@ test("a file meets a budget of MACs", async () => {
   expect(result.validation!.after).toBeGreaterThan(result.validation!.before);
 });
 
+test.each(["dense", "scratch"] as const)("%s, to compare with, starts from a file too", async (method) => {
+  const path = join(folder, `${method}.onnx`);
+  await writeFile(path, exportModel(network()));
+  const { result } = (await compress(
+    request(method, { model: path, method, budget: { within: "macs=0.3" }, epochs: 2 }),
+    options,
+  ))!;
+  expect(result.commit).toBeNull();
+  expect(result.natural).toEqual(result.kept);
+  if (method === "dense") expect(result.macs.after).toBe(result.macs.before);
+  else {
+    expect(result.kept).toEqual(result.requested);
+    expect(result.macs.after).toBeLessThanOrEqual(0.3 * result.macs.before);
+    expect(result.macs.after).toBeGreaterThan(0.25 * result.macs.before);
+  }
+  // Ten classes.
+  expect(result.accuracy.after).toBeGreaterThan(0.2);
+});
+
 test("a budget that nothing meets is refused with what is possible", () => {
   const graph = network();
   const sets = findGroups(graph);
