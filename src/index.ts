@@ -78,11 +78,15 @@ export { accountModel } from "./sparsity/accounting.ts";
 export { alignChannels } from "./sparsity/align.ts";
 export { analyzeChannels, streamPartition } from "./sparsity/channels.ts";
 export { type ColumnChoice, fewerColumns } from "./sparsity/fewer-columns.ts";
+export { type FoldedConstants, foldConstants } from "./sparsity/fold-constants.ts";
 export type { GroupSet } from "./sparsity/groups/group-set.ts";
 export { findGroups, GROUP_KINDS, type GroupChoice, type GroupKind } from "./sparsity/groups/kinds.ts";
 export { createLedger, type Ledger, type Measure } from "./sparsity/groups/ledger.ts";
 export type { GroupPartition } from "./sparsity/groups.ts";
 export { createKAnneal, type KAnneal, type KAnnealOptions } from "./sparsity/k-anneal.ts";
+export { type ConvolutionLayout, findWeights, type LineShape, type WeightLayout } from "./sparsity/lines.ts";
+export { type LayerPattern, patternReport } from "./sparsity/pattern-report.ts";
+export { type IndexBits, type Pattern, type PatternStatistics, patternStatistics } from "./sparsity/runs.ts";
 export { shrink } from "./sparsity/shrink.ts";
 export { shrinkZeros } from "./sparsity/shrink-zeros.ts";
 export type { LayerChoice, SparsePlan } from "./sparsity/sparse/choose.ts";
@@ -119,6 +123,19 @@ export { graspScores, snipScores, synflowMasks, synflowScores } from "./sparsity
 export { smallerTicket } from "./sparsity/tickets/smaller-ticket.ts";
 export { createTask, splitTask, TASKS } from "./sparsity/tickets/tasks.ts";
 export { type TrainShrinkingOptions, trainShrinking } from "./sparsity/train-shrinking.ts";
+export { likeliestWeights, likelyWeights } from "./sparsity/turbo-vbi/choose.ts";
+export { fitLinear, type LinearModel, type LinearOptions } from "./sparsity/turbo-vbi/linear.ts";
+export type { Variant } from "./sparsity/turbo-vbi/module-a.ts";
+export type { Posterior } from "./sparsity/turbo-vbi/posterior.ts";
+export { type PrecisionPrior, precisionPrior } from "./sparsity/turbo-vbi/precision-prior.ts";
+export { createPrior, type PriorSpec } from "./sparsity/turbo-vbi/priors/kinds.ts";
+export { type SupportPrior, sendMessages } from "./sparsity/turbo-vbi/priors/prior.ts";
+export {
+  createTurboVbi,
+  type TurboVbi,
+  type TurboVbiLayer,
+  type TurboVbiOptions,
+} from "./sparsity/turbo-vbi/turbo-vbi.ts";
 export { fenchelGap, proxCertificate } from "./sparsity/wgsef/certificate.ts";
 export { debiasedProxFactors } from "./sparsity/wgsef/debiased.ts";
 export { applyProx, proxFactors } from "./sparsity/wgsef/prox.ts";

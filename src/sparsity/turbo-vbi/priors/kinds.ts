@@ -30,14 +30,8 @@ export type PriorSpec =
   /** Neighbours in rows and columns alike; at most .3466 each where both are in use. */
   | { kind: "ising"; density: number; down: number; along: number };
 
-/** How a layer gets its prior: by name, or from a function of yours. */
-export type PriorChoice = PriorSpec | ((shape: LineShape) => SupportPrior);
-
-export const PRIOR_KINDS = ["iid", "chain", "group", "gate", "product", "ising"] as const;
-
 /** Throws a `Problem` that names what is out of range. */
-export function createPrior(choice: PriorChoice, shape: LineShape): SupportPrior {
-  if (typeof choice === "function") return choice(shape);
+export function createPrior(choice: PriorSpec, shape: LineShape): SupportPrior {
   switch (choice.kind) {
     case "iid":
       return iidPrior(choice.lambda);
