@@ -47,9 +47,7 @@ const PARTS: Record<string, ExperimentSettings> = {
   },
   mnist: {
     ...DIGITS,
-    baseSteps: 20_000,
     steps: 2500,
-    after: 1500,
     runs: CONTROLS.filter((name) => !["shuffled", "fresh", "magnitude-init", "grasp"].includes(name)),
   },
 };

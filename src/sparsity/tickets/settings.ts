@@ -96,6 +96,9 @@ export const DIGITS: ExperimentSettings = {
   learningRate: 1e-3,
   weightDecay: 0.1,
   evaluateEvery: 50,
+  baseSteps: 20_000,
+  steps: 4000,
+  after: 1500,
 };
 
 /** A network that has nothing to grok: for contrast. */
