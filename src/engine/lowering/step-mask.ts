@@ -5,6 +5,7 @@ import { apply } from "../operators/operator.ts";
 import { replay } from "../replay.ts";
 import { withScope } from "../scope.ts";
 import { sameShape } from "../shapes.ts";
+import { removeDeadNodes } from "../simplify.ts";
 
 /**
  * 1 where x > 0, else 0, as a float. Times 3e38 every normal number is above 1 or below 0, and the session sets the
@@ -36,7 +37,7 @@ export function maskRelu(graph: Graph): Graph {
   const producer = producers(graph);
   const inGradient = ({ op, name }: Node) => op === "Where" && name.startsWith("gradient/");
   if (!graph.nodes.some(inGradient)) return graph;
-  return replay(graph, {
+  const lowered = replay(graph, {
     node: (node, inputs, target) => {
       if (!inGradient(node)) return undefined;
       const [condition, , otherwise] = node.inputs;
@@ -47,4 +48,7 @@ export function maskRelu(graph: Graph): Graph {
       return apply(target, "Mul", [dy, mask], {}, { name: node.outputs[0] });
     },
   });
+  // The comparisons, which ONNX Runtime would still compute.
+  removeDeadNodes(lowered);
+  return lowered;
 }

@@ -170,6 +170,8 @@ export const logSumExp = reduction("ReduceLogSumExp", {
 export function sumTo(x: Value, shape: readonly number[]): Value {
   if (sameShape(x.shape, shape)) return x;
   const axes = broadcastAxes(shape, x.shape);
-  const summed = axes.length ? reduceSum(x, axes, { keepDims: true }) : x;
-  return reshape(summed, shape);
+  // Where only axes go that `shape` lacks, nothing is left to reshape.
+  const keepDims = axes.length !== x.shape.length - shape.length;
+  const summed = axes.length ? reduceSum(x, axes, { keepDims }) : x;
+  return sameShape(summed.shape, shape) ? summed : reshape(summed, shape);
 }
