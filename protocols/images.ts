@@ -1,0 +1,168 @@
+/**
+ * Compression on real images: VGG16-BN of half width on part of CIFAR-10 and ResNet20 on part of Fashion-MNIST, to 50, 30 and
+ * 15 % of their multiply–accumulates, by every method, three seeds. All methods start from the same trained networks and
+ * get the same number of steps; the small network from scratch also gets those that the dense one was trained with.
+ *
+ * Results hold whatever runs are done, so that it can be stopped and started again. Options: --networks, --methods, --budgets
+ * and --seeds a,b run these alone, --parallel n so many at a time; --collect runs nothing; --latency then measures all
+ * networks that are there, anew; --validate measures on validation images, with --lambda start,end to try, and writes nothing.
+ */
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { importModel } from "../src/engine/onnx/import.ts";
+import { measureLatency } from "../src/runs/latency.ts";
+import { METHOD_NAMES, type MethodName, methodOf } from "../src/runs/methods.ts";
+import { ALIGNMENT, alignChannels } from "../src/sparsity/align.ts";
+import type { ImageJob } from "./support/image-compression.ts";
+import { COMPRESSION, compressOnce, fileOf } from "./support/image-compression.ts";
+import { TASKS, taskOf } from "./support/image-networks.ts";
+import { imagesFigure } from "./support/images-figure.ts";
+import type { ImageRun } from "./support/images-results.ts";
+import { rowsOf, standingsOf } from "./support/images-results.ts";
+import { finishJob, keptResult, ownJob, runJobs } from "./support/jobs.ts";
+import { earlierResults, ROOT, writeResults } from "./support/results.ts";
+
+const { values } = parseArgs({
+  options: {
+    networks: { type: "string" },
+    methods: { type: "string" },
+    budgets: { type: "string" },
+    seeds: { type: "string" },
+    lambda: { type: "string" },
+    validate: { type: "boolean", default: false },
+    collect: { type: "boolean", default: false },
+    latency: { type: "boolean", default: false },
+    parallel: { type: "string", default: "1" },
+    job: { type: "string" },
+  },
+});
+
+/** Those that people use most come first, so that what is stopped early is worth something. */
+const FIRST: readonly MethodName[] = [
+  "wgsef",
+  "magnitude",
+  "dense",
+  "group-lasso",
+  "taylor",
+  "slimming",
+  "scratch",
+];
+/** Variants of the envelope and of half-space steps are left to the other protocols. */
+const LEFT_OUT: readonly MethodName[] = ["wgsef-plain", "wgsef-hspg", "adahspg"];
+/** The second network, whose steps cost three times as much, does without the methods that are used least. */
+const METHODS: Record<string, readonly MethodName[]> = {
+  resnet20: [...FIRST, ...METHOD_NAMES.filter((name) => !FIRST.includes(name) && !LEFT_OUT.includes(name))],
+  "vgg16-bn-half": FIRST,
+};
+/**
+ * Ranges of λ that are not the method's own. In so few steps the envelope has to come near hard thresholding, αλ = 1, at once:
+ * chosen on the validation images of Fashion-MNIST, seed 0, 30 %.
+ */
+const LAMBDA: Partial<Record<MethodName, [start: number, end: number]>> = { wgsef: [10, 100] };
+const BUDGETS = [0.5, 0.3, 0.15];
+const SEEDS = [0, 1, 2];
+const folder = join(ROOT, "runs", "protocols", "images");
+
+function jobsOf(
+  networks: readonly string[],
+  methods: readonly string[] | undefined,
+  budgets: readonly number[],
+  seeds: readonly number[],
+): ImageJob[] {
+  return networks.flatMap((network) =>
+    METHODS[network]
+      .filter((method) => !methods || methods.includes(method))
+      .flatMap((method) =>
+        (methodOf(method).reference === "whole" ? [undefined] : budgets).flatMap((macs) =>
+          seeds.map(
+            (seed): ImageJob => ({
+              network,
+              method,
+              macs,
+              seed,
+              settings: {
+                task: taskOf(network),
+                ...COMPRESSION,
+                lambda: values.lambda?.split(",").map(Number) ?? LAMBDA[method],
+                validate: values.validate,
+              },
+            }),
+          ),
+        ),
+      ),
+  );
+}
+
+/** Fills in medians of interleaved runs, with widths filled up on loading where that is faster, as compress does. */
+async function measure(runs: readonly ImageRun[]): Promise<void> {
+  for (const { network } of TASKS)
+    for (const seed of SEEDS) {
+      const own = runs.filter((run) => run.network === network && run.seed === seed);
+      const graphs = await Promise.all(own.map(async (run) => importModel(await readFile(fileOf(run)))));
+      const models = graphs.flatMap((graph) => [graph, alignChannels(graph, ALIGNMENT)]);
+      const times = await measureLatency(models, { batch: 64, threads: 1, runs: 20, atLeast: 0 });
+      own.forEach((run, i) => {
+        run.latencyMs = Math.min(times[2 * i], times[2 * i + 1]);
+      });
+      console.log(`measured ${network}, seed ${seed}: ${own.length} networks`);
+    }
+}
+
+const own = ownJob<ImageJob>();
+if (own) finishJob(await compressOnce(own));
+else {
+  const list = (text: string | undefined) => text?.split(",");
+  const numbers = (text: string | undefined) => list(text)?.map(Number);
+  const all = Object.keys(METHODS);
+  const jobs = values.collect
+    ? []
+    : jobsOf(
+        list(values.networks) ?? all,
+        list(values.methods),
+        numbers(values.budgets) ?? BUDGETS,
+        numbers(values.seeds) ?? SEEDS,
+      );
+  await runJobs<ImageJob, ImageRun["result"]>(
+    jobs,
+    Number(values.parallel),
+    folder,
+    ({ network, method, macs = 1, seed }, r) =>
+      console.log(
+        `${network} ${method} ${macs} seed ${seed}: ${(100 * r.accuracy).toFixed(2)} %, ${r.macs} MACs, ${r.natural} of ${r.groups} groups left by training, ${r.kept} kept, ${r.processorSeconds.toFixed(1)} s`,
+      ),
+  );
+  if (values.validate) process.exit();
+
+  const earlier = (await earlierResults<{ runs: ImageRun[] }>("images"))?.runs ?? [];
+  const runs: ImageRun[] = [];
+  let missing = 0;
+  for (const { network, method, macs, seed, ...job } of jobsOf(all, undefined, BUDGETS, SEEDS)) {
+    const result = await keptResult<ImageRun["result"]>({ network, method, macs, seed, ...job }, folder);
+    if (!result) missing++;
+    else runs.push({ network, method, macs, seed, result });
+  }
+  for (const run of runs)
+    run.latencyMs = earlier.find(
+      (old) => fileOf(old) === fileOf(run) && JSON.stringify(old.result) === JSON.stringify(run.result),
+    )?.latencyMs;
+  if (values.latency) await measure(runs);
+  // A mean is one of all seeds or none.
+  const rows = rowsOf(runs).filter((row) => row.accuracy.values.length === SEEDS.length);
+  const standings = standingsOf(rows, "wgsef");
+  for (const s of standings)
+    console.log(
+      `${s.network} ${s.budget} by ${s.cost}: ${s.beatenBy.length ? `beaten by ${s.beatenBy.join(", ")}; by more than one s.d.: ${s.clearlyBeatenBy.join(", ") || "none"}` : "on the front"}`,
+    );
+  await writeResults("images", "npm run protocol -- images", {
+    settings: { tasks: TASKS, ...COMPRESSION, budgets: BUDGETS, seeds: SEEDS, methods: METHODS },
+    missing,
+    rows,
+    standings,
+    runs,
+  });
+  const figures = join(ROOT, "docs", "figures");
+  await mkdir(figures, { recursive: true });
+  await writeFile(join(figures, "images.svg"), imagesFigure(rows));
+  console.log(`drawn in docs/figures/images.svg; ${missing} jobs are still to be run`);
+}
