@@ -7,60 +7,23 @@ import { fromNumbers, type Tensor } from "../../engine/tensor.ts";
 import type { Sparsifier, TrainingMoment } from "../../nn/sparsifier.ts";
 import { Problem } from "../../problem.ts";
 import { deriveSeed } from "../../random.ts";
-import type { LineShape, WeightLayout } from "../lines.ts";
 import { fromLines, toLines } from "../lines.ts";
+import { likelyWeights } from "./choose.ts";
 import { gaussianPenalty } from "./gaussian-penalty.ts";
 import { localReparameterization, logSigmaName } from "./local-reparameterization.ts";
 import { logit } from "./log-odds.ts";
-import type { ModuleA, ModuleAOptions } from "./module-a.ts";
+import type { ModuleA } from "./module-a.ts";
 import { createModuleA } from "./module-a.ts";
+import type { TurboVbiLayer, TurboVbiOptions } from "./options.ts";
 import type { Posterior } from "./posterior.ts";
 import type { PrecisionPrior } from "./precision-prior.ts";
 import { precisionPrior } from "./precision-prior.ts";
-import type { PriorSpec } from "./priors/kinds.ts";
 import { createPrior, densityOf } from "./priors/kinds.ts";
-import type { SupportPrior } from "./priors/prior.ts";
 import { sendMarginals, sendMessages } from "./priors/prior.ts";
+import { roundsAt } from "./rounds.ts";
 import type { Supports } from "./supports.ts";
 
-export interface TurboVbiLayer extends WeightLayout {
-  /** The structure of its support. */
-  prior: PriorSpec | CustomPrior;
-  /** By default the slab's variance is `slab` times the variance of the layer's weights as they are at the start. */
-  precision?: PrecisionPrior;
-}
-
-/** A support prior of your own, with the probability of a weight before the first message. */
-export interface CustomPrior {
-  kind: "custom";
-  density: number;
-  create(shape: LineShape): SupportPrior;
-}
-
-export interface TurboVbiOptions extends Omit<ModuleAOptions, "prior"> {
-  layers: readonly TurboVbiLayer[];
-  /** Samples in the training set: the likelihood counts so often. */
-  samples: number;
-  /** Share of the epochs that come first, without noise. Default 0: the network is trained already. */
-  warmup?: number;
-  /** Share of the epochs with posteriors; in the rest, the weights that were chosen train on alone. Default 1. */
-  select?: number;
-  /** Epochs between two passes of messages. Default 3. */
-  roundEpochs?: number;
-  /** Rounds over which the weight of the prior grows to 1. Default 3. */
-  annealRounds?: number;
-  /** Default 2. */
-  slab?: number;
-  /** ln σ to start from. Default −6. */
-  logSigma?: number;
-  /** `frozen`: no noise at all, as in the authors' demo. Default `learned`. */
-  variance?: "learned" | "frozen";
-  /** `published`: see `sendMarginals`. Default `extrinsic`. */
-  messages?: "extrinsic" | "published";
-  /** Chains learn their parameters by expectation maximisation. Default false. */
-  learnPrior?: boolean;
-  seed?: number;
-}
+export type { CustomPrior, TurboVbiLayer, TurboVbiOptions } from "./options.ts";
 
 export interface TurboVbi extends Sparsifier {
   /** Posteriors of the layers as they stand; undefined before training has started. */
@@ -82,8 +45,6 @@ export function createTurboVbi(options: TurboVbiOptions): TurboVbi {
   const {
     layers,
     samples,
-    roundEpochs = 3,
-    annealRounds = 3,
     slab = 2,
     logSigma = -6,
     variance = "learned",
@@ -173,21 +134,7 @@ export function createTurboVbi(options: TurboVbiOptions): TurboVbi {
     modules = precisions.map((prior) => createModuleA({ ...options, prior: prior! }));
   }
 
-  const phasesOf = ({ epoch, epochs }: Pick<TrainingMoment, "epoch" | "epochs">) => {
-    const { warmup = 0, select = 1 } = options;
-    const warm = Math.round(warmup * epochs);
-    const end = Math.max(warm + 1, Math.round((warmup + select) * epochs));
-    const within = epoch - warm;
-    const round = Math.floor(within / roundEpochs);
-    return {
-      first: epoch === warm,
-      selecting: epoch >= warm && epoch < end,
-      last: epoch === end - 1,
-      polishes: end < epochs,
-      endsRound: (within + 1) % roundEpochs === 0 || epoch === end - 1,
-      weight: Math.min(1, (round + 1) / annealRounds),
-    };
-  };
+  const phasesOf = (moment: Pick<TrainingMoment, "epoch" | "epochs">) => roundsAt(moment, options);
 
   function clear({ arrays }: FlatArrays): void {
     for (const [name, mask] of held!) {
@@ -310,10 +257,7 @@ export function createTurboVbi(options: TurboVbiOptions): TurboVbi {
   /** Which weights live, from what was known when they were chosen. */
   function masksOf(): Map<string, Uint8Array> {
     return new Map(
-      layers.map(({ parameter }) => [
-        parameter,
-        Uint8Array.from(posterior.arrays[parameter], (logOdds) => Number(logOdds > 0)),
-      ]),
+      layers.map(({ parameter }) => [parameter, likelyWeights({ logOdds: posterior.arrays[parameter] })]),
     );
   }
 }
