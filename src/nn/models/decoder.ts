@@ -20,6 +20,7 @@ import { tensor } from "../../engine/tensor.ts";
 import type { Initializer } from "../initializers.ts";
 import { constantFill, normal } from "../initializers.ts";
 import { layers } from "../layers.ts";
+import { futureMask } from "./future-mask.ts";
 
 export interface DecoderOptions {
   /**
@@ -151,12 +152,4 @@ function rotate(x: Value): Value {
   };
   const turned = concat([neg(slice(x, { 3: { start: half } })), slice(x, { 3: { start: 0, end: half } })], 3);
   return add(mul(x, table(Math.cos)), mul(turned, table(Math.sin)));
-}
-
-/** [context, context]: 0 where a row may look, a large negative number in its future. */
-function futureMask(graph: Graph, context: number): Value {
-  const data = new Float32Array(context * context);
-  for (let row = 0; row < context; row++)
-    for (let column = row + 1; column < context; column++) data[row * context + column] = -1e9;
-  return constant(graph, tensor("float32", [context, context], data));
 }

@@ -1,5 +1,5 @@
 import type { Graph, Value } from "../../engine/graph.ts";
-import { constant, createGraph, input, output } from "../../engine/graph.ts";
+import { createGraph, input, output } from "../../engine/graph.ts";
 import {
   add,
   gelu,
@@ -12,9 +12,9 @@ import {
   split,
   transpose,
 } from "../../engine/operators/index.ts";
-import { tensor } from "../../engine/tensor.ts";
 import type { Layers } from "../layers.ts";
 import { layers } from "../layers.ts";
+import { futureMask } from "./future-mask.ts";
 
 export interface TransformerOptions {
   vocabulary: number;
@@ -95,12 +95,4 @@ function attention(
   const weights = softmax(causal ? add(scores, futureMask(x.graph, context)) : scores);
   const mixed = reshape(transpose(matmul(weights, v), [0, 2, 1, 3]), [-1, width]);
   return build.linear(`${name}.out`, mixed, width);
-}
-
-/** [context, context]: 0 where a row may look, a large negative number in its future. */
-function futureMask(graph: Graph, context: number): Value {
-  const data = new Float32Array(context * context);
-  for (let row = 0; row < context; row++)
-    for (let column = row + 1; column < context; column++) data[row * context + column] = -1e9;
-  return constant(graph, tensor("float32", [context, context], data));
 }
