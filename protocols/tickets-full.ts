@@ -1,17 +1,19 @@
 /**
  * grokking.md section 2: the published configurations, each with every control that its verdicts need, over three seeds.
  * Every part goes on where it was stopped, and leaves its figures in docs/results/tickets-full.json beside those of the
- * others.
+ * others, and a figure of its times.
  *
  * usage: tickets-full.js [part, default all] [worker processes, default 1]
  */
 import { join } from "node:path";
 import { executeExperiment } from "../src/runs/tickets/experiment-pool.node.ts";
 import { analyzeMasks } from "../src/runs/tickets/mask-analysis.node.ts";
+import { timeBars } from "../src/runs/tickets/ticket-plots.ts";
 import { summarizeExperiment } from "../src/runs/tickets/ticket-summary.ts";
 import { writeReport } from "../src/runs/tickets/write-report.node.ts";
 import type { ExperimentSettings } from "../src/sparsity/tickets/settings.ts";
 import { DIGITS, FULL } from "../src/sparsity/tickets/settings.ts";
+import { writeFigure } from "./support/figures.ts";
 import { earlierResults, ROOT, writeResults } from "./support/results.ts";
 
 /** What costs most: of the controls those that a verdict needs. */
@@ -68,11 +70,13 @@ for (const part of chosen) {
       ),
   });
   console.log(await writeReport(settings, directory, outcomes));
+  const summary = summarizeExperiment(settings, outcomes);
+  await writeFigure(`tickets-full-${part}`, timeBars(summary.runs));
   const { parts = {} } = (await earlierResults<{ parts: Record<string, object> }>("tickets-full")) ?? {};
   parts[part] = {
     settings,
     seeds,
-    ...summarizeExperiment(settings, outcomes),
+    ...summary,
     analysis: await analyzeMasks(settings, directory, seeds),
     steps: outcomes.reduce((a, o) => a + o.steps, 0),
     seconds: outcomes.reduce((a, o) => a + o.seconds, 0),

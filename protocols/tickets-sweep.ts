@@ -4,13 +4,12 @@
  *
  * usage: tickets-sweep.js [worker processes, default 2]
  */
-import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { svgFile } from "../src/runs/report/plot-svg.ts";
 import { executeExperiment } from "../src/runs/tickets/experiment-pool.node.ts";
 import { phaseCells, phaseDiagram } from "../src/runs/tickets/phase-diagram.ts";
 import type { ExperimentSettings } from "../src/sparsity/tickets/settings.ts";
 import { QUICK } from "../src/sparsity/tickets/settings.ts";
+import { writeFigure } from "./support/figures.ts";
 import { ROOT, writeResults } from "./support/results.ts";
 
 const settings: ExperimentSettings = {
@@ -26,7 +25,5 @@ const { outcomes } = await executeExperiment(settings, join(ROOT, "runs", "proto
     console.log(`seed ${seed} ${name}: ${times.generalisedForGood ?? `not in ${steps}`}`),
 });
 const cells = phaseCells(settings, outcomes);
-const figures = join(ROOT, "docs", "figures");
-await mkdir(figures, { recursive: true });
-await writeFile(join(figures, "tickets-phase-diagram.svg"), svgFile(phaseDiagram(cells)));
+await writeFigure("tickets-phase-diagram", phaseDiagram(cells));
 await writeResults("tickets-sweep", "npm run protocol -- tickets-sweep", { settings, seeds, cells });
