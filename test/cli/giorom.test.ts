@@ -1,0 +1,135 @@
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { beforeAll, expect, test } from "vitest";
+import { writeNpz } from "../../src/data/npz.ts";
+import { tensor } from "../../src/engine/tensor.ts";
+import { openParticles } from "../../src/runs/particle-file.node.ts";
+import { build, filigree } from "./support.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "filigree-giorom-"));
+
+/** Positions of points on a lattice that slide along x, in the layout of GNS. */
+function recording(
+  frames: number,
+  points: number,
+  change: (data: Float32Array) => void = () => {},
+): Uint8Array {
+  const data = new Float32Array(frames * points * 2);
+  for (let t = 0; t < frames; t++)
+    for (let i = 0; i < points; i++) {
+      data[(t * points + i) * 2] = 0.3 + 0.02 * (i % 10) + 0.001 * t;
+      data[(t * points + i) * 2 + 1] = 0.2 + 0.02 * Math.floor(i / 10);
+    }
+  change(data);
+  return writeNpz(new Map([["positions", tensor("float32", [frames, points, 2], data)]]));
+}
+
+beforeAll(async () => {
+  await build();
+  const simulate = ["simulate", "--material", "sand", "--scene", "column", "--frames", "14", "--cells", "20"];
+  const { code, stderr } = await filigree(
+    [...simulate, "--trajectories", "4", "--test", "1", "-o", "set"],
+    folder,
+  );
+  expect(code, stderr).toBe(0);
+  const train = [
+    "giorom",
+    "set",
+    "-o",
+    "m.onnx",
+    "--steps",
+    "4",
+    "--hidden",
+    "8",
+    "--layers",
+    "1",
+    "--threads",
+    "1",
+  ];
+  const trained = await filigree([...train, "--json"], folder);
+  expect(trained.code, trained.stderr).toBe(0);
+  const result = JSON.parse(trained.stdout);
+  expect(result.finished).toBe(true);
+  // Eight frames follow the six that are given, too few for a horizon of ten.
+  expect(result.test).toEqual([]);
+}, 120_000);
+
+test("a rollout has the scene's points and first frames, and becomes a page", async () => {
+  const args = [
+    "rollout",
+    "m.onnx",
+    "set/test/0000.npz",
+    "--rebase",
+    "3",
+    "--threads",
+    "1",
+    "-o",
+    "r.npz",
+    "--json",
+  ];
+  const { code, stdout, stderr } = await filigree(args, folder);
+  expect(code, stderr).toBe(0);
+  const found = JSON.parse(stdout);
+  const [scene, rolled] = await Promise.all(
+    ["set/test/0000.npz", "r.npz"].map((name) => openParticles(join(folder, name))),
+  );
+  expect(found.frames).toBe(14);
+  expect(rolled.points).toBe(scene.points);
+  for (const t of [0, 5]) expect(await rolled.frame(t)).toEqual(await scene.frame(t));
+  const [last, truth] = [await rolled.frame(13), await scene.frame(13)];
+  expect(last).not.toEqual(truth);
+  expect(found.error).toBeLessThan(1e-2);
+  await Promise.all([scene.close(), rolled.close()]);
+
+  const page = await filigree(["render", "r.npz", "-o", "r.html", "--json"], folder);
+  expect(page.code, page.stderr).toBe(0);
+  expect(JSON.parse(page.stdout).panels).toEqual(["truth", "prediction", "error"]);
+  const html = readFileSync(join(folder, "r.html"), "utf8");
+  expect(html).not.toMatch(/https?:|src=/);
+  const script = /<script>\n([\s\S]*)<\/script>/.exec(html)![1];
+  expect(() => new Function(script)).not.toThrow();
+});
+
+test.each([
+  ["one frame", recording(1, 40), /holds 1 frame/],
+  ["fewer frames than a window", recording(4, 40), /has 4 frames; the model starts from 6/],
+  [
+    "a particle outside the walls",
+    recording(9, 40, (d) => (d[2 * 7] = 4.5)),
+    /frame 0: particle 7 is at 4\.5.* on axis x, outside the domain/,
+  ],
+  [
+    "a position that is no number",
+    recording(9, 40, (d) => (d[2 * 45] = Number.NaN)),
+    /frame 1: particle 5 is at NaN/,
+  ],
+])("a scene with %s is refused in one line", async (name, bytes, message) => {
+  const path = `${name.replaceAll(" ", "-")}.npz`;
+  writeFileSync(join(folder, path), bytes);
+  const { code, stderr } = await filigree(["rollout", "m.onnx", path, "-o", "x.npz"], folder);
+  expect(code).toBe(1);
+  expect(stderr.trim().split("\n")).toHaveLength(1);
+  expect(stderr).toMatch(message);
+});
+
+test("too few particles for the radius: a warning with the share that has neighbours", async () => {
+  writeFileSync(
+    join(folder, "wide.npz"),
+    recording(8, 40, (d) => d.forEach((x, i) => (d[i] = i % 2 ? x : 0.1 + 3.5 * (x - 0.3)))),
+  );
+  const args = ["rollout", "m.onnx", "wide.npz", "--points", "6", "--threads", "1", "-o", "y.npz"];
+  const { code, stderr } = await filigree(args, folder);
+  expect(code, stderr).toBe(0);
+  expect(stderr).toMatch(/\d+ % of the 6 particles have a neighbour within the model's radius/);
+});
+
+test("a folder without trajectories, and a file that is no simulator", async () => {
+  writeFileSync(join(folder, "metadata.json"), "{}");
+  const none = await filigree(["giorom", ".", "-o", "n.onnx"], folder);
+  expect(none.code).toBe(1);
+  expect(none.stderr).toMatch(/metadata\.json: needs "dim"/);
+  const wrong = await filigree(["rollout", "set/metadata.json", "set/test/0000.npz", "-o", "z.npz"], folder);
+  expect(wrong.code).toBe(1);
+  expect(wrong.stderr.trim().split("\n")).toHaveLength(1);
+});
