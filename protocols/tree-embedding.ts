@@ -90,7 +90,10 @@ function drawMammals(relations: Relations, coordinates: Float64Array): string {
   });
   const wordOf = (i: number) => relations.names[i].split(".")[0];
   const ancestors = ancestorsOf(relations);
-  const kindOf = (i: number) => 1 + KINDS.findIndex((k) => [i, ...ancestors[i]].some((a) => wordOf(a) === k));
+  const kindOf = (i: number) => {
+    const words = new Set([i, ...ancestors[i]].map(wordOf));
+    return 1 + KINDS.findIndex((kind) => words.has(kind));
+  };
   return drawDisk({
     points: moved,
     edges: directRelations(relations),

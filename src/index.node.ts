@@ -1,4 +1,5 @@
 /** Filigree's library in Node.js: all of `index.ts`, and what needs files. */
+export { type HgcnGraph, readHgcn } from "./data/graphs/hgcn.node.ts";
 export { loadImageFolder } from "./data/image-folder.node.ts";
 export { type LoadOptions, loadDataset } from "./data/load.node.ts";
 export * from "./index.ts";

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { normalizeRows, withDegrees } from "../../src/data/graphs/features.ts";
 import { pairKey, uniqueEdges } from "../../src/data/graphs/graph-data.ts";
 import { readHgcn } from "../../src/data/graphs/hgcn.node.ts";
+import { hyperbolicity } from "../../src/data/graphs/hyperbolicity.ts";
 import {
   negativeSampler,
   splitLinks,
@@ -153,6 +154,31 @@ it("a random tree is a tree whose features are inherited", () => {
       for (let i = 1; i < nodes; i++) if (depth(i) > 2) expect(labels![i]).toBe(labels![parent[i]]);
     }
   }
+});
+
+describe("hyperbolicity", () => {
+  const cycle = (n: number) => ({
+    nodes: n,
+    edges: Uint32Array.from(Array.from({ length: n }, (_, i) => [i, (i + 1) % n]).flat()),
+  });
+  it("agrees with the vectors of the specification", () => {
+    const expected = vectors.gromov_delta;
+    const tree = { nodes: 7, edges: Uint32Array.of(0, 1, 0, 2, 1, 3, 1, 4, 2, 5, 2, 6) };
+    expect(hyperbolicity(tree).delta).toBe(expected.binary_tree_7);
+    for (const n of [4, 5, 8] as const) expect(hyperbolicity(cycle(n)).delta).toBe(expected[`C${n}`]);
+    const complete = {
+      nodes: 5,
+      edges: Uint32Array.of(0, 1, 0, 2, 0, 3, 0, 4, 1, 2, 1, 3, 1, 4, 2, 3, 2, 4, 3, 4),
+    };
+    expect(hyperbolicity(complete).delta).toBe(expected.K5);
+  });
+  it("by sampling finds the same in a cycle, and 0 in any tree", () => {
+    expect(hyperbolicity(cycle(12), { samples: 5000 }).delta).toBe(3);
+    expect(hyperbolicity(treeGraph({ nodes: 500, nuisance: 0 }), { samples: 5000 })).toEqual({
+      delta: 0,
+      mean: 0,
+    });
+  });
 });
 
 describe.skipIf(!hasSharedData)("the graphs of HGCN", () => {
