@@ -1,10 +1,11 @@
 /**
  * What modules A and B of Turbo-VBI cost: nanoseconds of processor time a weight, from 10⁴ to 10⁷ weights, and their share
- * of an epoch of LeNet-300-100 and LeNet-5 on MNIST. Prints JSON and writes docs/results/turbo-cost.json.
+ * of an epoch of LeNet-300-100 and LeNet-5 on MNIST, and a step with noise beside one without. Prints JSON and writes docs/results/turbo-cost.json.
  *
  * usage: turbo.js [largest number of weights, default 10000000] [repetitions, default 7]
  */
 import { writeResults } from "../protocols/support/results.ts";
+import { replay } from "../src/engine/replay.ts";
 import { tensor } from "../src/engine/tensor.ts";
 import { classification } from "../src/nn/classification.ts";
 import { MODELS } from "../src/nn/models/index.ts";
@@ -39,6 +40,13 @@ const PRIORS: Record<string, PriorSpec> = {
 function seconds(work: () => void): number {
   const start = process.cpuUsage();
   work();
+  const { user, system } = process.cpuUsage(start);
+  return (user + system) / 1e6;
+}
+
+async function secondsLater(work: () => Promise<void>): Promise<number> {
+  const start = process.cpuUsage();
+  await work();
   const { user, system } = process.cpuUsage(start);
   return (user + system) / 1e6;
 }
@@ -91,24 +99,36 @@ async function shareOfEpoch(network: string, batch: number) {
     ),
   };
   await sparsifier.beforeEpoch!(moment, async () => {});
+  const plainModel = replay(model, { tensor: (_, t) => ({ ...t, data: t.data.slice() as Float32Array }) });
+  const plain = await createTrainingStep(plainModel, classification(), { threads: 1 });
+  const plainOptimizer = createOptimizer({ kind: "adam" }, plain);
   const steps: number[] = [];
+  const plainSteps: number[] = [];
   for (let i = -2; i < 8; i++) {
-    const start = process.cpuUsage();
-    await step.run({ ...feeds, ...sparsifier.feeds!({ ...moment, step: i }) });
-    optimizer.step(1e-3);
-    const { user, system } = process.cpuUsage(start);
-    if (i >= 0) steps.push((user + system) / 1e6);
+    const sampled = await secondsLater(async () => {
+      await step.run({ ...feeds, ...sparsifier.feeds!({ ...moment, step: i }) });
+      optimizer.step(1e-3);
+    });
+    const alone = await secondsLater(async () => {
+      await plain.run(feeds);
+      plainOptimizer.step(1e-3);
+    });
+    if (i < 0) continue;
+    steps.push(sampled);
+    plainSteps.push(alone);
   }
   const modules: number[] = [];
   for (let i = 0; i < repetitions; i++)
     modules.push(seconds(() => void sparsifier.atBoundary!(moment, async () => ({}))));
   await step.release();
+  await plain.release();
   const epoch = median(steps) * Math.floor(samples / batch);
   return {
     network,
     batch,
     secondsOfSteps: Number(epoch.toFixed(2)),
     secondsOfModules: Number(median(modules).toFixed(4)),
+    stepOverPlain: Number(median(steps.map((t, i) => t / plainSteps[i])).toFixed(2)),
     share: Number((median(modules) / epoch).toPrecision(2)),
   };
 }

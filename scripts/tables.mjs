@@ -191,7 +191,57 @@ function ticketParts({ parts }) {
     .join("\n\n");
 }
 
+/** Small MNIST: a row for each method; `own`: those that keep what they like. */
+function turboSmall(own) {
+  return ({ rows }) => {
+    const list = (values, digits = 0) => values.map((v) => v.toFixed(digits)).join(", ");
+    const heads = own
+      ? ["method", "accuracy, %", "weights", "neurons", "index bits a weight: runs", "CSR"]
+      : ["method", "accuracy, %", "runs of layer 1, each seed", "runs of layer 2", "index bits a weight"];
+    const layer = (values, i) => list(values.map((v) => v[i]));
+    return table(
+      heads,
+      rows
+        .filter((r) => Boolean(r.settings.own) === own)
+        .map((r) => [
+          r.method.replace(", own mask", ""),
+          percent(r.accuracy),
+          ...(own
+            ? [
+                list(r.nonZeros.map((v) => v.reduce((a, b) => a + b, 0))),
+                r.neurons.map((v) => v.join("+")).join(", "),
+                list(r.indexBitsPerWeight.runs, 1),
+                list(r.indexBitsPerWeight.csr, 1),
+              ]
+            : [layer(r.runs, 0), layer(r.runs, 1), list(r.indexBitsPerWeight.runs, 1)]),
+        ]),
+    );
+  };
+}
+
+const recovered = ({ nmse, f1 }) => `${nmse.toFixed(3)} / ${f1.toFixed(2)}`;
+
 const TABLES = {
+  "turbo-recovery": [
+    "turbo-vbi.md",
+    "turbo-regression",
+    ({ recovery }) =>
+      table(
+        ["prior", "structured: error / F1", "mean-field, as published"],
+        recovery.map((r) => [r.prior, recovered(r.structured), recovered(r.meanField)]),
+      ),
+  ],
+  "turbo-mixed": [
+    "turbo-vbi.md",
+    "turbo-regression",
+    ({ mixed }) =>
+      table(
+        ["weights in use", "independent bits", "chain", "groups"],
+        mixed.map((r) => [r.truth, recovered(r.iid), recovered(r.chain), recovered(r.group)]),
+      ),
+  ],
+  "turbo-small": ["turbo-vbi.md", "turbo-small", turboSmall(false)],
+  "turbo-own": ["turbo-vbi.md", "turbo-small", turboSmall(true)],
   "mnist-lenet": ["wgsef.md", "mnist-lenet", comparison],
   glyphs: ["wgsef.md", "glyphs", comparison],
   imported: [
