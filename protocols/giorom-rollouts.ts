@@ -11,13 +11,19 @@ import {
   staticRule,
 } from "../src/giorom/rollout.ts";
 import { openSimulator } from "../src/giorom/simulator.ts";
-import { farthest, type ModelName, sparse, type TrainingJob, trainModel } from "./support/giorom/models.ts";
+import {
+  farthest,
+  type ModelName,
+  STEPS,
+  sparse,
+  type TrainingJob,
+  trainModel,
+} from "./support/giorom/models.ts";
 import { BOUNDS, type SceneName, simulate, type Trial } from "./support/giorom/scenes.ts";
 import { finishJob, ownJob, runJobs } from "./support/jobs.ts";
 import { reportMarks } from "./support/marks.ts";
 import { ROOT, writeResults } from "./support/results.ts";
 
-const STEPS = 2000;
 const SHUFFLED_STEPS = 600;
 const HORIZONS = [10, 25, 50, 100] as const;
 const SEEN = 6;

@@ -15,6 +15,8 @@ export const TRAINING = 24;
 export const VALIDATION = 3;
 export const RATIO = 0.2;
 
+export const STEPS = 2000;
+
 /** Of the sparse graph, the same for every sample; of the latent grid's nodes. */
 export const RADIUS = 0.078;
 const LATENT_RADIUS = 0.1;
