@@ -22,6 +22,7 @@ import type { Recipe } from "./recipe.ts";
 import { completeRecipe, parseRecipe } from "./recipe.ts";
 import type { OpenOptions, RunDirectory } from "./run-directory.node.ts";
 import { withRunDirectory } from "./run-directory.node.ts";
+import { createRunLowMemory } from "./run-low-memory.ts";
 import { createRunPosterior } from "./run-posterior.ts";
 import type { MetricsLine, RunResult } from "./run-result.ts";
 import { startRun } from "./run-sparsifier.ts";
@@ -51,6 +52,7 @@ export async function executeRun(given: Recipe, path: string, options: RunOption
   const scale = scaleFor(recipe.inputScale, data);
   const session = { device: recipe.device, threads: recipe.threads };
   const source = classificationSource(graph, data.train, scale, { seed, augment: recipe.augment });
+  const lowMemory = recipe.lowMemory && createRunLowMemory(graph, recipe, source.stepsPerEpoch);
   if (source.stepsPerEpoch === 0)
     throw new Problem(
       `a batch of ${batch} is larger than the ${data.train.labels.length} training samples of ${data.name}`,
@@ -83,10 +85,11 @@ export async function executeRun(given: Recipe, path: string, options: RunOption
         options.onEpoch?.(line);
       },
     };
-    const training: Promise<ShrunkTraining> = posterior
+    const whole = posterior ?? lowMemory;
+    const training: Promise<ShrunkTraining> = whole
       ? train(graph, classification(recipe), source, {
           ...common,
-          sparsifier: posterior,
+          sparsifier: whole,
           evaluate: () => evaluate(graph),
         }).then((trained) => ({ ...trained, sparsifier: undefined }))
       : trainShrinking(graph, classification(recipe), source, {
@@ -111,6 +114,7 @@ export async function executeRun(given: Recipe, path: string, options: RunOption
         commit: sparsifier?.commit() ?? null,
       },
       ...(posterior && { patterns: patternReport(graph) }),
+      ...(lowMemory && { footprint: lowMemory.footprint() }),
     };
     if (finished) {
       if (recipe.sparsifier || posterior)

@@ -7,6 +7,10 @@ import { ADAPTIVE_METRICS } from "../sparsity/adaptive-metric.ts";
 import type { CustomGroups } from "../sparsity/groups/custom.ts";
 import type { GroupChoice } from "../sparsity/groups/kinds.ts";
 import { parseKind } from "../sparsity/groups/kinds.ts";
+import type { RankMethod } from "../sparsity/spectral/rank-methods.ts";
+import { LOW_MEMORY_METHODS } from "../sparsity/spectral/rank-methods.ts";
+import type { Sampler } from "../sparsity/spectral/samplers.ts";
+import { SAMPLERS } from "../sparsity/spectral/samplers.ts";
 import type { Variant } from "../sparsity/turbo-vbi/module-a.ts";
 import type { PriorSpec } from "../sparsity/turbo-vbi/priors/kinds.ts";
 import { parseBudget } from "./budget.ts";
@@ -54,6 +58,8 @@ export interface Recipe {
   sparsifier: SparsifierRecipe | null;
   /** Single weights go, by their posteriors, instead of groups; null: they stay. */
   posterior: PosteriorRecipe | null;
+  /** Training keeps gradients and moments for less than every weight; null: for all. */
+  lowMemory: LowMemoryRecipe | null;
   /** Versions of the software that the run was started with. */
   versions: Record<string, string>;
 }
@@ -101,6 +107,21 @@ export interface PosteriorRecipe {
   annealRounds: number;
   learnPrior: boolean;
   variant: Variant;
+}
+
+/** Training in which an optimiser sees less than every weight; see `RANK_METHODS`. */
+export interface LowMemoryRecipe {
+  method: Exclude<RankMethod, "full">;
+  /** Directions that train at a time, in every layer but the output layer. */
+  rank: number;
+  /** Steps between switches, merges or projections; by default what the length of the run suggests. */
+  iterationSteps: number | null;
+  /** Switches between decompositions; by default each direction is drawn once. */
+  roundIterations: number | null;
+  /** Steps of warm-up after each switch; by default a tenth. */
+  iterationWarmup: number | null;
+  sampler: Sampler;
+  gradient: "enhanced" | "default";
 }
 
 /** What a recipe leaves to where it is run. */
@@ -239,6 +260,16 @@ const posterior: Reader<PosteriorRecipe> = (value, path, refuse) => {
   return { ...read, prior: own };
 };
 
+const lowMemory = s.object<LowMemoryRecipe>({
+  method: s.oneOf(LOW_MEMORY_METHODS),
+  rank: atLeast(1),
+  iterationSteps: s.orNull(atLeast(1)),
+  roundIterations: s.orNull(atLeast(1)),
+  iterationWarmup: s.orNull(atLeast(0)),
+  sampler: s.withDefault(s.oneOf(SAMPLERS), "mixed"),
+  gradient: s.withDefault(s.oneOf(["enhanced", "default"]), "enhanced"),
+});
+
 /** Groups made by hand from JSON. Throws a `Problem` that says where the text is wrong. */
 export function readCustomGroups(json: string, file: string): CustomGroups {
   const refuse: Refuse = (path, reason) => {
@@ -290,6 +321,7 @@ function fieldsOf(defaults: RecipeDefaults): Fields<Omit<Recipe, "learningRate">
     saveEvery: s.withDefault(atLeast(1), 200),
     sparsifier: s.orNull(sparsifier),
     posterior: s.orNull(posterior),
+    lowMemory: s.orNull(lowMemory),
     versions: s.withDefault(s.record(s.text()), {}),
   };
 }
@@ -299,6 +331,11 @@ export function readRecipe(data: unknown, defaults: RecipeDefaults, refuse: Refu
   const read = s.object(fieldsOf(defaults))(data ?? {}, [], refuse);
   if (read.sparsifier && read.posterior)
     refuse(["posterior"], "groups go by the sparsifier, single weights by posteriors: leave one of them out");
+  if (read.lowMemory && (read.sparsifier || read.posterior))
+    refuse(
+      ["lowMemory"],
+      "weights that go have gradients of their own: leave the sparsifier or posterior out",
+    );
   const adaptive = read.optimizer.kind !== "sgd";
   return { ...read, learningRate: read.learningRate ?? (adaptive ? 0.001 : 0.05) };
 }

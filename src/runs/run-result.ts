@@ -1,6 +1,7 @@
 import type { EpochRecord } from "../nn/trainer.ts";
 import type { Commit, LayerOutcome } from "../sparsity/k-anneal.ts";
 import type { LayerPattern } from "../sparsity/pattern-report.ts";
+import type { Footprint } from "../sparsity/spectral/footprint.ts";
 import type { Recipe } from "./recipe.ts";
 
 /** One line of metrics.jsonl. */
@@ -22,6 +23,8 @@ export interface RunResult {
   metrics: Record<string, number>;
   /** How each layer came to its number of groups; null without a sparsifier. */
   sparsity: { layers: LayerOutcome[]; commit: Commit | null } | null;
+  /** What training with less memory held between steps. */
+  footprint?: Footprint;
   /** Which weights posteriors left of each layer. */
   patterns?: LayerPattern[];
 }

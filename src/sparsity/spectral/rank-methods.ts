@@ -21,6 +21,8 @@ export const RANK_METHODS = {
 
 export type RankMethod = keyof typeof RANK_METHODS;
 
+export const LOW_MEMORY_METHODS = ["sst", "lora", "relora", "galore", "low-rank"] as const;
+
 export interface RankOptions extends Partial<Clock> {
   rank: number;
   layers?: readonly string[] | ((weight: string) => boolean);
