@@ -1,6 +1,6 @@
 import type { Graph, Node } from "../../engine/graph.ts";
 import { consumers, createGraph, initializer, producers } from "../../engine/graph.ts";
-import { operationOf } from "./operations.ts";
+import { operationOf } from "./operation-of.ts";
 
 /** A part of a graph that one runtime computes at a stretch: ONNX Runtime, or the sparse kernels. */
 export interface Piece {

@@ -22,7 +22,7 @@ import {
 import { tensor } from "../../../src/engine/tensor.ts";
 import { random } from "../../../src/random.ts";
 import { fuseOperations } from "../../../src/sparsity/sparse/fuse.ts";
-import { operationOf } from "../../../src/sparsity/sparse/operations.ts";
+import { operationOf } from "../../../src/sparsity/sparse/operation-of.ts";
 import { runSparse, sparseTensor } from "./support.ts";
 
 const rng = random(2);

@@ -7,7 +7,7 @@ import { MODELS } from "../../../src/nn/models/index.ts";
 import { random } from "../../../src/random.ts";
 import { createRoom } from "../../../src/sparsity/sparse/cells.ts";
 import { sparseKernels } from "../../../src/sparsity/sparse/kernels.ts";
-import { operationOf } from "../../../src/sparsity/sparse/operations.ts";
+import { operationOf } from "../../../src/sparsity/sparse/operation-of.ts";
 import { sparseLayers } from "../../../src/sparsity/sparse/pieces.ts";
 import { compileProgram } from "../../../src/sparsity/sparse/program.ts";
 import type { RunnerOptions } from "../../../src/sparsity/sparse/runner.ts";
