@@ -15,10 +15,10 @@ import { measureLatency } from "../src/runs/latency.ts";
 import { METHOD_NAMES, type MethodName, methodOf } from "../src/runs/methods.ts";
 import { ALIGNMENT, alignChannels } from "../src/sparsity/align.ts";
 import type { ImageJob } from "./support/image-compression.ts";
-import { COMPRESSION, compressOnce, fileOf } from "./support/image-compression.ts";
+import { COMPRESSION, compressOnce, fileOf, LAMBDA } from "./support/image-compression.ts";
 import { TASKS, taskOf } from "./support/image-networks.ts";
 import { imagesFigure } from "./support/images-figure.ts";
-import type { ImageRun } from "./support/images-results.ts";
+import type { ImageRow, ImageRun } from "./support/images-results.ts";
 import { rowsOf, standingsOf } from "./support/images-results.ts";
 import { finishJob, keptResult, ownJob, runJobs } from "./support/jobs.ts";
 import { earlierResults, ROOT, writeResults } from "./support/results.ts";
@@ -55,13 +55,11 @@ const METHODS: Record<string, readonly MethodName[]> = {
   resnet20: [...FIRST, ...METHOD_NAMES.filter((name) => !FIRST.includes(name) && !LEFT_OUT.includes(name))],
   "vgg16-bn-half": FIRST,
 };
-/**
- * Ranges of λ that are not the method's own. In so few steps the envelope has to come near hard thresholding, αλ = 1, at once:
- * chosen on the validation images of Fashion-MNIST, seed 0, 30 %.
- */
-const LAMBDA: Partial<Record<MethodName, [start: number, end: number]>> = { wgsef: [10, 100] };
 const BUDGETS = [0.5, 0.3, 0.15];
 const SEEDS = [0, 1, 2];
+/** A control: the envelope with a λ that grows, from αλ = 0.2 to 2. */
+const GROWING: [start: number, end: number] = [10, 100];
+const CONTROLLED = "resnet20";
 const folder = join(ROOT, "runs", "protocols", "images");
 
 function jobsOf(
@@ -69,6 +67,7 @@ function jobsOf(
   methods: readonly string[] | undefined,
   budgets: readonly number[],
   seeds: readonly number[],
+  lambda = values.lambda?.split(",").map(Number),
 ): ImageJob[] {
   return networks.flatMap((network) =>
     METHODS[network]
@@ -84,7 +83,7 @@ function jobsOf(
               settings: {
                 task: taskOf(network),
                 ...COMPRESSION,
-                lambda: values.lambda?.split(",").map(Number) ?? LAMBDA[method],
+                lambda: lambda ?? LAMBDA[method],
                 validate: values.validate,
               },
             }),
@@ -109,20 +108,30 @@ async function measure(runs: readonly ImageRun[]): Promise<void> {
     }
 }
 
+/** What is there of these, in their order. */
+async function keptOf(jobs: readonly ImageJob[]): Promise<ImageRun[]> {
+  const results = await Promise.all(jobs.map((job) => keptResult<ImageRun["result"]>(job, folder)));
+  return jobs.flatMap(({ settings: _, ...job }, i) => {
+    const result = results[i];
+    return result ? [{ ...job, result }] : [];
+  });
+}
+
 const own = ownJob<ImageJob>();
 if (own) finishJob(await compressOnce(own));
 else {
   const list = (text: string | undefined) => text?.split(",");
   const numbers = (text: string | undefined) => list(text)?.map(Number);
-  const all = Object.keys(METHODS);
-  const jobs = values.collect
-    ? []
-    : jobsOf(
-        list(values.networks) ?? all,
-        list(values.methods),
-        numbers(values.budgets) ?? BUDGETS,
-        numbers(values.seeds) ?? SEEDS,
-      );
+  const whole = jobsOf(Object.keys(METHODS), undefined, BUDGETS, SEEDS);
+  const control = jobsOf([CONTROLLED], ["wgsef"], BUDGETS, SEEDS, GROWING);
+  const { networks, methods, budgets, seeds } = values;
+  const some = jobsOf(
+    list(networks) ?? Object.keys(METHODS),
+    list(methods),
+    numbers(budgets) ?? BUDGETS,
+    numbers(seeds) ?? SEEDS,
+  );
+  const jobs = values.collect ? [] : networks || methods || budgets || seeds ? some : [...whole, ...control];
   await runJobs<ImageJob, ImageRun["result"]>(
     jobs,
     Number(values.parallel),
@@ -135,30 +144,34 @@ else {
   if (values.validate) process.exit();
 
   const earlier = (await earlierResults<{ runs: ImageRun[] }>("images"))?.runs ?? [];
-  const runs: ImageRun[] = [];
-  let missing = 0;
-  for (const { network, method, macs, seed, ...job } of jobsOf(all, undefined, BUDGETS, SEEDS)) {
-    const result = await keptResult<ImageRun["result"]>({ network, method, macs, seed, ...job }, folder);
-    if (!result) missing++;
-    else runs.push({ network, method, macs, seed, result });
-  }
+  const runs = await keptOf(whole);
+  const missing = whole.length - runs.length;
   for (const run of runs)
     run.latencyMs = earlier.find(
       (old) => fileOf(old) === fileOf(run) && JSON.stringify(old.result) === JSON.stringify(run.result),
     )?.latencyMs;
   if (values.latency) await measure(runs);
   // A mean is one of all seeds or none.
-  const rows = rowsOf(runs).filter((row) => row.accuracy.values.length === SEEDS.length);
+  const complete = (row: ImageRow) => row.accuracy.values.length === SEEDS.length;
+  const rows = rowsOf(runs).filter(complete);
   const standings = standingsOf(rows, "wgsef");
   for (const s of standings)
     console.log(
       `${s.network} ${s.budget} by ${s.cost}: ${s.beatenBy.length ? `beaten by ${s.beatenBy.join(", ")}; by more than one s.d.: ${s.clearlyBeatenBy.join(", ") || "none"}` : "on the front"}`,
     );
   await writeResults("images", "npm run protocol -- images", {
-    settings: { tasks: TASKS, ...COMPRESSION, budgets: BUDGETS, seeds: SEEDS, methods: METHODS },
+    settings: {
+      tasks: TASKS,
+      ...COMPRESSION,
+      lambda: LAMBDA,
+      budgets: BUDGETS,
+      seeds: SEEDS,
+      methods: METHODS,
+    },
     missing,
     rows,
     standings,
+    control: { network: CONTROLLED, lambda: GROWING, rows: rowsOf(await keptOf(control)).filter(complete) },
     runs,
   });
   const figures = join(ROOT, "docs", "figures");
