@@ -7,14 +7,14 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import type { Relations } from "../src/data/relations.ts";
-import { ancestorsOf, directRelations, readRelations } from "../src/data/relations.ts";
+import { readRelations } from "../src/data/relations.ts";
 import { balancedTree } from "../src/data/synthetic/balanced-tree.ts";
-import { drawDisk } from "../src/geometry/disk.ts";
 import { euclideanPoints } from "../src/geometry/euclidean-points.ts";
 import { lorentzPoints } from "../src/geometry/lorentz-points.ts";
 import { poincarePoints } from "../src/geometry/poincare-points.ts";
 import { embedTree, reconstruction } from "../src/geometry/tree-embedding.ts";
 import { finishJob, ownJob, runJobs } from "./support/jobs.ts";
+import { drawMammals } from "./support/mammals-disk.ts";
 import { reportMarks } from "./support/marks.ts";
 import { ROOT, summarize, writeResults } from "./support/results.ts";
 import { SHARED_DATA } from "./support/shared-data.ts";
@@ -22,23 +22,6 @@ import { SHARED_DATA } from "./support/shared-data.ts";
 const SPACES = { poincare: poincarePoints(), lorentz: lorentzPoints(), euclidean: euclideanPoints };
 const MAMMALS = join(SHARED_DATA, "wordnet/mammal_closure.tsv");
 const SETTINGS = { learningRate: 0.1, negatives: 50, burnIn: 20 };
-/** Kinds of mammals that have a colour, and names that are written beside their points. */
-const KINDS = ["carnivore", "ungulate", "rodent", "primate", "aquatic_mammal", "bat", "marsupial"];
-const NAMED = [
-  "mammal",
-  "canine",
-  "feline",
-  "dog",
-  "cat",
-  "bear",
-  "equine",
-  "bovid",
-  "deer",
-  "whale",
-  "seal",
-  "monkey",
-];
-
 interface Job {
   data: "mammals" | "balanced";
   space: keyof typeof SPACES;
@@ -69,41 +52,6 @@ function run({ data, space, dimension, epochs, seed, settings }: Job): Result {
   const seconds = (process.cpuUsage().user - before) / 1e6;
   const quality = reconstruction(relations, (u, v) => manifold.distance(points[u], points[v]));
   return { ...quality, seconds, points: Float64Array.from(points.flatMap((p) => [...p])) };
-}
-
-/** The disk with the root moved to its centre. */
-function drawMammals(relations: Relations, coordinates: Float64Array): string {
-  const disk = SPACES.poincare;
-  const points = relations.names.map((_, i) => coordinates.slice(2 * i, 2 * i + 2));
-  const root = ancestorsOf(relations).findIndex((above) => above.length === 0);
-  const center = points[root];
-  const moved = points.map((p) => {
-    const v = new Float64Array(2);
-    disk.log(center, p, v);
-    // A tangent vector at the centre, in lengths; the map from the origin takes those.
-    const scale = 2 / (1 - center[0] ** 2 - center[1] ** 2);
-    disk.fromOrigin(
-      v.map((a) => a * scale),
-      v,
-    );
-    return [v[0], v[1]] as const;
-  });
-  const wordOf = (i: number) => relations.names[i].split(".")[0];
-  const ancestors = ancestorsOf(relations);
-  const kindOf = (i: number) => {
-    const words = new Set([i, ...ancestors[i]].map(wordOf));
-    return 1 + KINDS.findIndex((kind) => words.has(kind));
-  };
-  return drawDisk({
-    points: moved,
-    edges: directRelations(relations),
-    groups: points.map((_, i) => kindOf(i)),
-    labels: new Map(
-      points.flatMap((_, i) =>
-        [...KINDS, ...NAMED].includes(wordOf(i)) ? [[i, wordOf(i).replaceAll("_", " ")] as const] : [],
-      ),
-    ),
-  });
 }
 
 const own = ownJob<Job>();
