@@ -1,5 +1,6 @@
 /** giorom.md P4: all particles from the true displacements of a fifth of them, on trajectories that no decoder was trained on. */
 import { frameDecoder } from "../src/giorom/decoders/decode-frames.ts";
+import { openFrameNetwork, trainFrameNetwork } from "../src/giorom/decoders/frame-network.ts";
 import { openKernelDecoder, trainKernelDecoder } from "../src/giorom/decoders/kernel-decoder.ts";
 import { subspaceModes, trainSubspace } from "../src/giorom/decoders/neural-subspace.ts";
 import { bakeRows, type Rows } from "../src/giorom/decoders/rows.ts";
@@ -57,7 +58,10 @@ interface Scene {
   geometry: Geometry;
 }
 
-type Bake = (geometry: Geometry, scene: Scene) => Promise<{ decode(u: Positions): ArrayLike<number> }>;
+type Bake = (
+  geometry: Geometry,
+  scene: Scene,
+) => Promise<{ decode(u: Positions): ArrayLike<number> | Promise<ArrayLike<number>> }>;
 
 const rowsOf =
   (rows: (geometry: Geometry) => Rows | Promise<Rows>): Bake =>
@@ -70,6 +74,8 @@ for (const material of MATERIALS) {
   const options = { dim: 2, trajectories: training, ratio: RATIO, seed: 0, threads: 1 } as const;
   const kernel = await openKernelDecoder(await trainKernelDecoder(options), { threads: 1 });
   const subspace = await trainSubspace(options);
+  const splat = await trainFrameNetwork("splat", options);
+  const ball = await trainFrameNetwork("ball", options);
   const scenes = Array.from({ length: TESTS }, (_, i): Scene => {
     const frames = record(material, "test", i);
     const chosen = farthestPoints(frames[0], 2, Math.round((RATIO * frames[0].length) / 2));
@@ -107,6 +113,10 @@ for (const material of MATERIALS) {
     "neural subspace": {
       bake: async (geometry) => bakeModes(await subspaceModes(subspace, geometry), geometry.queries),
     },
+    "splat, gather and network": { bake: (geometry) => openFrameNetwork(splat, geometry, { threads: 1 }) },
+    "network of the sources, mean over a ball": {
+      bake: (geometry) => openFrameNetwork(ball, geometry, { threads: 1 }),
+    },
     kernel: { bake: rowsOf((g) => kernel.rows(g)) },
     "kernel, affine": { bake: rowsOf((g) => kernel.rows(g, { affine: true })) },
     [`moving least squares, re-based every ${REBASE} frames`]: {
@@ -121,7 +131,7 @@ for (const material of MATERIALS) {
       const { frames, chosen, geometry } = scene;
       const baked = async (g: Geometry) => {
         const own = await bake(g, scene);
-        return { decode: (u: Positions) => Float32Array.from(own.decode(u)) };
+        return { decode: async (u: Positions) => Float32Array.from(await own.decode(u)) };
       };
       const decoding = await frameDecoder(geometry, { bake: baked, rebaseEvery: rebase });
       const order = random(2).permutation(chosen.length);

@@ -3,7 +3,7 @@ import type { Geometry } from "./weightings.ts";
 
 /** A decoder for one reference configuration. */
 export interface Decoder {
-  decode(displacements: Positions): Float32Array;
+  decode(displacements: Positions): Float32Array | Promise<Float32Array>;
 }
 
 export interface DecodeOptions {
@@ -31,7 +31,7 @@ export async function frameDecoder(
   let since = 0;
   return {
     next: async (sources) => {
-      const found = decoder.decode(Float64Array.from(sources, (x, i) => x - base.sources[i]));
+      const found = await decoder.decode(Float64Array.from(sources, (x, i) => x - base.sources[i]));
       if (++since < rebaseEvery) return found;
       since = 0;
       base = { dim: base.dim, sources: Float64Array.from(sources), queries: found.slice() };
