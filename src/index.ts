@@ -21,6 +21,37 @@ export { createSession, type Device, type Session, type SessionOptions } from ".
 export { simplify } from "./engine/simplify.ts";
 export { type DType, type Shape, type Tensor, tensor, zeros } from "./engine/tensor.ts";
 export * from "./geometry/index.ts";
+export { CONFIGS, gnsConfig, type LiteOptions, liteConfig, type StepperConfig } from "./giorom/config.ts";
+export { type DecodeOptions, type FrameDecoder, frameDecoder } from "./giorom/decoders/decode-frames.ts";
+export { openFrameNetwork, trainFrameNetwork } from "./giorom/decoders/frame-network.ts";
+export {
+  type KernelDecoder,
+  openKernelDecoder,
+  trainKernelDecoder,
+} from "./giorom/decoders/kernel-decoder.ts";
+export { subspaceModes, trainSubspace } from "./giorom/decoders/neural-subspace.ts";
+export { type BakedDecoder, bakeRows, type Rows } from "./giorom/decoders/rows.ts";
+export { splatRows } from "./giorom/decoders/splat.ts";
+export { bakeModes, orthogonalModes } from "./giorom/decoders/subspace.ts";
+export {
+  type Geometry,
+  inverseDistanceRows,
+  movingLeastSquaresRows,
+  nearestRows,
+} from "./giorom/decoders/weightings.ts";
+export {
+  ballistic,
+  constantVelocity,
+  type Predictor,
+  rollout,
+  rolloutError,
+  staticRule,
+} from "./giorom/rollout.ts";
+export { connectivityRadius, coverageOf } from "./giorom/sample.ts";
+export type { Setting } from "./giorom/setting.ts";
+export { openSimulator, type Simulator } from "./giorom/simulator.ts";
+export { type TrainStepperOptions, trainStepper } from "./giorom/train-stepper.ts";
+export type { SparseTrajectory } from "./giorom/windows.ts";
 export * from "./graphs/index.ts";
 export { averageLinkage } from "./memory/cluster.ts";
 export { STEP_DECAY } from "./memory/decay.ts";
