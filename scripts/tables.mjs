@@ -130,6 +130,58 @@ function resnet50({ rows }) {
   );
 }
 
+const COSTS = { macs: "MACs", bytes: "bytes", latencyMs: "latency" };
+
+/** A row for each method of each network, with its budgets side by side. */
+function images({ rows, missing, settings: { budgets } }) {
+  const find = (network, method, budget) =>
+    rows.find((r) => r.network === network && r.method === method && r.budget === budget);
+  const rounded = ({ mean }) => Number(mean.toPrecision(3));
+  const groups = ({ natural, kept }) => {
+    const mean = (list) => Math.round(list.reduce((a, b) => a + b) / list.length);
+    return `${mean(natural)} → ${mean(kept)}`;
+  };
+  const lines = [...new Set(rows.map((r) => `${r.network} ${r.method}`))].map((key) => {
+    const [network, method] = key.split(" ");
+    const at = find(network, method, 1) ? [1] : budgets;
+    const each = (cell) =>
+      at.map((b) => (find(network, method, b) ? cell(find(network, method, b)) : "–")).join(", ");
+    const accuracies = budgets
+      .map((b) => find(network, method, b))
+      .map((r) => (r ? percent(r.accuracy) : "–"));
+    return [
+      network,
+      at.length === 1 ? `${method}: ${each((r) => percent(r.accuracy))}` : (METHODS[method] ?? method),
+      ...accuracies,
+      each(groups),
+      each((r) => rounded(r.bytes) / 1000),
+      each((r) => (r.latencyMs ? rounded(r.latencyMs) : "–")),
+    ];
+  });
+  const heads = [
+    "network",
+    "method",
+    ...budgets.map((b) => `test accuracy at ${100 * b} % of the MACs, %`),
+    "groups left by training → kept",
+    "kB",
+    "ms",
+  ];
+  const rest =
+    missing > 0 ? `\n\n${count(missing)} runs are still to come; rows stand where all seeds are there.` : "";
+  return table(heads, lines) + rest;
+}
+
+/** Where the envelope stands among the others, for each cost that was measured. */
+function fronts({ standings }) {
+  const verdict = ({ beatenBy, clearlyBeatenBy }) => {
+    if (beatenBy.length === 0) return "on the front";
+    if (clearlyBeatenBy.length === 0) return `within one s.d. of ${beatenBy.join(", ")}`;
+    return `**not on it**: ${clearlyBeatenBy.join(", ")}`;
+  };
+  const places = standings.map((s) => ({ ...s, place: `${s.network} at ${100 * s.budget} %` }));
+  return grid(places, ["place", "WGSEF"], ["cost", (c) => `accuracy against ${COSTS[c]}`], verdict);
+}
+
 /** What each kind of group comes to over the seeds: counts of every seed where they differ, the rest as mean ± s.d. */
 function groupKinds({ kinds, runs }) {
   const spread = ({ mean, sd }, digits) => `${mean.toFixed(digits)} ± ${sd.toFixed(digits)}`;
@@ -322,6 +374,14 @@ const TABLES = {
   "turbo-own": ["turbo-vbi.md", "turbo-small", turboSmall(true)],
   "mnist-lenet": ["wgsef.md", "mnist-lenet", comparison],
   glyphs: ["wgsef.md", "glyphs", comparison],
+  images: ["wgsef.md", "images", images],
+  "images-front": ["wgsef.md", "images", fronts],
+  "images-control": [
+    "wgsef.md",
+    "images",
+    ({ control: { network, rows } }) =>
+      `${network}: ${rows.map((r) => `${percent(r.accuracy)} % at ${100 * r.budget} % of the MACs`).join(", ")}.`,
+  ],
   imported: [
     "wgsef.md",
     "imported",
