@@ -18,6 +18,7 @@ const fullyConnected = (method: string, priors: PriorSpec[], variances: number[]
 
 const SMALL = [0.005, 0.01, 0.03];
 const LARGE = [0.02, 0.04, 0.12];
+const NARROW = [0.0025, 0.005, 0.015];
 
 export const DENSE: Omit<DenseJob, "kind" | "seed"> = {
   network: "lenet-300-100",
@@ -29,7 +30,7 @@ export const DENSE: Omit<DenseJob, "kind" | "seed"> = {
 export const POSTERIORS: Row[] = [
   fullyConnected("chain", [chain, iid, iid], LARGE),
   fullyConnected("iid", [iid, iid, iid], SMALL),
-  fullyConnected("chain, narrow slab", [chain, iid, iid], SMALL),
+  fullyConnected("chain, narrow slab", [chain, iid, iid], NARROW),
 ];
 
 /** As many epochs behind the cut as the others have behind the dense network. */
