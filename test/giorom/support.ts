@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import type { Graph, Value } from "../../src/engine/graph.ts";
+import type { Graph } from "../../src/engine/graph.ts";
 import type { Tensor } from "../../src/engine/tensor.ts";
 import { sizeOf } from "../../src/engine/tensor.ts";
 
@@ -88,5 +88,3 @@ export const asNumeric = (feeds: Readonly<Record<string, Tensor>>) =>
   Object.fromEntries(
     Object.entries(feeds).map(([name, t]) => [name, numeric(t.shape, Array.from(t.data, Number))]),
   );
-
-export type { Value };
