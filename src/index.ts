@@ -53,6 +53,7 @@ export { openSimulator, type Simulator } from "./giorom/simulator.ts";
 export { type TrainStepperOptions, trainStepper } from "./giorom/train-stepper.ts";
 export type { SparseTrajectory } from "./giorom/windows.ts";
 export * from "./graphs/index.ts";
+export { type Svd, svd } from "./linalg/svd.ts";
 export { averageLinkage } from "./memory/cluster.ts";
 export { STEP_DECAY } from "./memory/decay.ts";
 export { strongestInputs } from "./memory/decode.ts";
@@ -83,12 +84,14 @@ export { planField } from "./memory/planner.ts";
 export { PRESETS, type Rules } from "./memory/rules.ts";
 export { classification, classificationSource, evaluateClassifier } from "./nn/classification.ts";
 export { layers } from "./nn/layers.ts";
+export { DECODER_SIZES, type DecoderOptions, decoder } from "./nn/models/decoder.ts";
 export { MODELS } from "./nn/models/index.ts";
 export { lenet } from "./nn/models/lenet.ts";
 export { mlp } from "./nn/models/mlp.ts";
 export { resnet } from "./nn/models/resnet.ts";
 export { smallCnn } from "./nn/models/small-cnn.ts";
 export { transformer } from "./nn/models/transformer.ts";
+export { type TranslatorOptions, translator } from "./nn/models/translator.ts";
 export { vgg } from "./nn/models/vgg.ts";
 export type { Optimizer, OptimizerSpec } from "./nn/optimizers.ts";
 export { regression, regressionSource, squaredError } from "./nn/regression.ts";
@@ -109,6 +112,7 @@ export { Problem } from "./problem.ts";
 export { random } from "./random.ts";
 export { measureLatency } from "./runs/latency.ts";
 export { METHODS, type MethodName } from "./runs/methods.ts";
+export { truncateByLatency } from "./runs/spectral-forms.ts";
 export { accountModel } from "./sparsity/accounting.ts";
 export { alignChannels } from "./sparsity/align.ts";
 export { analyzeChannels, streamPartition } from "./sparsity/channels.ts";
@@ -130,6 +134,16 @@ export {
   type SparseSession,
   type SparseSessionOptions,
 } from "./sparsity/sparse/session.ts";
+export { inputMoments } from "./sparsity/spectral/calibrate.ts";
+export type { Footprint } from "./sparsity/spectral/footprint.ts";
+export { linearMaps } from "./sparsity/spectral/linear-maps.ts";
+export { createRankMethod, RANK_METHODS, type RankMethod } from "./sparsity/spectral/rank-methods.ts";
+export {
+  createSpectralTraining,
+  type SpectralOptions,
+  type SpectralTraining,
+} from "./sparsity/spectral/spectral-training.ts";
+export { type TruncationRule, truncateSpectra } from "./sparsity/spectral/truncate.ts";
 export { type GrokTimes, grokTimes } from "./sparsity/tickets/detector.ts";
 export { createEdgePopup } from "./sparsity/tickets/edge-popup.ts";
 export { exactCrossEntropy } from "./sparsity/tickets/exact-cross-entropy.ts";
