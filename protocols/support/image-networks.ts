@@ -35,7 +35,7 @@ export interface ImageTask {
 }
 
 export const TASKS: readonly ImageTask[] = [
-  { network: "vgg16-bn-half", data: "cifar10", validation: 0, test: 1000, epochs: 4 },
+  { network: "vgg16-bn-half", data: "cifar10", validation: 0, test: 1000, epochs: 24 },
   { network: "resnet20", data: "fashion-mnist", train: 6000, validation: 2000, test: 4000, epochs: 4 },
 ];
 
