@@ -1,7 +1,15 @@
 import { describe, expect, it } from "vitest";
 import type { Graph } from "../../../src/engine/graph.ts";
 import { constant, createGraph, input, output } from "../../../src/engine/graph.ts";
-import { embedding, matmul, mul, reduceSum, sub, tanh, transpose } from "../../../src/engine/operators/index.ts";
+import {
+  embedding,
+  matmul,
+  mul,
+  reduceSum,
+  sub,
+  tanh,
+  transpose,
+} from "../../../src/engine/operators/index.ts";
 import type { Tensor } from "../../../src/engine/tensor.ts";
 import { tensor, zeros } from "../../../src/engine/tensor.ts";
 import { lorentzEmbedding, lorentzLinear } from "../../../src/geometry/lorentz-layers.ts";

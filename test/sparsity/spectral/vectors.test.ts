@@ -172,4 +172,66 @@ describe("the rules in float64, against the specification's vectors", () => {
       for (let j = 0; j < 5; j++)
         expect(Math.abs(Math.abs(inBasis(i, j)) - Math.abs(closed_form[i][j]))).toBeLessThan(5e-5);
   });
+
+  it("what one iteration can reach at best, and what LoRA can (section 3.8)", () => {
+    const start = trace.W0.flat();
+    const target = trace.W_target.flat();
+    const tail = (m: ArrayLike<number>, rank: number) => Math.hypot(...svd(m, 6, 6).values.subarray(rank));
+    for (const [key, floors] of Object.entries(vectors.sst_iteration_floor)) {
+      if (typeof floors === "string") continue;
+      const slots = createSlots(6, 6, 2);
+      decomposeInto(slots, start);
+      activate(slots, JSON.parse(key));
+      const active = matrixOf({ ...slots, resting: undefined });
+      const miss = target.map((v, i) => v - start[i]);
+      expect(
+        tail(
+          miss.map((v, i) => v + active[i]),
+          2,
+        ),
+      ).toBeCloseTo(floors.closed_form, 10);
+      expect(tail(miss, 2)).toBeCloseTo(floors.lora_floor, 10);
+      // And descent with everything else held still gets there.
+      for (let step = 0; step < 4000; step++) {
+        const g = matrixOf(slots).map((v, i) => v - target[i]);
+        const d = directions64(slots, g, "default");
+        for (const part of ["left", "right", "values"] as const)
+          slots.active[part].forEach((v, i) => (slots.active[part][i] = v - 0.1 * d[part][i]));
+      }
+      expect(distance(matrixOf(slots), target)).toBeCloseTo(floors.closed_form, 6);
+    }
+    const { delta, singular_values, floor_r1, floor_r2, floor_r4 } = vectors.lora_floor;
+    expectClose(svd(delta.flat(), 6, 6).values, singular_values, 1e-11);
+    expect([1, 2, 4].map((r) => tail(delta.flat(), r).toFixed(9))).toEqual(
+      [floor_r1, floor_r2, floor_r4].map((v) => v.toFixed(9)),
+    );
+  });
+
+  it("how near a step of each kind is to the one of full rank (section 3.8)", () => {
+    const n = 24;
+    const sigma = Array.from({ length: n }, (_, i) => 3 * 0.8 ** i);
+    const found = vectors.gradient_alignment.predicted_and_monte_carlo;
+    for (const [kind, [predicted]] of Object.entries({ enhanced: found.enhanced, default: found.default })) {
+      // The mean over isotropic gradients of cos(ΔW, −G), from the steps that the rules take with every vector active.
+      const rng = random(7);
+      const slots = createSlots(n, n, n);
+      const w = new Float64Array(n * n);
+      for (let i = 0; i < n; i++) w[i * (n + 1)] = sigma[i];
+      let mean = 0;
+      const draws = 12;
+      for (let draw = 0; draw < draws; draw++) {
+        decomposeInto(slots, w);
+        const g = Float64Array.from({ length: n * n }, () => rng.normal());
+        const d = directions64(slots, g, kind as "enhanced" | "default");
+        const rate = 1e-6;
+        for (const part of ["left", "right", "values"] as const)
+          slots.active[part].forEach((v, i) => (slots.active[part][i] = v - rate * d[part][i]));
+        const change = matrixOf(slots).map((v, i) => v - w[i]);
+        const cosine =
+          change.reduce((a, v, i) => a - v * g[i], 0) / (Math.hypot(...change) * Math.hypot(...g));
+        mean += cosine / draws;
+      }
+      expect(Math.abs(mean - predicted)).toBeLessThan(0.02);
+    }
+  });
 });
