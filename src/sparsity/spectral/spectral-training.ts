@@ -14,6 +14,8 @@ import type { Clock } from "./clock.ts";
 import { boundaryAfter, defaultClock, warmupFactor } from "./clock.ts";
 import type { Measured } from "./footprint.ts";
 import { measured } from "./footprint.ts";
+import type { LayerNames } from "./layer-names.ts";
+import { namesOf } from "./layer-names.ts";
 import type { LinearMap } from "./linear-maps.ts";
 import { chooseMaps, commonWidth } from "./linear-maps.ts";
 import { replaceProducts } from "./products.ts";
@@ -74,15 +76,6 @@ interface Layer {
   visits: Int32Array;
 }
 
-interface LayerNames {
-  left: string;
-  right: string;
-  values: string;
-  restingLeft: string;
-  restingRight: string;
-  restingValues: string;
-}
-
 interface SavedState {
   taken: number;
   random: number;
@@ -100,17 +93,6 @@ function trainedSlots({ slots, names }: Layer, arrays: FlatArrays["arrays"]): Sl
 
 function deadCount({ slots: { active, resting } }: Layer): number {
   return [active, resting].reduce((sum, s) => sum + (s?.values.filter((v) => v === 0).length ?? 0), 0);
-}
-
-function namesOf(weight: string): LayerNames {
-  return {
-    left: `${weight}/left`,
-    right: `${weight}/right`,
-    values: `${weight}/values`,
-    restingLeft: `${weight}/resting.left`,
-    restingRight: `${weight}/resting.right`,
-    restingValues: `${weight}/resting.values`,
-  };
 }
 
 /**
