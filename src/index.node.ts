@@ -5,6 +5,7 @@ export { type LoadOptions, loadDataset } from "./data/load.node.ts";
 export * from "./index.ts";
 export { type CompressRequest, type CompressResult, compress } from "./runs/compress.node.ts";
 export { executeRun } from "./runs/execute-run.node.ts";
+export { type PackReport, packFile, unpackFile } from "./runs/pack.node.ts";
 export { openParticles, type ParticleFile, saveRecording } from "./runs/particle-file.node.ts";
 export { simulateParticleSet } from "./runs/particle-set.node.ts";
 export { parseRecipe, type Recipe } from "./runs/recipe.ts";

@@ -116,6 +116,13 @@ export { truncateByLatency } from "./runs/spectral-forms.ts";
 export { accountModel } from "./sparsity/accounting.ts";
 export { alignChannels } from "./sparsity/align.ts";
 export { analyzeChannels, streamPartition } from "./sparsity/channels.ts";
+export {
+  isPacked,
+  type PackedModel,
+  type PackedTensor,
+  packModel,
+  unpackModel,
+} from "./sparsity/encoding/packed-model.ts";
 export { type ColumnChoice, fewerColumns } from "./sparsity/fewer-columns.ts";
 export { type FoldedConstants, foldConstants } from "./sparsity/fold-constants.ts";
 export type { GroupSet } from "./sparsity/groups/group-set.ts";

@@ -27,7 +27,7 @@ export function benchCommand(): Command {
         "[{ model, parameters, macs, latencyMs: { <batch>: median }, ratio: { <batch>: to the first model } }]",
     },
   })
-    .argument("<models...>", ".onnx files; the first is the reference")
+    .argument("<models...>", ".onnx or .flg files; the first is the reference")
     .option("--batch <list>", "batch sizes", parseBatches, [1, 64])
     .option("--threads <n>", "threads of one model", wholeNumber(1, MAX_THREADS), 1)
     .option("--runs <n>", "least number of runs", wholeNumber(1), 50)

@@ -88,7 +88,7 @@ export function compressCommand(): Command {
   })
     .argument(
       "<model>",
-      `an .onnx file, or a built-in model, which is trained first: ${Object.keys(MODELS).join(", ")}`,
+      `an .onnx or .flg file, or a built-in model, which is trained first: ${Object.keys(MODELS).join(", ")}`,
     )
     .requiredOption("--data <name>", "a data set by name, an .npz file, or a folder of images")
     .addOption(dataDirOption())

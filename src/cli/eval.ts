@@ -30,7 +30,7 @@ export function evalCommand(): Command {
       batch: "samples a run",
     },
   })
-    .argument("<model>", "an .onnx file")
+    .argument("<model>", "an .onnx or .flg file")
     .requiredOption("--data <name>", "a data set by name, an .npz file, or a folder of images")
     .addOption(dataDirOption())
     .addOption(inputScaleOption())

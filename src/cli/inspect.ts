@@ -39,7 +39,7 @@ export function inspectCommand(): Command {
       "…removable": "whether zero groups leave the file; otherwise they stay in place as zeros",
     },
   })
-    .argument("<model>", "an .onnx file")
+    .argument("<model>", "an .onnx or .flg file")
     .option("--dimension <name=length>", "length of an open dimension; may be repeated", parseDimension)
     .option(
       "--groups [kind]",

@@ -12,6 +12,8 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   eval: async () => (await import("./eval.ts")).evalCommand(),
   inspect: async () => (await import("./inspect.ts")).inspectCommand(),
   bench: async () => (await import("./bench.ts")).benchCommand(),
+  pack: async () => (await import("./pack.ts")).packCommand(),
+  unpack: async () => (await import("./unpack.ts")).unpackCommand(),
   sparsey: async () => (await import("./sparsey.ts")).sparseyCommand(),
   tickets: async () => (await import("./tickets.ts")).ticketsCommand(),
   simulate: async () => (await import("./simulate.ts")).simulateCommand(),

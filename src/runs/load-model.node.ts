@@ -6,6 +6,7 @@ import { importModel } from "../engine/onnx/import.ts";
 import { decodeModel } from "../engine/onnx/proto.ts";
 import { MODELS } from "../nn/models/index.ts";
 import { Problem } from "../problem.ts";
+import { isPacked, unpackModel } from "../sparsity/encoding/packed-model.ts";
 import { readBytes } from "./files.node.ts";
 import { nearest } from "./nearest.ts";
 
@@ -13,7 +14,7 @@ export interface LoadedModel {
   graph: Graph;
   /** Entries of the file's metadata; none for built-in models. */
   metadata: Readonly<Record<string, string>>;
-  /** Bytes of the file; 0 for built-in models. */
+  /** Bytes of the file, packed or not; 0 for built-in models. */
   bytes: number;
 }
 
@@ -28,7 +29,17 @@ export interface LoadModelOptions {
   dimensions?: Readonly<Record<string, number>>;
 }
 
-/** A built-in model by name, or an .onnx file by its path. */
+/** The .onnx file in a file, packed (.flg) or not, and the bytes on the disk. */
+export async function readModelFile(path: string): Promise<{ onnx: Uint8Array; bytes: number }> {
+  const bytes = await readBytes(path);
+  try {
+    return { onnx: isPacked(bytes) ? unpackModel(bytes) : bytes, bytes: bytes.length };
+  } catch (error) {
+    throw problemOf(path, error);
+  }
+}
+
+/** A built-in model by name, or an .onnx or .flg file by its path. */
 export async function loadModel(
   nameOrPath: string,
   { batch = 1, seed = 0, data, dimensions }: LoadModelOptions = {},
@@ -40,26 +51,30 @@ export async function loadModel(
     const graph = build({ inputShape, classes: classes.length, batch, seed });
     return { graph, metadata: {}, bytes: 0 };
   }
-  if (!nameOrPath.endsWith(".onnx")) {
+  if (!/\.(onnx|flg)$/.test(nameOrPath)) {
     const near = nearest(nameOrPath, Object.keys(MODELS));
     throw new Problem(
       `there is no model "${nameOrPath}"${near ? `; did you mean "${near}"?` : ""}; ` +
-        `built in are ${Object.keys(MODELS).join(", ")}, anything else must be an .onnx file`,
+        `built in are ${Object.keys(MODELS).join(", ")}, anything else must be an .onnx or .flg file`,
     );
   }
-  const bytes = await readBytes(nameOrPath);
+  const { onnx, bytes } = await readModelFile(nameOrPath);
   const options = { external: externalReader(dirname(nameOrPath)) };
   try {
-    const graph = importModel(bytes, { ...options, batch, dimensions });
+    const graph = importModel(onnx, { ...options, batch, dimensions });
     if (data) checkFits(graph, data);
-    return { graph, metadata: decodeModel(bytes, options).metadata, bytes: bytes.length };
+    return { graph, metadata: decodeModel(onnx, options).metadata, bytes };
   } catch (error) {
-    if (error instanceof Problem) throw new Problem(`${nameOrPath}: ${error.message}`);
-    throw error;
+    throw problemOf(nameOrPath, error);
   }
 }
 
-/** An .onnx file by its path. Built-in models are refused: they have no weights until something trains them. */
+/** An error as one that names the file it is about. */
+export function problemOf(path: string, error: unknown): unknown {
+  return error instanceof Problem ? new Problem(`${path}: ${error.message}`) : error;
+}
+
+/** An .onnx or .flg file by its path. Built-in models are refused: they have no weights until something trains them. */
 export async function loadModelFile(path: string, options?: LoadModelOptions): Promise<LoadedModel> {
   if (Object.hasOwn(MODELS, path))
     throw new Problem(

@@ -1,0 +1,85 @@
+import type { Command } from "commander";
+import { InvalidArgumentError } from "commander";
+import { formatBytes, formatCount, formatShare } from "../runs/format.ts";
+import type { PackReport } from "../runs/pack.node.ts";
+import type { JsonOption } from "./command.ts";
+import { createCommand, emit } from "./command.ts";
+import { table } from "./table.ts";
+
+interface PackOptions extends JsonOption {
+  output?: string;
+  bits?: number;
+}
+
+export function packCommand(): Command {
+  return createCommand("pack", {
+    summary: "store a model without its zeros, in a file that eval, inspect and bench read",
+    examples: ["filigree pack model.onnx -o model.flg", "filigree pack model.onnx -o model.flg --bits 5"],
+    keys: {
+      "model, output": "paths of the two files",
+      "bytes, onnxBytes": "sizes of the packed file and of the .onnx file",
+      gzipBytes: "what gzip makes of the same .onnx file, quantised weights included",
+      restBytes: "of the packed file: graph, names, biases, headers",
+      tensors:
+        "list of { name, shape, weights, nonZeros, runs, turned, index, indexBits, values, valueBits, indexBitsBy, error }",
+      "…turned": "whether lines are columns",
+      "…index, values": "codes that were the shortest",
+      "…indexBits, valueBits": "what they take, codebook included",
+      "…indexBitsBy": "what several codes take for the index: { runs, csr, bitmap }",
+      "…error": "what quantising changed, over the weights, both as root mean squares",
+    },
+  })
+    .argument("<model>", "an .onnx file")
+    .option("-o, --output <file>", "the packed file; the model's name with .flg if not given")
+    .option(
+      "--bits <n>",
+      "quantise weights, so that the values of those in use take at most n bits on average; without it nothing is lost",
+      parseBits,
+    )
+    .action(async (model: string, options: PackOptions) => {
+      const { packFile } = await import("../runs/pack.node.ts");
+      const output = options.output ?? `${model.replace(/\.onnx$/, "")}.flg`;
+      const report = await packFile(model, output, options);
+      emit(options, { model, output, ...report }, describe(output, report));
+    });
+}
+
+function describe(output: string, { bytes, onnxBytes, gzipBytes, restBytes, tensors }: PackReport): string {
+  const each = (bits: number, nonZeros: number) => (nonZeros ? (bits / nonZeros).toFixed(2) : "–");
+  const right = (heading: string) => ({ heading, align: "right" as const });
+  const rows = tensors.map((t) => [
+    t.name,
+    formatCount(t.weights),
+    formatShare(t.nonZeros / t.weights),
+    ...[t.indexBitsBy.runs, t.indexBitsBy.csr, t.indexBitsBy.bitmap].map((bits) => each(bits, t.nonZeros)),
+    each(t.valueBits, t.nonZeros),
+    t.error ? formatShare(t.error) : "",
+    formatBytes(Math.ceil((t.indexBits + t.valueBits) / 8)),
+  ]);
+  return [
+    table(
+      [
+        { heading: "weights" },
+        right("all"),
+        right("in use"),
+        right("runs"),
+        right("CSR"),
+        right("bitmap"),
+        right("value"),
+        right("error"),
+        right("size"),
+      ],
+      [...rows, ["graph, names, biases", "", "", "", "", "", "", "", formatBytes(restBytes)]],
+    ),
+    "",
+    "bits a weight in use: index as runs, as CSR, as bitmap (the file has the shorter of runs and bitmap), value",
+    `${output}: ${formatBytes(bytes)}, 1/${(onnxBytes / bytes).toFixed(1)} of ${formatBytes(onnxBytes)}; gzip makes ${formatBytes(gzipBytes)} of the same weights`,
+  ].join("\n");
+}
+
+function parseBits(text: string): number {
+  const bits = Number(text);
+  if (!(bits >= 1 && bits <= 16))
+    throw new InvalidArgumentError("expected a number from 1 to 16, such as 5 or 3.5");
+  return bits;
+}

@@ -1,0 +1,124 @@
+import { planValues } from "./values-code.ts";
+
+export interface Quantized {
+  /** As many as were given; zeros stay zero, and small weights may become zero. */
+  values: Float32Array;
+  /** Of uniform values: what they are multiples of, a float32. */
+  step?: number;
+  /** Root of the mean squared change of weights in use, over their own root mean square. */
+  error: number;
+}
+
+/** Multiples of a step, halves rounded away from zero (turbovbi.md 3.8). */
+export function uniformValues(values: Float32Array, step: number): Float32Array {
+  // No −0: it is no zero in a file.
+  return values.map((v) => Math.sign(v) * Math.floor(Math.abs(v) / step + 0.5) * step + 0);
+}
+
+/**
+ * The values of one codebook that is shared by all weights in use: 1-D k-means from equally spaced centres (Han, Mao and
+ * Dally, Deep Compression, 2016, 3.1). On sorted numbers a cluster is an interval, so that a round costs k searches.
+ */
+export function clusteredValues(values: Float32Array, clusters: number): Float32Array {
+  const sorted = values.filter((v) => v !== 0).sort();
+  if (sorted.length === 0) return values.slice();
+  const sums = new Float64Array(sorted.length + 1);
+  for (let i = 0; i < sorted.length; i++) sums[i + 1] = sums[i] + sorted[i];
+  const [low, high] = [sorted[0], sorted[sorted.length - 1]];
+  let centres = Float64Array.from(
+    { length: clusters },
+    (_, i) => low + ((i + 0.5) * (high - low)) / clusters,
+  );
+  for (let round = 0; round < MOST_ROUNDS; round++) {
+    const ends = [...centres.keys()].map((i) =>
+      i + 1 < centres.length ? firstAbove(sorted, (centres[i] + centres[i + 1]) / 2) : sorted.length,
+    );
+    const means = ends.flatMap((end, i) => {
+      const start = i ? ends[i - 1] : 0;
+      return end > start ? [(sums[end] - sums[start]) / (end - start)] : [];
+    });
+    const still = means.length === centres.length && means.every((m, i) => m === centres[i]);
+    centres = Float64Array.from(means);
+    if (still) break;
+  }
+  const bounds = Float64Array.from(centres.subarray(1), (c, i) => (c + centres[i]) / 2);
+  return values.map((v) => (v === 0 ? 0 : centres[firstAbove(bounds, v)]));
+}
+
+/**
+ * Few distinct values for the weights in use, such that these take at most `bits` bits each in a file, codebook included and
+ * index not: the finest uniform grid or the largest k-means codebook that fits, whichever changes the weights less.
+ * Undefined where none fits, and where a weight is not finite.
+ *
+ * Huffman codes make a grid cheap whose outer values are rare. k-means is better where few bits meet weights that pruning
+ * has left on both sides of a gap.
+ */
+export function quantize(values: Float32Array, bits: number): Quantized | undefined {
+  const used = values.filter((v) => v !== 0);
+  const allowed = bits * used.length;
+  const largest = used.reduce((most, v) => Math.max(most, Math.abs(v)), 0);
+  if (!Number.isFinite(largest) || largest === 0) return undefined;
+  const fits = (candidate: Float32Array, step?: number) =>
+    planValues(patternsOf(candidate.filter((v) => v !== 0)), step).bits <= allowed;
+  // Steps by powers of 2^¼, from so wide that hardly anything is left.
+  const uniform = finest(4 * 24, (n) => {
+    const step = Math.fround(largest / 2 ** (n / 4));
+    const candidate = uniformValues(used, step);
+    return fits(candidate, step) ? step : undefined;
+  });
+  const clusters = finest(Math.min(Math.ceil(2 ** bits) + 1, used.length), (n) =>
+    fits(clusteredValues(used, n + 1)) ? n + 1 : undefined,
+  );
+  const candidates: Quantized[] = [];
+  if (uniform !== undefined) {
+    const made = uniformValues(values, uniform);
+    candidates.push({ values: made, step: uniform, error: change(values, made) });
+  }
+  if (clusters !== undefined) {
+    const made = clusteredValues(values, clusters);
+    candidates.push({ values: made, error: change(values, made) });
+  }
+  return candidates.sort((a, b) => a.error - b.error)[0];
+}
+
+/** The bits of float32 numbers. */
+export function patternsOf({ buffer, byteOffset, length }: Float32Array): Uint32Array {
+  return new Uint32Array(buffer, byteOffset, length);
+}
+
+const MOST_ROUNDS = 100;
+
+/** What `attempt` makes of the largest number below `count` for which it makes anything, if it does so for all smaller ones. */
+function finest(count: number, attempt: (n: number) => number | undefined): number | undefined {
+  let best: number | undefined;
+  for (let low = 0, high = count; low < high; ) {
+    const middle = (low + high) >> 1;
+    const found = attempt(middle);
+    if (found === undefined) high = middle;
+    else {
+      best = found;
+      low = middle + 1;
+    }
+  }
+  return best;
+}
+
+/** How many of the sorted numbers are at most `bound`. */
+function firstAbove(sorted: Float32Array | Float64Array, bound: number): number {
+  let [low, high] = [0, sorted.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (sorted[middle] <= bound) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function change(before: Float32Array, after: Float32Array): number {
+  let [difference, size] = [0, 0];
+  for (let i = 0; i < before.length; i++) {
+    difference += (before[i] - after[i]) ** 2;
+    size += before[i] ** 2;
+  }
+  return Math.sqrt(difference / size);
+}

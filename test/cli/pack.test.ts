@@ -1,0 +1,85 @@
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, expect, test } from "vitest";
+import { createGraph, input, output, parameter } from "../../src/engine/graph.ts";
+import { exportModel } from "../../src/engine/onnx/export.ts";
+import { flatten, gemm } from "../../src/engine/operators/index.ts";
+import { tensor } from "../../src/engine/tensor.ts";
+import { random } from "../../src/random.ts";
+import { temporaryFolder } from "../runs/support.ts";
+import { build, filigree } from "./support.ts";
+
+beforeAll(build);
+
+/** A classifier of glyphs' shape with runs of weights. */
+function writeModel(folder: string): Buffer {
+  const rng = random(1);
+  const graph = createGraph("net");
+  const x = input(graph, "x", [1, 1, 12, 12]);
+  let on = false;
+  const w = Float32Array.from({ length: 10 * 144 }, () => {
+    on = rng.uniform() < (on ? 0.8 : 0.05);
+    return on ? rng.normal() : 0;
+  });
+  output(gemm(flatten(x), parameter(graph, "fc.weight", tensor("float32", [10, 144], w)), { transB: true }));
+  writeFileSync(join(folder, "model.onnx"), exportModel(graph));
+  return readFileSync(join(folder, "model.onnx"));
+}
+
+test("pack, inspect, eval, bench and unpack; bytes are those on the disk", async () => {
+  const folder = temporaryFolder();
+  const onnx = writeModel(folder);
+  const packed = await filigree(["pack", "model.onnx", "--json"], folder);
+  expect(packed.stderr).toBe("");
+  const report = JSON.parse(packed.stdout) as {
+    output: string;
+    bytes: number;
+    onnxBytes: number;
+    gzipBytes: number;
+  };
+  expect(report).toMatchObject({ output: "model.flg", onnxBytes: onnx.length });
+  expect(report.bytes).toBe(statSync(join(folder, "model.flg")).size);
+  expect(report.bytes).toBeLessThan(report.gzipBytes);
+  const inspected = JSON.parse((await filigree(["inspect", "model.flg", "--json"], folder)).stdout) as Record<
+    string,
+    unknown
+  >;
+  expect(inspected).toMatchObject({ fileBytes: report.bytes, total: { parameters: 1440 } });
+  const accuracy = async (model: string) => {
+    const { stdout } = await filigree(["eval", model, "--data", "glyphs", "--json"], folder);
+    const { accuracy, loss } = JSON.parse(stdout) as { accuracy: number; loss: number };
+    return { accuracy, loss };
+  };
+  expect(await accuracy("model.flg")).toEqual(await accuracy("model.onnx"));
+  const bench = await filigree(["bench", "model.onnx", "model.flg", "--runs", "2", "--batch", "1"], folder);
+  expect(bench.code).toBe(0);
+  const text = (await filigree(["pack", "model.onnx", "-o", "small/q.flg", "--bits", "3"], folder)).stdout;
+  expect(text).toMatch(/^fc\.weight +1,440 /m);
+  expect(statSync(join(folder, "small/q.flg")).size).toBeLessThan(report.bytes / 2);
+  expect(await filigree(["unpack", "model.flg", "-o", "back.onnx"], folder)).toMatchObject({
+    code: 0,
+    stderr: "",
+  });
+  expect(readFileSync(join(folder, "back.onnx")).equals(onnx)).toBe(true);
+  expect(readdirSync(folder).filter((name) => name.endsWith(".tmp"))).toEqual([]);
+});
+
+test.each([
+  [["pack", "no.onnx"], /^filigree: cannot read no\.onnx: no such file/, 1],
+  [["pack", "text.onnx"], /^filigree: text\.onnx: not an ONNX model/, 1],
+  [["pack", "model.onnx", "--bits", "40"], /expected a number from 1 to 16/, 2],
+  [["inspect", "broken.flg"], /^filigree: broken\.flg: a damaged packed model/, 1],
+  [["unpack", "broken.flg"], /^filigree: broken\.flg: a damaged packed model/, 1],
+])("%j says what is wrong, in one line", async (args, message, code) => {
+  const folder = temporaryFolder();
+  writeModel(folder);
+  await filigree(["pack", "model.onnx", "-o", "broken.flg"], folder);
+  const bytes = readFileSync(join(folder, "broken.flg"));
+  bytes[bytes.length - 9] ^= 1;
+  writeFileSync(join(folder, "broken.flg"), bytes);
+  writeFileSync(join(folder, "text.onnx"), "once upon a time");
+  const outcome = await filigree(args, folder);
+  expect(outcome.stderr).toMatch(message);
+  expect(outcome.stderr).toMatch(/^filigree: .*\n$/);
+  expect(outcome.code).toBe(code);
+});
