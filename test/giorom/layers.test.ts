@@ -136,6 +136,66 @@ test.each([
   expect(largestDifference(transformed(kind, true, moved), transformed(kind, true))).toBeGreaterThan(1e-4);
 });
 
+test("a mean over neighbours is a quadrature: its error falls as the root of the number of points, a sum only grows", () => {
+  const { exact, n: counts, mean_err, sum_norm } = vectors.gno_quadrature;
+  const [centre, radius] = [[0.45, 0.55], 0.3];
+  const draws = 12;
+  const measured = counts.slice(0, 4).map((n, which) => {
+    let [off, size] = [0, 0];
+    for (let draw = 0; draw < draws; draw++) {
+      const { uniform } = random(1000 * which + draw);
+      const points = Array.from({ length: n }, () => [uniform(), uniform()]).filter(
+        ([x, y]) => Math.hypot(x - centre[0], y - centre[1]) <= radius,
+      );
+      const count = points.length;
+      const graph = createGraph("quadrature");
+      const whole = (name: string, ...shape: number[]) => input(graph, name, shape, { dtype: "int32" });
+      const out = integralTransform(
+        layers(graph, 0),
+        "k",
+        input(graph, "f", [count, 2]),
+        {
+          geometry: input(graph, "geometry", [count, 2]),
+          weights: input(graph, "weights", [count, 1]),
+          sources: { index: whole("sources", count) },
+          queries: { index: whole("queries", count), slots: whole("slots", 1, count) },
+        },
+        { widths: [4, 2] },
+      );
+      output(out);
+      fillLinear(graph, "k.0", 4, 2, 2000);
+      fillLinear(graph, "k.1", 2, 4, 2300);
+      const order = Array.from({ length: count }, (_, i) => i);
+      const mean = evaluate(graph, {
+        f: numeric(
+          [count, 2],
+          points.flatMap(([x, y]) => [Math.sin(3 * x) * y, Math.cos(2 * y) + x]),
+        ),
+        geometry: numeric(
+          [count, 2],
+          points.flatMap((p) => p.map((v, k) => (v - centre[k]) / radius)),
+        ),
+        weights: numeric([count, 1], new Array(count).fill(1 / count)),
+        sources: numeric([count], order),
+        queries: numeric([count], new Array(count).fill(0)),
+        slots: numeric([1, count], order),
+      })[out.name].data;
+      off += Math.hypot(mean[0] - exact[0], mean[1] - exact[1]) / draws;
+      size += (count * Math.hypot(mean[0], mean[1])) / draws;
+    }
+    return { off, size };
+  });
+  measured.forEach(({ off, size }, i) => {
+    // Means of twelve draws against means of the vectors' twenty.
+    expect(off / mean_err[i]).toBeGreaterThan(0.6);
+    expect(off / mean_err[i]).toBeLessThan(1.6);
+    expect(size / sum_norm[i]).toBeGreaterThan(0.6);
+    expect(size / sum_norm[i]).toBeLessThan(1.6);
+  });
+  expect(measured[0].off / measured[3].off).toBeGreaterThan(5);
+  expect(measured[3].size / measured[0].size).toBeGreaterThan(30);
+});
+
 /** A convolution over `features` channels with the given complex weights, [mode][in, out]. */
 function convolved(
   field: Float64Array,
