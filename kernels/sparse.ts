@@ -231,3 +231,37 @@ export function blockVector(y: usize, x: usize, bias: usize, starts: usize, entr
     v128.store(y + at, limited(f32x4.add(a, b)));
   }
 }
+
+/**
+ * One column: a vector's product with rows of runs. A row has three bounds in `starts`, the last shared with the next row:
+ * of [offset, four weights], whose inputs lie side by side, then of single weights [offset, weight], an even number.
+ */
+export function runVector(y: usize, x: usize, bias: usize, starts: usize, entries: usize, rows: i32): void {
+  for (let row = 0; row < rows; row++) {
+    const s = starts + (<usize>row << 3);
+    let p = entries + <usize>load<u32>(s);
+    const singles = entries + <usize>load<u32>(s, 4);
+    const end = entries + <usize>load<u32>(s, 8);
+    let a = f32x4.splat(0);
+    let b = a;
+    for (; p + 20 < singles; p += 40) {
+      a = multiplyAdd(v128.load(p, 4), v128.load(x + <usize>load<u32>(p)), a);
+      b = multiplyAdd(v128.load(p, 24), v128.load(x + <usize>load<u32>(p, 20)), b);
+    }
+    if (p < singles) {
+      a = multiplyAdd(v128.load(p, 4), v128.load(x + <usize>load<u32>(p)), a);
+      p += 20;
+    }
+    let c: f32 = 0;
+    let d: f32 = 0;
+    for (; p < end; p += 16) {
+      c += load<f32>(p, 4) * load<f32>(x + <usize>load<u32>(p));
+      d += load<f32>(p, 12) * load<f32>(x + <usize>load<u32>(p, 8));
+    }
+    a = f32x4.add(a, b);
+    const four =
+      f32x4.extract_lane(a, 0) + f32x4.extract_lane(a, 1) + (f32x4.extract_lane(a, 2) + f32x4.extract_lane(a, 3));
+    const at = <usize>row << 2;
+    store<f32>(y + at, min(max(four + (c + d) + load<f32>(bias + at), lowest), highest));
+  }
+}

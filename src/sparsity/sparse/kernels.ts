@@ -23,6 +23,7 @@ export interface SparseKernels {
   blockProduct: SparseKernels["rowProduct"];
   rowVector(y: number, x: number, bias: number, starts: number, entries: number, rows: number): void;
   blockVector: SparseKernels["rowVector"];
+  runVector: SparseKernels["rowVector"];
   interleave(
     y: number,
     yPlane: number,

@@ -3,6 +3,7 @@ import { addressOf, isCompact } from "./cells.ts";
 import type { SparseMatrix } from "./matrix.ts";
 import { BLOCK_ROWS, columnRange, compressMatrix, fillOf } from "./matrix.ts";
 import type { ProductOperation } from "./operations.ts";
+import { cutRows, reserveRuns, shareInQuads } from "./run-matrix.ts";
 import type { Step } from "./steps.ts";
 import { copyStep } from "./steps.ts";
 import type { Taps } from "./taps.ts";
@@ -11,11 +12,17 @@ import { tapsOfMatrix, withinReach } from "./taps.ts";
 /** Blocks beat single weights where at least this share of what they store is not zero. */
 const WORTHWHILE_FILL = 0.75;
 
-/** How the weights of a product are stored. */
-export type WeightFormat = SparseMatrix["kind"];
+/**
+ * How the weights of a product are stored: weight by weight, in blocks of four rows, or, for single samples, in runs of
+ * neighbours in a row.
+ */
+export type WeightFormat = SparseMatrix["kind"] | "run";
+
+/** Runs beat single weights where at least this share of the weights are in whole vectors of them. */
+const WORTHWHILE_RUNS = 0.2;
 
 export interface StoredWeights {
-  format: WeightFormat;
+  format: SparseMatrix["kind"];
   parts: { matrix: SparseMatrix; firstRow: number }[];
 }
 
@@ -28,16 +35,27 @@ export function storeWeights(
   format?: WeightFormat,
 ): StoredWeights {
   const blocked = rows - (rows % BLOCK_ROWS);
-  const part = (kind: WeightFormat, from: number, to: number) => ({
+  const part = (kind: SparseMatrix["kind"], from: number, to: number) => ({
     matrix: compressMatrix(kind, weights.subarray(from * columns, to * columns), to - from, columns),
     firstRow: from,
   });
-  if (format !== "row" && blocked > 0) {
+  if ((format === undefined || format === "block") && blocked > 0) {
     const parts = [part("block", 0, blocked)];
     if (blocked < rows) parts.push(part("row", blocked, rows));
     if (format === "block" || fillOf(parts[0].matrix) >= WORTHWHILE_FILL) return { format: "block", parts };
   }
   return { format: "row", parts: [part("row", 0, rows)] };
+}
+
+/** Rows in memory, all columns of them or a band. */
+interface StoredPart {
+  firstRow: number;
+  shares: number[];
+  accumulate: boolean;
+  last: boolean;
+  kind: WeightFormat;
+  starts: Slot;
+  entries: Slot;
 }
 
 /** The steps of a product of a whole sample group: y's cells from x's. */
@@ -64,34 +82,42 @@ export function productSteps(
   const { single, target, strips, yStrip, xStrip, width } = layOut(y, taps, room);
   const bands = single || width % 16 !== 0 || group > 1 ? [columns] : bandsOf(operation, taps.offsets.length);
   const parts = storeWeights(operation, group === 1 ? format : "row").parts.flatMap(
-    ({ matrix, firstRow }) => {
+    ({ matrix, firstRow }): StoredPart[] => {
       // The same in all bands, so that a thread adds up what it has begun.
       const shares = sharesOf(matrix, threads);
+      const offsetOf = (row: number, column: number) => offset(firstRow + row, column);
+      const runs =
+        single && matrix.kind === "row" && format !== "row" ? cutRows(matrix, offsetOf) : undefined;
+      if (runs && (format === "run" || shareInQuads(runs, matrix) >= WORTHWHILE_RUNS)) {
+        const stored = reserveRuns(room, runs, matrix, offsetOf);
+        return [{ firstRow, shares, accumulate: false, last: true, kind: "run", ...stored }];
+      }
       return bands.map((end, band) => ({
         firstRow,
         shares,
         accumulate: band > 0,
         last: band === bands.length - 1,
-        block: matrix.kind === "block",
+        kind: matrix.kind,
         ...reserveMatrix(
           room,
           bands.length === 1 ? matrix : columnRange(matrix, band === 0 ? 0 : bands[band - 1], end),
-          (row, column) => offset(firstRow + row, column),
+          offsetOf,
         ),
       }));
     },
   );
   steps.push(({ kernels, thread }) => {
-    for (const { firstRow, shares, accumulate, last, block, starts, entries } of parts) {
+    for (const { firstRow, shares, accumulate, last, kind, starts, entries } of parts) {
       const runs = shares[thread + 1] - shares[thread];
       if (runs === 0) continue;
       kernels.limit(last ? low : -Infinity, last ? high : Infinity);
+      const block = kind === "block";
       const row = firstRow + shares[thread] * (block ? BLOCK_ROWS : 1);
       const to = addressOf(target) + row * target.plane;
       const from = taps.base();
       const b = bias.address + 4 * row;
-      const s = starts.address + 4 * shares[thread];
-      if (single) (block ? kernels.blockVector : kernels.rowVector)(to, from, b, s, entries.address, runs);
+      const s = starts.address + (kind === "run" ? 8 : 4) * shares[thread];
+      if (single) kernels[`${kind}Vector`](to, from, b, s, entries.address, runs);
       else
         (block ? kernels.blockProduct : kernels.rowProduct)(
           to,
