@@ -7,10 +7,13 @@ export interface Grid {
 }
 
 /**
- * Receptive fields that tile a grid with square patches, row by row: `size` units a side, `stride` apart, none beyond
- * the edge.
+ * Receptive fields that tile a grid with square patches, row by row: `size` places a side, `stride` apart, none beyond
+ * the edge. A place has `channels` inputs, one behind the other.
  */
-export function patchFields(grid: Grid, { size, stride }: { size: number; stride: number }): number[][] {
+export function patchFields(
+  grid: Grid,
+  { size, stride, channels = 1 }: { size: number; stride: number; channels?: number },
+): number[][] {
   if (size > grid.columns || size > grid.rows || size < 1 || stride < 1)
     throw new Problem(
       `memory: patches of size ${size} and stride ${stride} do not fit ${grid.columns}×${grid.rows} units`,
@@ -19,10 +22,11 @@ export function patchFields(grid: Grid, { size, stride }: { size: number; stride
   for (let top = 0; top + size <= grid.rows; top += stride)
     for (let left = 0; left + size <= grid.columns; left += stride)
       fields.push(
-        Array.from(
-          { length: size * size },
-          (_, i) => (top + Math.floor(i / size)) * grid.columns + left + (i % size),
-        ),
+        Array.from({ length: size * size * channels }, (_, i) => {
+          const place = Math.floor(i / channels);
+          const at = (top + Math.floor(place / size)) * grid.columns + left + (place % size);
+          return at * channels + (i % channels);
+        }),
       );
   return fields;
 }

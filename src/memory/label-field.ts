@@ -1,17 +1,22 @@
+import { type BitMatrix, createBitMatrix, getBit, setBit } from "./bit-matrix.ts";
+
 /**
- * Class nodes that learn a code in one shot (`specs/sparsey.md` 3.10): how often each cell was active for each class.
+ * Class nodes that learn a code in one shot (`specs/sparsey.md` 3.10): a weight of one bit from each cell, and how often
+ * each cell was active for each class. Weights of cells that are frozen stay as they are; counts go on.
  */
 export interface LabelField {
   readonly cells: number;
   readonly names: string[];
   /** Per class: items in which a cell was active. */
   readonly counts: Uint32Array<ArrayBuffer>[];
+  /** Per class: one row of weights. */
+  readonly weights: BitMatrix[];
   /** Per class: items. */
   readonly items: number[];
 }
 
 /**
- * How a code is turned into a score for each class: `binary`, the active cells that the class ever saw (as published);
+ * How a code is turned into a score for each class: `binary`, the active cells with a weight to the class (as published);
  * `count`, their relative frequencies summed; `logLik`, naive Bayes over the active cells; `bernoulli`, over all cells.
  */
 export type Readout = "binary" | "count" | "logLik" | "bernoulli";
@@ -19,18 +24,31 @@ export type Readout = "binary" | "count" | "logLik" | "bernoulli";
 export const READOUTS: readonly Readout[] = ["binary", "count", "logLik", "bernoulli"];
 
 export function createLabelField(cells: number): LabelField {
-  return { cells, names: [], counts: [], items: [] };
+  return { cells, names: [], counts: [], weights: [], items: [] };
 }
 
-export function learnLabel(field: LabelField, name: string, active: Iterable<number>): void {
+/** Stores the active cells of one item of a class; only those that are `open` still get a weight. */
+export function learnLabel(
+  field: LabelField,
+  name: string,
+  active: Iterable<number>,
+  open: (cell: number) => boolean = () => true,
+): void {
   let c = field.names.indexOf(name);
-  if (c < 0) {
-    c = field.names.push(name) - 1;
-    field.counts.push(new Uint32Array(field.cells));
-    field.items.push(0);
-  }
+  if (c < 0) c = addClass(field, name);
   field.items[c]++;
-  for (const cell of active) field.counts[c][cell]++;
+  for (const cell of active) {
+    field.counts[c][cell]++;
+    if (open(cell)) setBit(field.weights[c], 0, cell);
+  }
+}
+
+/** A class that has seen nothing yet; returns its place. */
+export function addClass({ names, items, counts, weights, cells }: LabelField, name: string): number {
+  items.push(0);
+  counts.push(new Uint32Array(cells));
+  weights.push(createBitMatrix(1, cells));
+  return names.push(name) - 1;
 }
 
 /** The score of every class for a code, in the order of `names`. */
@@ -41,7 +59,7 @@ export function labelScores(field: LabelField, active: readonly number[], readou
     let score = 0;
     switch (readout) {
       case "binary":
-        for (const cell of active) score += Number(counts[cell] > 0);
+        for (const cell of active) score += getBit(field.weights[c], 0, cell);
         return score;
       case "count":
         for (const cell of active) score += counts[cell] / items;

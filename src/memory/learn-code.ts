@@ -12,13 +12,16 @@ export function learnCode(mac: Mac, { groups, parents = [] }: MacInput, { state 
   if (!code) return;
   countInputs(mac, groups);
   const closed = rules.freezeBy === "cell" && rules.freezeAt !== null ? rules.freezeAt * mac.inputs : null;
+  const { fanIn } = crosstalk;
   for (const { units } of groups)
     for (let a = 0; a < units.length; a++)
-      for (const cell of code)
-        if ((closed === null || crosstalk.fanIn[cell] <= closed) && up.connect(units[a], cell)) {
+      for (let m = 0; m < code.length; m++) {
+        const cell = code[m];
+        if ((closed === null || fanIn[cell] <= closed) && up.connect(units[a], cell)) {
           countSynapse(crosstalk, units[a], cell);
           mac.increased++;
         }
+      }
 
   if (previous && (state === "active" || rules.selfWhilePersisting)) {
     mac.horizontal ??= mac.createSynapses(mac.q * mac.k);

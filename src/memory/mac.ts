@@ -115,6 +115,12 @@ export function densityOf({ increased, inputs, q, k }: Mac): number {
   return increased / (inputs * q * k);
 }
 
+/** Whether a cell's weights may still change. */
+export function isOpen({ rules, frozen, crosstalk, inputs }: Mac, cell: number): boolean {
+  const { freezeAt, freezeBy } = rules;
+  return !frozen && (freezeAt === null || freezeBy === "mac" || crosstalk.fanIn[cell] <= freezeAt * inputs);
+}
+
 /** A new frame begins: what was the code is the previous code. */
 export function beginFrame(mac: Mac): void {
   mac.previous = mac.code;

@@ -9,7 +9,7 @@ import {
   type Readout,
 } from "./label-field.ts";
 import type { NetworkOptions } from "./levels.ts";
-import { densityOf } from "./mac.ts";
+import { densityOf, isOpen } from "./mac.ts";
 import { cellCount, createNetwork, type Frame, type Network, resetNetwork, runFrame } from "./network.ts";
 import { gist, sample } from "./queries.ts";
 import { readMemory, type Stored, writeMemory } from "./saved.ts";
@@ -128,7 +128,8 @@ function memoryOf({ network, labels }: Stored): Memory {
   const learnSequence: Memory["learnSequence"] = (frames, { label } = {}) => {
     const result = episode(frames, "learn");
     const last = result.at(-1);
-    if (label !== undefined && last) learnLabel(labels, label, cellsOf(network, last.code));
+    if (label !== undefined && last)
+      learnLabel(labels, label, cellsOf(network, last.code), openCells(network));
     return result;
   };
   const classifyCode: Memory["classifyCode"] = (code, { readout = "logLik" } = {}) => {
@@ -227,4 +228,21 @@ export function cellsOf({ macs, offsets }: Network, code: Int32Array): number[] 
     first += q * k;
   }
   return cells;
+}
+
+/** Whether a cell, counted through all macs, still learns. */
+function openCells({ macs }: Network): (cell: number) => boolean {
+  const first: number[] = [];
+  let cells = 0;
+  for (const { q, k } of macs) {
+    first.push(cells);
+    cells += q * k;
+  }
+  let m = 0;
+  return (cell) => {
+    // The cells of a code come mac by mac.
+    while (cell < first[m]) m--;
+    while (cell >= first[m] + macs[m].q * macs[m].k) m++;
+    return isOpen(macs[m], cell - first[m]);
+  };
 }

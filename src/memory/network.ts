@@ -21,8 +21,8 @@ interface Level {
   readonly minFrame: number;
   /** Of every mac: its parents, as places in the level above. */
   readonly parents: readonly (readonly number[])[];
-  /** Of every unit below: the macs that see it, and as which unit of their field. */
-  readonly seenBy: readonly (readonly { mac: number; unit: number }[] | undefined)[];
+  /** Of every unit below: the macs that see it, each followed by which unit of its field it is. */
+  readonly seenBy: readonly (readonly number[])[];
 }
 
 export interface Network {
@@ -83,11 +83,9 @@ export function createNetwork(options: NetworkOptions): Network {
         { clock, room, scratch },
       ),
     );
-    const seenBy = new Array<{ mac: number; unit: number }[] | undefined>(
-      below ? below.fields.length : inputs,
-    );
+    const seenBy = Array.from({ length: below ? below.fields.length : inputs }, () => [] as number[]);
     for (const [mac, field] of fields.entries())
-      for (const [unit, i] of field.entries()) (seenBy[i] ??= []).push({ mac, unit });
+      for (const [unit, i] of field.entries()) seenBy[i].push(mac, unit);
     return { macs, fields, minFrame, parents, seenBy };
   });
   const macs = levels.flatMap((level) => level.macs);
@@ -184,8 +182,10 @@ type Groups = MacInput["groups"][number][];
 
 function gatherInputs(level: Level, active: ArrayLike<number>, seen: Groups[], counts: Uint32Array): void {
   const units: number[][] = seen.map(() => []);
-  for (let a = 0; a < active.length; a++)
-    for (const { mac, unit } of level.seenBy[active[a]] ?? []) units[mac].push(unit);
+  for (let a = 0; a < active.length; a++) {
+    const seenBy = level.seenBy[active[a]];
+    for (let s = 0; s < seenBy.length; s += 2) units[seenBy[s]].push(seenBy[s + 1]);
+  }
   for (const [m, list] of units.entries()) {
     seen[m].push({ units: list, factor: 1 });
     counts[m] = list.length;
@@ -196,8 +196,10 @@ function gatherCodes(level: Level, below: Level, seen: Groups[], counts: Uint32A
   for (const [s, source] of below.macs.entries()) {
     if (!source.code) continue;
     const factor = sourceFactor(source, source.zeta);
-    for (const { mac, unit } of level.seenBy[s] ?? []) {
-      const first = unit * source.q * source.k;
+    const seenBy = level.seenBy[s];
+    for (let i = 0; i < seenBy.length; i += 2) {
+      const mac = seenBy[i];
+      const first = seenBy[i + 1] * source.q * source.k;
       seen[mac].push({ units: source.code.map((cell) => first + cell), factor });
       counts[mac]++;
     }

@@ -3,7 +3,7 @@ import { crc32 } from "../data/gzip.ts";
 import { Problem } from "../problem.ts";
 import { random } from "../random.ts";
 import { recountSynapses } from "./crosstalk.ts";
-import { createLabelField, type LabelField } from "./label-field.ts";
+import { addClass, createLabelField, type LabelField } from "./label-field.ts";
 import { type NetworkOptions, resolveLevels, sizesOf } from "./levels.ts";
 import type { Mac } from "./mac.ts";
 import { cellCount, createNetwork, type Network } from "./network.ts";
@@ -13,12 +13,13 @@ import type { Synapses } from "./synapses.ts";
  * A saved memory. All numbers are little-endian.
  *
  *   8 bytes   89 46 4C 47 4D 45 4D 0A ("\x89FLGMEM\n")
- *   uint32    version, 1
+ *   uint32    version, 2
  *   uint32    length of the header in bytes
  *   header    JSON, padded with spaces to a multiple of 4 bytes: `Header` below
  *   per mac   uint32[N]    how often each input was active
  *             synapses     from its N inputs, then from its own cells, then from each parent's, where they were learnt
  *   per class uint32[cells] how often each cell of the memory was active in it
+ *             uint32[]      its weights, one bit a cell as in synapses
  *   uint32    CRC-32 (as in gzip) of everything before
  *
  * Synapses are one row a presynaptic unit, one bit a cell, the lowest first, padded with zeros to a multiple of 32.
@@ -28,7 +29,7 @@ import type { Synapses } from "./synapses.ts";
  * Codes that are active in the middle of an episode are not saved: a loaded memory begins a new one.
  */
 const MAGIC = Uint8Array.from([0x89, 0x46, 0x4c, 0x47, 0x4d, 0x45, 0x4d, 0x0a]);
-const VERSION = 1;
+const VERSION = 2;
 const START = MAGIC.length + 8;
 
 interface Header {
@@ -85,7 +86,7 @@ export function writeMemory({ network, labels }: Stored): Uint8Array {
     bytesOf(Uint32Array.of(VERSION, text.length)),
     text,
     ...network.macs.flatMap((mac) => arraysOf(mac).map((array) => padded(bytesOf(array), 0))),
-    ...labels.counts.map(bytesOf),
+    ...labels.names.flatMap((_, c) => [bytesOf(labels.counts[c]), bytesOf(labels.weights[c].words)]),
   ];
   const length = parts.reduce((sum, part) => sum + part.length, 0);
   const bytes = new Uint8Array(length + 4);
@@ -158,18 +159,21 @@ function restore(header: Header, body: Uint8Array): Stored {
       throw new Problem("the saved memory is damaged: an input was active more often than there were inputs");
     recountSynapses(mac.crosstalk, mac.up.connected);
   }
-  for (const { name, items } of header.labels) addLabel(labels, name, whole(items), fill);
+  for (const label of header.labels) readLabel(labels, label, fill);
   return { network, labels };
 }
 
-function addLabel(labels: LabelField, name: string, items: number, fill: (array: Uint32Array) => void): void {
+function readLabel(
+  labels: LabelField,
+  { name, items }: Header["labels"][number],
+  fill: (array: ArrayBufferView) => void,
+): void {
   if (typeof name !== "string" || labels.names.includes(name))
     throw new Problem("the saved memory is damaged: its classes must have different names");
-  const counts = new Uint32Array(labels.cells);
-  fill(counts);
-  labels.names.push(name);
-  labels.items.push(items);
-  labels.counts.push(counts);
+  const c = addClass(labels, name);
+  labels.items[c] = whole(items);
+  fill(labels.counts[c]);
+  fill(labels.weights[c].words);
 }
 
 const synapsesOf = ({ up, horizontal, down }: Mac): Synapses[] =>
@@ -203,7 +207,7 @@ function expectedBytes({ options, macs, labels }: Header, available: number): nu
       if (down.length !== parentCells[place].length) return Number.NaN;
       for (const [p, learnt] of down.entries()) if (learnt) bytes += rows(parentCells[place][p], cells);
     }
-  return m === macs.length ? bytes + 4 * labels.length * all : Number.NaN;
+  return m === macs.length ? bytes + 4 * labels.length * (all + Math.ceil(all / 32)) : Number.NaN;
 }
 
 /** Bits behind the last cell would be counted as weights. */

@@ -51,6 +51,16 @@ export function winWeights(
   // Most cells have no support at all: one exponential serves them together.
   const none = winWeight(0, k, eta, sigmoid);
   let sum = 0;
+  if (sigmoid.kind === "logistic") {
+    // The same formula once more: as a call it takes twice the time.
+    const { steepness, center } = sigmoid;
+    const most = eta - 1;
+    for (let i = 0; i < k; i++) {
+      const v = support[from + i];
+      sum += out[i] = v === 0 ? none : 1 + most / (1 + Math.exp(-steepness * (v - center)));
+    }
+    return sum;
+  }
   for (let i = 0; i < k; i++) {
     const v = support[from + i];
     sum += out[i] = v === 0 ? none : winWeight(v, k, eta, sigmoid);

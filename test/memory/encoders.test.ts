@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { imageEdges, imageSkeleton, resizeImage, videoEdges } from "../../src/memory/encoders/images.ts";
+import { orientedEdges } from "../../src/memory/encoders/oriented-edges.ts";
 import {
   categoryEncoder,
   encodeBits,
@@ -102,6 +103,38 @@ describe("images", () => {
     );
     expect(imageEdges({ width, height: 12, data: data.map(() => 7) }, 9)).toEqual([]);
     expectProblem(() => imageEdges({ width: 5, height: 5, data: [1] }, 3), /1 pixels are not 5×5/);
+  });
+
+  it("have oriented edges that tell dark to bright from bright to dark", () => {
+    const side = 9;
+    const step = (bright: (x: number, y: number) => boolean) => ({
+      width: side,
+      height: side,
+      data: Array.from({ length: side * side }, (_, i) => Number(bright(i % side, Math.floor(i / side)))),
+    });
+    const directions = (image: ReturnType<typeof step>, n: number) => {
+      const active = orientedEdges(image, { threshold: 3, directions: n });
+      // Away from the border, which is an edge itself.
+      const inner = active.filter((j) => {
+        const [x, y] = [Math.floor(j / n) % side, Math.floor(j / n / side)];
+        return x > 1 && y > 1 && x < side - 2 && y < side - 2;
+      });
+      expect(inner.length).toBeGreaterThan(4);
+      return [...new Set(inner.map((j) => j % n))];
+    };
+    for (const [bright, eighth] of [
+      [(x: number) => x > 4, 0],
+      [(x: number, y: number) => x + y > 8, 1],
+      [(_: number, y: number) => y > 4, 2],
+      [(x: number) => x <= 4, 4],
+      [(_: number, y: number) => y <= 4, 6],
+    ] as const) {
+      expect(directions(step(bright), 8)).toEqual([eighth]);
+      if (eighth % 2 === 0) expect(directions(step(bright), 4)).toEqual([eighth / 2]);
+    }
+    const flat = step(() => false);
+    expect(orientedEdges(flat, { threshold: 1 })).toEqual([]);
+    expectProblem(() => orientedEdges({ ...flat, width: 4 }, { threshold: 1 }), /81 pixels are not 4×9/);
   });
 
   it("are thinned to lines that stay connected", () => {

@@ -3,7 +3,7 @@ import { averageLinkage } from "../../src/memory/cluster.ts";
 import { decodeVotes, inputsFrom, strongestInputs } from "../../src/memory/decode.ts";
 import { patchFields, radiusFields } from "../../src/memory/fields.ts";
 import { createLabelField, labelScores, learnLabel } from "../../src/memory/label-field.ts";
-import { agreement, cellsOf, createMemory } from "../../src/memory/memory.ts";
+import { agreement, cellsOf, createMemory, memoryFromBytes } from "../../src/memory/memory.ts";
 import { resolveRules } from "../../src/memory/rules.ts";
 import { deriveSeed, random } from "../../src/random.ts";
 import { expectProblem } from "../data/support.ts";
@@ -262,6 +262,19 @@ test("read-outs of the label field", () => {
   });
 });
 
+test("frozen cells keep their weights to the classes; counts go on", () => {
+  const rules = { freezeAt: 0.5, freezeBy: "cell", learning: "argmax" } as const;
+  const memory = createMemory({ inputs: 8, levels: [{ q: 1, k: 1 }], preset: "classic", rules });
+  memory.learn([0, 1], { label: "early" });
+  memory.learn([2, 3, 4], { label: "last" });
+  memory.learn([5], { label: "late" });
+  // The only cell knows more than half of the inputs from the second item on.
+  expect(memory.classify([0], { readout: "binary" }).scores.map(({ score }) => score)).toEqual([1, 0, 0]);
+  expect(memory.classify([0], { readout: "count" }).scores.map(({ score }) => score)).toEqual([1, 1, 1]);
+  const again = memoryFromBytes(memory.toBytes());
+  expect(again.labels).toEqual(memory.labels);
+});
+
 test("weights are counted as published", () => {
   for (const { inputs, Q, K, U, H, total, D } of vectors.weightCounts) {
     const memory = createMemory({ inputs, levels: [{ q: Q, k: K }], rules: { freezeAt: null } });
@@ -278,6 +291,9 @@ test("receptive fields", () => {
   expect(patches).toHaveLength(60);
   expect(patches[1].slice(0, 7)).toEqual([2, 3, 4, 5, 6, 7, 18]);
   expect(Math.max(...patches.flat())).toBe(16 * 24 - 1);
+  expect(patchFields({ columns: 4, rows: 4 }, { size: 2, stride: 2, channels: 3 })[3]).toEqual([
+    30, 31, 32, 33, 34, 35, 42, 43, 44, 45, 46, 47,
+  ]);
   const near = radiusFields({ columns: 5, rows: 5 }, { columns: 3, rows: 3 }, { radius: 0.26 });
   expect(near[4]).toEqual([7, 11, 12, 13, 17]);
   expect(near[0]).toEqual([0, 1, 5]);

@@ -103,7 +103,7 @@ describe("damaged and foreign files", () => {
       () => memoryFromBytes(new TextEncoder().encode("PK\u0003\u0004 a zip archive of something"), "x"),
       /not a saved memory/,
     );
-    expectProblem(() => memoryFromBytes(changed(8, 2), "x"), /version 2; this Filigree reads version 1/);
+    expectProblem(() => memoryFromBytes(changed(8, 1), "x"), /version 1; this Filigree reads version 2/);
     expectProblem(
       () => memoryFromBytes(changed(good.length - 9, good[good.length - 9] ^ 1), "x"),
       /damaged or cut short \(CRC-32\)/,

@@ -146,7 +146,8 @@ export function imageSkeleton(image: GrayImage, threshold: number): number[] {
   return lines;
 }
 
-function checkImage({ width, height, data }: GrayImage): void {
+/** Throws a Problem unless there are as many pixels as the size says. */
+export function checkImage({ width, height, data }: GrayImage): void {
   if (data.length !== width * height || width < 1 || height < 1)
     throw new Problem(`image: ${data.length} pixels are not ${width}×${height}`);
 }
