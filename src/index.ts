@@ -121,9 +121,11 @@ export {
   isPacked,
   type PackedModel,
   type PackedTensor,
+  type PackOptions,
   packModel,
   unpackModel,
 } from "./sparsity/encoding/packed-model.ts";
+export { posteriorStep } from "./sparsity/encoding/quantize.ts";
 export { type ColumnChoice, fewerColumns } from "./sparsity/fewer-columns.ts";
 export { type FoldedConstants, foldConstants } from "./sparsity/fold-constants.ts";
 export type { GroupSet } from "./sparsity/groups/group-set.ts";

@@ -5,7 +5,7 @@ import { locateFloats } from "../../engine/onnx/float-data.ts";
 import { sizeOf } from "../../engine/tensor.ts";
 import { Problem } from "../../problem.ts";
 import type { IndexBits } from "../runs.ts";
-import { patternsOf, quantize } from "./quantize.ts";
+import { patternsOf, quantize, quantizeUniform } from "./quantize.ts";
 import type { EncodedTensor } from "./tensor-code.ts";
 import { decodeTensor, encodeTensor } from "./tensor-code.ts";
 
@@ -67,13 +67,16 @@ export interface PackedModel {
   restBytes: number;
 }
 
-/**
- * Packs an .onnx file.
- *
- * @param bits Most bits that the value of a weight in use may take on average, codebook included: weights of at least two
- *   dimensions are quantised. Without it nothing is lost.
- */
-export function packModel(onnx: Uint8Array, { bits }: { bits?: number } = {}): PackedModel {
+/** How weights of at least two dimensions are quantised. Without either nothing is lost. */
+export interface PackOptions {
+  /** Most bits that the value of a weight in use may take on average, codebook included. */
+  bits?: number;
+  /** Steps of uniform grids for these initialisers, such as `posteriorStep` gives. */
+  steps?: ReadonlyMap<string, number>;
+}
+
+/** Packs an .onnx file. */
+export function packModel(onnx: Uint8Array, { bits, steps }: PackOptions = {}): PackedModel {
   const chunks: Uint8Array[] = [];
   const rest: Uint8Array[] = [];
   const tensors: PackedTensor[] = [];
@@ -86,7 +89,15 @@ export function packModel(onnx: Uint8Array, { bits }: { bits?: number } = {}): P
     const end = offset + 4 * sizeOf(shape);
     const original = new Float32Array(onnx.slice(offset, end).buffer);
     const [rows, columns] = [shape[0] ?? 1, sizeOf(shape.slice(1))];
-    const quantized = bits !== undefined && rows > 1 && columns > 1 ? quantize(original, bits) : undefined;
+    const step = steps?.get(name);
+    const quantized =
+      rows === 1 || columns === 1
+        ? undefined
+        : step !== undefined
+          ? quantizeUniform(original, step)
+          : bits !== undefined
+            ? quantize(original, bits)
+            : undefined;
     const values = quantized?.values ?? original;
     const code = encodeTensor({ rows, columns, patterns: patternsOf(values) }, quantized?.step);
     const raw = new Uint8Array(values.buffer);

@@ -15,6 +15,22 @@ export function uniformValues(values: Float32Array, step: number): Float32Array 
   return values.map((v) => Math.sign(v) * Math.floor(Math.abs(v) / step + 0.5) * step + 0);
 }
 
+/** Multiples of a step, and what that changes. */
+export function quantizeUniform(values: Float32Array, step: number): Quantized {
+  const made = uniformValues(values, step);
+  return { values: made, step, error: change(values, made) };
+}
+
+/**
+ * The step whose rounding adds `share` times the median posterior deviation of the weights in use (turbovbi.md 3.8).
+ *
+ * @param sigmas Posterior standard deviations of these weights, at least one.
+ */
+export function posteriorStep(sigmas: Float32Array, share = 0.35): number {
+  const sorted = sigmas.slice().sort();
+  return Math.fround(share * Math.sqrt(12) * sorted[sorted.length >> 1]);
+}
+
 /**
  * The values of one codebook that is shared by all weights in use: 1-D k-means from equally spaced centres (Han, Mao and
  * Dally, Deep Compression, 2016, 3.1). On sorted numbers a cluster is an interval, so that a round costs k searches.
@@ -70,10 +86,7 @@ export function quantize(values: Float32Array, bits: number): Quantized | undefi
     fits(clusteredValues(used, n + 1)) ? n + 1 : undefined,
   );
   const candidates: Quantized[] = [];
-  if (uniform !== undefined) {
-    const made = uniformValues(values, uniform);
-    candidates.push({ values: made, step: uniform, error: change(values, made) });
-  }
+  if (uniform !== undefined) candidates.push(quantizeUniform(values, uniform));
   if (clusters !== undefined) {
     const made = clusteredValues(values, clusters);
     candidates.push({ values: made, error: change(values, made) });

@@ -90,6 +90,15 @@ test("quantised weights: as many bits as asked for, the graph and biases as they
   expect(again.bytes.length).toBeLessThan(packModel(onnx).bytes.length / 2);
 });
 
+test("steps by name, for these weights alone", () => {
+  const { bytes, tensors } = packModel(onnx, { steps: new Map([["fc.weight", 0.25]]) });
+  expect(tensors.filter((t) => t.error > 0).map((t) => [t.name, t.values])).toEqual([
+    ["fc.weight", "multiples"],
+  ]);
+  const { data } = importModel(unpackModel(bytes)).parameters.get("fc.weight")!;
+  expect(data.every((w) => Number.isInteger(4 * w))).toBe(true);
+});
+
 test("what is unpacked runs, in ONNX Runtime and in the sparse kernels", async () => {
   const graph = importModel(unpackModel(packModel(onnx, { bits: 5 }).bytes), { batch: 2 });
   const x = tensor(

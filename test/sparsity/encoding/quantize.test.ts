@@ -4,7 +4,9 @@ import { random } from "../../../src/random.ts";
 import {
   clusteredValues,
   patternsOf,
+  posteriorStep,
   quantize,
+  quantizeUniform,
   uniformValues,
 } from "../../../src/sparsity/encoding/quantize.ts";
 import { planValues } from "../../../src/sparsity/encoding/values-code.ts";
@@ -85,4 +87,12 @@ test("what cannot be quantised is left alone", () => {
   expect(quantize(new Float32Array(10), 4)).toBeUndefined();
   expect(quantize(Float32Array.of(1, Number.POSITIVE_INFINITY), 4)).toBeUndefined();
   expect(quantize(Float32Array.of(1, 2), 1)).toBeUndefined();
+});
+
+test("a step of c · √12 · σ adds noise of c · σ", () => {
+  const weights = normals(20_000);
+  const sigmas = Float32Array.from({ length: 999 }, (_, i) => 0.05 + (0.001 * (i - 499)) / 499);
+  const { error, step } = quantizeUniform(weights, posteriorStep(sigmas, 0.5));
+  expect(step).toBeCloseTo(0.5 * Math.sqrt(12) * 0.05, 6);
+  expect((error * Math.hypot(...weights)) / Math.sqrt(weights.length)).toBeCloseTo(0.025, 3);
 });

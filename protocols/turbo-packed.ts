@@ -1,0 +1,102 @@
+/**
+ * What the networks of turbo-mnist take on the disk, against how often they are wrong: packed without loss, with so many
+ * bits a weight, and with steps by the posterior's deviations. Beside them, the dense network with few bits a weight.
+ * Needs what `npm run protocol -- turbo-mnist` keeps in runs/protocols. Options: --seeds 0,1,2.
+ */
+import { parseArgs } from "node:util";
+import { gzipSync } from "fflate";
+import type { Dataset } from "../src/data/dataset.ts";
+import { loadDataset } from "../src/data/load.node.ts";
+import { exportModel } from "../src/engine/onnx/export.ts";
+import { importModel } from "../src/engine/onnx/import.ts";
+import type { PackOptions } from "../src/sparsity/encoding/packed-model.ts";
+import { packModel, unpackModel } from "../src/sparsity/encoding/packed-model.ts";
+import { posteriorStep } from "../src/sparsity/encoding/quantize.ts";
+import { foldConstants } from "../src/sparsity/fold-constants.ts";
+import { shrinkZeros } from "../src/sparsity/shrink-zeros.ts";
+import { keptResult } from "./support/jobs.ts";
+import { DATA_DIR, writeResults } from "./support/results.ts";
+import type { CompressedResult, DenseJob, DenseResult, TurboResult } from "./support/turbo/compress-mnist.ts";
+import { JOBS } from "./support/turbo/compress-mnist.ts";
+import { DENSE, MAGNITUDE, POSTERIORS } from "./support/turbo/mnist-settings.ts";
+import { accuracyOf } from "./support/turbo/mnist-small.ts";
+
+const { values } = parseArgs({ options: { seeds: { type: "string", default: "0,1,2" } } });
+
+const BITS = [8, 6, 5, 4, 3, 2];
+const SHARES = [0.2, 0.35, 0.5];
+
+const data: Dataset = {
+  ...(await loadDataset("mnist", { dataDir: DATA_DIR })),
+  scale: { mean: [0], std: [1] },
+};
+
+/** One network packed in one way. */
+async function packed(onnx: Uint8Array, storage: string, options: PackOptions) {
+  const { bytes, tensors, restBytes } = packModel(onnx, options);
+  const back = unpackModel(bytes);
+  const sum = (pick: (t: (typeof tensors)[number]) => number) => tensors.reduce((s, t) => s + pick(t), 0);
+  const model = importModel(back, { batch: 100 });
+  return {
+    storage,
+    error: 100 - 100 * (await accuracyOf(model, data)),
+    bytes: bytes.length,
+    gzipBytes: gzipSync(back, { level: 9 }).length,
+    restBytes,
+    nonZeros: sum((t) => t.nonZeros),
+    indexBits: {
+      file: sum((t) => t.indexBits),
+      runs: sum((t) => t.indexBitsBy.runs),
+      csr: sum((t) => t.indexBitsBy.csr),
+      bitmap: sum((t) => t.indexBitsBy.bitmap),
+    },
+    valueBits: sum((t) => t.valueBits),
+    tensors,
+  };
+}
+
+const rows = [];
+for (const seed of values.seeds.split(",").map(Number)) {
+  const dense: DenseJob = { kind: "dense", ...DENSE, seed };
+  const first = await keptResult<DenseResult>(dense, JOBS);
+  if (!first) {
+    console.error(`seed ${seed}: no networks; run npm run protocol -- turbo-mnist --seeds ${seed} first`);
+    continue;
+  }
+  const networks: { method: string; model: Uint8Array; sigmas?: Record<string, Float32Array> }[] = [
+    { method: "dense", model: first.model },
+  ];
+  // The order of keys is part of what results are kept under.
+  for (const row of POSTERIORS) {
+    const kept = await keptResult<TurboResult>({ kind: "turbo", dense, ...row }, JOBS);
+    if (kept) networks.push({ method: row.method, model: kept.model, sigmas: kept.sigmas });
+  }
+  for (const row of MAGNITUDE) {
+    const kept = await keptResult<CompressedResult>({ kind: "magnitude", dense, ...row }, JOBS);
+    if (kept) networks.push({ method: row.method, model: kept.model });
+  }
+  for (const { method, model, sigmas } of networks) {
+    const onnx = exportModel(shrinkZeros(foldConstants(importModel(model)).graph).graph);
+    const ways: [string, PackOptions][] = [
+      ["no loss", {}],
+      ...BITS.map((bits): [string, PackOptions] => [`${bits} bits`, { bits }]),
+      ...(sigmas
+        ? SHARES.map((share): [string, PackOptions] => [
+            `${share} σ`,
+            {
+              steps: new Map(Object.entries(sigmas).map(([name, s]) => [name, posteriorStep(s, share)])),
+            },
+          ])
+        : []),
+    ];
+    for (const [storage, options] of ways) {
+      const row = { seed, method, onnxBytes: first.model.length, ...(await packed(onnx, storage, options)) };
+      console.log(
+        `${method}, seed ${seed}, ${storage}: error ${row.error.toFixed(2)} %, ${row.bytes} bytes, 1/${(row.onnxBytes / row.bytes).toFixed(1)} of the dense file; gzip ${row.gzipBytes}; bits a weight in use: index ${(row.indexBits.file / row.nonZeros).toFixed(2)} (CSR ${(row.indexBits.csr / row.nonZeros).toFixed(2)}), value ${(row.valueBits / row.nonZeros).toFixed(2)}`,
+      );
+      rows.push(row);
+    }
+  }
+}
+if (rows.length > 0)
+  await writeResults("turbo-packed", `npm run protocol -- turbo-packed --seeds ${values.seeds}`, { rows });
