@@ -348,7 +348,62 @@ function graphsRanks({ rows, gaps }) {
   );
 }
 
+const exponential = (x) => x.toExponential(1);
+
+/** Rollout errors: a row for each model, the horizons on unseen blocks, then the middle one on the other sets. */
+function gioromRollouts({ horizons, rows }) {
+  const others = columnsOf(rows, "set").slice(1);
+  return ["sand", "gel", "water"]
+    .map((scene) => {
+      const own = rows.filter((r) => r.scene === scene);
+      const find = (model, set) => own.find((r) => r.model === model && r.set === set);
+      return table(
+        [
+          scene,
+          "one step",
+          ...horizons.map((h) => `${h} frames`),
+          ...others.map((set) => `${set}, ${horizons[2]} frames`),
+        ],
+        columnsOf(own, "model").map((model) => {
+          const first = find(model, rows[0].set);
+          return [
+            model,
+            exponential(first.oneStep),
+            ...first.errors.map(exponential),
+            ...others.map((set) => exponential(find(model, set).errors[2])),
+          ];
+        }),
+      );
+    })
+    .join("\n\n");
+}
+
+function gioromDecoders({ frames, rows }) {
+  return grid(rows, ["decoder", `r.m.s. error at frames ${frames.join(", ")}`], ["material", (m) => m], (r) =>
+    r.errors.map((e) => e.toFixed(4)).join(", "),
+  );
+}
+
+const claimsOf = ({ claims }) =>
+  table(
+    ["claim", "holds"],
+    Object.entries(claims).map(([claim, holds]) => [claim, holds ? "yes" : "no"]),
+  );
+
 const TABLES = {
+  "giorom-rollouts": ["giorom.md", "giorom-rollouts", gioromRollouts],
+  "giorom-rollouts-claims": ["giorom.md", "giorom-rollouts", claimsOf],
+  "giorom-decoders": ["giorom.md", "giorom-decoders", gioromDecoders],
+  "giorom-decoders-claims": ["giorom.md", "giorom-decoders", claimsOf],
+  "giorom-resolution": [
+    "giorom.md",
+    "giorom-resolution",
+    ({ rows }) =>
+      table(
+        ["sample", "share of the particles", "lite", "GNS"],
+        rows.map((r) => [r.sample, r.ratio, exponential(r.lite), exponential(r.gns)]),
+      ),
+  ],
   "tree-embedding": ["geometry.md", "tree-embedding", treeEmbedding],
   "graphs-full": ["geometry.md", "graphs", graphsFull],
   "graphs-ranks": ["geometry.md", "graphs", graphsRanks],

@@ -34,7 +34,8 @@ export interface RolloutFileOptions {
   points: number;
   /** One of DECODERS, or the path of a kernel decoder's .onnx file. */
   decoder: string;
-  affine?: boolean;
+  /** A decoder's file gives weights of the best affine function, which keep turns and stretches exact. */
+  affine: boolean;
   rebaseEvery?: number;
   /** Frames to predict; default as many as the scene has left. */
   frames?: number;
