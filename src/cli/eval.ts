@@ -26,6 +26,8 @@ export function evalCommand(): Command {
       samples: "test samples",
       accuracy: "share of them that is classified right, 0 to 1",
       loss: "mean negative log-likelihood of the true class, in nats, the model's output taken as logits",
+      calibrationError:
+        "expected calibration error in 15 bins, 0 to 1: how far the chosen class's probability is from how often it is right",
       msPerSample: "milliseconds a sample, data preparation not counted",
       batch: "samples a run",
     },
@@ -40,11 +42,11 @@ export function evalCommand(): Command {
     .action(async (model: string, options: EvalOptions) => {
       const { evaluateFile } = await import("../runs/evaluate-file.node.ts");
       const result = await evaluateFile(model, options.data, { ...options, ...downloadProgress() });
-      const { accuracy, loss, samples, data, msPerSample, batch } = result;
+      const { accuracy, loss, calibrationError, samples, data, msPerSample, batch } = result;
       emit(
         options,
         { model, ...result },
-        `accuracy ${formatShare(accuracy)}, loss ${significant(loss)} on ${formatCount(samples)} samples of ${data}; ` +
+        `accuracy ${formatShare(accuracy)}, loss ${significant(loss)}, calibration error ${formatShare(calibrationError)} on ${formatCount(samples)} samples of ${data}; ` +
           `${significant(msPerSample)} ms a sample in batches of ${batch}`,
       );
     });

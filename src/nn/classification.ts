@@ -8,6 +8,7 @@ import { rebatch } from "../engine/replay.ts";
 import type { Session, SessionOptions } from "../engine/session.ts";
 import { createSession } from "../engine/session.ts";
 import type { Tensor } from "../engine/tensor.ts";
+import { createCalibration } from "./calibration.ts";
 import type { TrainingSource } from "./trainer.ts";
 import type { Objective } from "./training-step.ts";
 import { batchOf } from "./training-step.ts";
@@ -67,10 +68,12 @@ export interface Evaluation {
   accuracy: number;
   /** Mean negative log-likelihood of the true class. */
   loss: number;
+  /** Expected calibration error, 0 to 1: how far the probability of the chosen class is from how often it is right. */
+  calibrationError: number;
   samples: number;
 }
 
-/** Accuracy and loss of a classifier on a split, with its parameters as they are now. */
+/** Accuracy, loss and calibration of a classifier on a split, with its parameters as they are now. */
 export async function evaluateClassifier(
   model: Graph,
   split: Split,
@@ -98,6 +101,7 @@ export async function evaluateSession(
   scale: Scale,
 ): Promise<Evaluation> {
   const batch = allocateBatch(names.batch, split.inputs.shape.slice(1), "int32");
+  const calibration = createCalibration();
   let hits = 0;
   let total = 0;
   for (const { count } of batchesInOrder(split, batch, scale)) {
@@ -109,11 +113,17 @@ export async function evaluateSession(
       let best = 0;
       for (let c = 1; c < classes; c++) if (scores[c] > scores[best]) best = c;
       if (best === label) hits++;
+      calibration.add(Math.exp(-negativeLogLikelihood(scores, best)), best === label);
       total += negativeLogLikelihood(scores, label);
     }
   }
   const samples = split.labels.length;
-  return { accuracy: hits / samples, loss: total / samples, samples };
+  return {
+    accuracy: hits / samples,
+    loss: total / samples,
+    calibrationError: calibration.error(),
+    samples,
+  };
 }
 
 /** Temperatures that `fittingTemperature` tries: powers of √10 from 1 to 10⁵. */
