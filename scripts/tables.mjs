@@ -390,6 +390,57 @@ const claimsOf = ({ claims }) =>
     Object.entries(claims).map(([claim, holds]) => [claim, holds ? "yes" : "no"]),
   );
 
+const mean = (values) => values.reduce((a, b) => a + b, 0) / values.length;
+
+/** Packed files without loss: one row a method, means over the seeds. */
+function packed({ rows }) {
+  return table(
+    [
+      "network",
+      "weights in use",
+      "index: runs",
+      "CSR",
+      "bitmap",
+      "value",
+      "file, bytes",
+      "gzip, bytes",
+      "of the dense file",
+    ],
+    columnsOf(rows, "method").map((method) => {
+      const own = rows.filter((r) => r.method === method && r.storage === "no loss");
+      const of = (pick) => mean(own.map(pick));
+      const each = (pick) => of((r) => pick(r) / r.nonZeros).toFixed(2);
+      return [
+        method,
+        count(of((r) => r.nonZeros)),
+        each((r) => r.indexBits.runs),
+        each((r) => r.indexBits.csr),
+        each((r) => r.indexBits.bitmap),
+        each((r) => r.valueBits),
+        count(of((r) => r.bytes)),
+        count(of((r) => r.gzipBytes)),
+        `1/${of((r) => r.onnxBytes / r.bytes).toFixed(1)}`,
+      ];
+    }),
+  );
+}
+
+/** Error and bytes by storage. */
+function packedBits({ rows }) {
+  const storages = columnsOf(rows, "storage");
+  return table(
+    ["network", ...storages],
+    columnsOf(rows, "method").map((method) => [
+      method,
+      ...storages.map((storage) => {
+        const own = rows.filter((r) => r.method === method && r.storage === storage);
+        if (own.length === 0) return "";
+        return `${mean(own.map((r) => r.error)).toFixed(2)}, ${count(mean(own.map((r) => r.bytes)))} B`;
+      }),
+    ]),
+  );
+}
+
 const TABLES = {
   "giorom-rollouts": ["giorom.md", "giorom-rollouts", gioromRollouts],
   "giorom-rollouts-claims": ["giorom.md", "giorom-rollouts", claimsOf],
@@ -712,6 +763,77 @@ const TABLES = {
           r.residual.toExponential(0),
           r.orthogonality.toExponential(0),
         ]),
+      ),
+  ],
+  packed: ["encoding.md", "turbo-packed", packed],
+  "packed-bits": ["encoding.md", "turbo-packed", packedBits],
+  runs: [
+    "encoding.md",
+    "runs",
+    ({ rows }) =>
+      table(
+        [
+          "layer",
+          "density",
+          "mask",
+          "dense",
+          "weight by weight",
+          "in runs",
+          "runs against weight by weight",
+          "against dense",
+        ],
+        rows.map((r) => [
+          r.layer,
+          `${100 * r.density} %`,
+          r.mask,
+          r.microseconds.dense,
+          r.microseconds.rows,
+          r.microseconds.runs,
+          times(r.rowsOverRuns),
+          times(r.denseOverRuns),
+        ]),
+      ),
+  ],
+  "sparsey-mnist": [
+    "sparsey.md",
+    "sparsey-mnist",
+    ({ rows }) => {
+      const sizes = columnsOf(rows, "perClass");
+      const kinds = [...new Map(rows.map((r) => [`${r.method}, ${r.order}`, r])).values()];
+      const cell = ({ method, order }, perClass, figure) => {
+        const row = rows.find((r) => r.method === method && r.order === order && r.perClass === perClass);
+        return row ? percent(row.figures[figure]) : "–";
+      };
+      const names = { accuracy: "", binary: ", `binary`", logLik: ", `logLik`" };
+      return table(
+        ["right, %, by images a class", ...sizes.map(count)],
+        kinds.flatMap((kind) =>
+          Object.keys(names)
+            .filter((figure) => kind.figures[figure])
+            .map((figure) => [
+              `${kind.method}, ${kind.order}${names[figure]}`,
+              ...sizes.map((perClass) => cell(kind, perClass, figure)),
+            ]),
+        ),
+      );
+    },
+  ],
+  "sparsey-actions": [
+    "sparsey.md",
+    "sparsey-actions",
+    ({ figures: { recognition: r, "leave one person out": one } }) =>
+      table(
+        ["36 clips, 4 actions by 9 people", "right, %", "familiarity of the last frame"],
+        [
+          ...[
+            ["which clip, as stored", r.noNoise],
+            ["which clip, 40 % of the pixels moved", r.noise40],
+            ["control: all pixels moved", r.control100],
+          ].map(([name, { clip, familiarity }]) => [name, percent(clip), familiarity.mean.toFixed(2)]),
+          ["action of a person never seen, from all codes", percent(one.allCodes), "–"],
+          ["the same, from the last code alone", percent(one.lastCode), "–"],
+          ["the same, nearest clip by the same edges", percent(one.nearestClip), "–"],
+        ],
       ),
   ],
 };
