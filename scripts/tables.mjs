@@ -392,7 +392,7 @@ const claimsOf = ({ claims }) =>
 
 const mean = (values) => values.reduce((a, b) => a + b, 0) / values.length;
 
-/** Packed files without loss: one row a method, means over the seeds. */
+/** Packed files with five bits a weight: one row a method, means over the seeds. */
 function packed({ rows }) {
   return table(
     [
@@ -407,7 +407,7 @@ function packed({ rows }) {
       "of the dense file",
     ],
     columnsOf(rows, "method").map((method) => {
-      const own = rows.filter((r) => r.method === method && r.storage === "no loss");
+      const own = rows.filter((r) => r.method === method && r.storage === "5 bits");
       const of = (pick) => mean(own.map(pick));
       const each = (pick) => of((r) => pick(r) / r.nonZeros).toFixed(2);
       return [
