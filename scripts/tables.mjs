@@ -271,6 +271,38 @@ function turboSmall(own) {
   };
 }
 
+/** LeNet-300-100 on MNIST: a row for each method. */
+function turboMnist({ dense, rows }) {
+  const list = (values, digits = 1) => values.map((v) => v.toFixed(digits)).join(", ");
+  return table(
+    [
+      "method",
+      "error, % (mean ± s.d.)",
+      "error before tuning",
+      "times fewer weights, each seed",
+      "mean run of layer 1",
+      "index bits a weight: runs",
+      "CSR",
+      "neurons",
+    ],
+    [
+      ["dense", spread(dense.error), "–", "1", "–", "–", "–", "300+100"],
+      ...rows.map((r) => [
+        r.method,
+        spread(r.error),
+        list(r.errorBeforeTuning, 2),
+        list(r.fewerWeights),
+        list(r.firstMeanRun),
+        list(r.indexBitsPerWeight.runs),
+        list(r.indexBitsPerWeight.csr),
+        r.neurons.map((v) => v.join("+")).join(", "),
+      ]),
+    ],
+  );
+}
+
+const spread = ({ mean, sd }) => `${mean.toFixed(2)} ± ${sd.toFixed(2)}`;
+
 const recovered = ({ nmse, f1 }) => `${nmse.toFixed(3)} / ${f1.toFixed(2)}`;
 
 /** Embeddings of hierarchies: a row for each space and dimension. */
@@ -478,6 +510,7 @@ const TABLES = {
   ],
   "turbo-small": ["turbo-vbi.md", "turbo-small", turboSmall(false)],
   "turbo-own": ["turbo-vbi.md", "turbo-small", turboSmall(true)],
+  "turbo-mnist": ["turbo-vbi.md", "turbo-mnist", turboMnist],
   "mnist-lenet": ["wgsef.md", "mnist-lenet", comparison],
   glyphs: ["wgsef.md", "glyphs", comparison],
   images: ["wgsef.md", "images", images],
