@@ -77,6 +77,7 @@ export function createRiemannianOptimizer(
   const optimizer: Optimizer = {
     state: { ...own.state, ...moments },
     steps: 0,
+    ...(own.restarts && { restarts: own.restarts }),
     step: (learningRate) => {
       optimizer.steps++;
       own.steps = optimizer.steps - 1;

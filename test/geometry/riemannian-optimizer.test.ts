@@ -6,7 +6,7 @@ import type { Manifold } from "../../src/geometry/manifold.ts";
 import { poincarePoints } from "../../src/geometry/poincare-points.ts";
 import { createRiemannianOptimizer } from "../../src/geometry/riemannian-optimizer.ts";
 import type { OptimizerSpec } from "../../src/nn/optimizers.ts";
-import { createOptimizer } from "../../src/nn/optimizers.ts";
+import { createOptimizer, restart } from "../../src/nn/optimizers.ts";
 import { random } from "../../src/random.ts";
 import { expectProblem } from "../data/support.ts";
 import vectors from "../vectors/hyperbolic.json" with { type: "json" };
@@ -114,6 +114,27 @@ describe.each([
       expect([...descend(spec, 5, () => 0.1).other]).toEqual([...alone.parameters.values]);
     }
   });
+});
+
+it("parameters that begin anew are stepped as by a new optimiser, to the bit", () => {
+  const step = (after: (optimizer: ReturnType<typeof createRiemannianOptimizer>) => void) => {
+    const target = arrays([["matrix", [3]]]);
+    target.gradients.arrays.matrix.set([0.3, -2, 5]);
+    const optimizer = createRiemannianOptimizer({ kind: "adam" }, target, () => undefined);
+    after(optimizer);
+    target.parameters.arrays.matrix.fill(0);
+    optimizer.step(0.1);
+    return [...target.parameters.arrays.matrix];
+  };
+  const alone = step(() => {});
+  const used = (again: boolean) =>
+    step((optimizer) => {
+      for (let i = 0; i < 5; i++) optimizer.step(0.1);
+      if (again) restart(optimizer, ["matrix"]);
+      else for (const { values } of Object.values(optimizer.state)) values.fill(0); // control: state alone
+    });
+  expect(used(true)).toEqual(alone);
+  expect(used(false)).not.toEqual(alone);
 });
 
 it("points stay on the hyperboloid over 2000 steps; plain Adam leaves it", () => {
