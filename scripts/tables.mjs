@@ -303,6 +303,58 @@ function turboMnist({ dense, rows }) {
 
 const spread = ({ mean, sd }) => `${mean.toFixed(2)} ± ${sd.toFixed(2)}`;
 
+/** What modules A and B cost, by prior and size. */
+function turboCost({ rows, epochs }) {
+  const sizes = [...new Set(rows.map((r) => r.weights))];
+  const priors = [...new Set(rows.map((r) => r.prior))];
+  const of = (prior, weights) => rows.find((r) => r.prior === prior && r.weights === weights);
+  const both = (r) => (r ? (r.moduleA + r.moduleB).toFixed(0) : "–");
+  return [
+    table(
+      ["ns a weight, A and B together", ...sizes.map((n) => `${count(n)} weights`)],
+      priors.map((prior) => [prior, ...sizes.map((n) => both(of(prior, n)))]),
+    ),
+    table(
+      ["network", "share of an epoch", "sampled step ÷ plain step"],
+      epochs.map((e) => [e.network, `${(100 * e.share).toFixed(1)} %`, e.stepOverPlain.toFixed(2)]),
+    ),
+  ].join("\n\n");
+}
+
+/** One frame by GNS on all particles, by GIOROM, and what is beside them. */
+function gioromSpeed({ rows, decoding, claims }) {
+  const ms = (value) => value.toFixed(value < 10 ? 1 : 0);
+  return [
+    table(
+      [
+        "particles",
+        "carried",
+        "GNS on all, ms",
+        "GIOROM, decoded to all, ms",
+        "ratio",
+        "control: GNS on the carried alone, ratio",
+        "the MPM itself, ms",
+        "peak MiB: GNS / GIOROM / MPM",
+      ],
+      rows.map(({ milliseconds: t, peakMiB, ...r }) => [
+        count(r.particles),
+        count(r.few),
+        ms(t.all),
+        ms(t.giorom),
+        `${r.ratio.toFixed(0)}×`,
+        `${r.ratioOfFewer.toFixed(0)}×`,
+        ms(t.mpm),
+        [peakMiB.all, peakMiB.giorom, peakMiB.mpm].map((v) => v.toFixed(0)).join(" / "),
+      ]),
+    ),
+    `${count(decoding.particles)} points decoded from ${count(decoding.few)} in 3D: weights in ${decoding.bakeMilliseconds.toFixed(0)} ms, then ${decoding.frameMilliseconds.toFixed(1)} ms a frame.`,
+    table(
+      ["goal", ""],
+      Object.entries(claims).map(([claim, holds]) => [claim, holds ? "met" : "not met"]),
+    ),
+  ].join("\n\n");
+}
+
 const recovered = ({ nmse, f1 }) => `${nmse.toFixed(3)} / ${f1.toFixed(2)}`;
 
 /** Embeddings of hierarchies: a row for each space and dimension. */
@@ -511,6 +563,8 @@ const TABLES = {
   "turbo-small": ["turbo-vbi.md", "turbo-small", turboSmall(false)],
   "turbo-own": ["turbo-vbi.md", "turbo-small", turboSmall(true)],
   "turbo-mnist": ["turbo-vbi.md", "turbo-mnist", turboMnist],
+  "turbo-cost": ["turbo-vbi.md", "turbo-cost", turboCost],
+  "giorom-speed": ["giorom.md", "giorom-speed", gioromSpeed],
   "mnist-lenet": ["wgsef.md", "mnist-lenet", comparison],
   glyphs: ["wgsef.md", "glyphs", comparison],
   images: ["wgsef.md", "images", images],
