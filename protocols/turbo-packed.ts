@@ -51,7 +51,6 @@ async function packed(onnx: Uint8Array, storage: string, options: PackOptions) {
       bitmap: sum((t) => t.indexBitsBy.bitmap),
     },
     valueBits: sum((t) => t.valueBits),
-    tensors,
   };
 }
 
