@@ -1,0 +1,82 @@
+import { columnsOf, count, mean, table, times } from "./format.mjs";
+
+/** Packed files with five bits a weight: one row a method, means over the seeds. */
+function packed({ rows }) {
+  return table(
+    [
+      "network",
+      "weights in use",
+      "index: runs",
+      "CSR",
+      "bitmap",
+      "value",
+      "file, bytes",
+      "gzip, bytes",
+      "of the dense file",
+    ],
+    columnsOf(rows, "method").map((method) => {
+      const own = rows.filter((r) => r.method === method && r.storage === "5 bits");
+      const of = (pick) => mean(own.map(pick));
+      const each = (pick) => of((r) => pick(r) / r.nonZeros).toFixed(2);
+      return [
+        method,
+        count(of((r) => r.nonZeros)),
+        each((r) => r.indexBits.runs),
+        each((r) => r.indexBits.csr),
+        each((r) => r.indexBits.bitmap),
+        each((r) => r.valueBits),
+        count(of((r) => r.bytes)),
+        count(of((r) => r.gzipBytes)),
+        `1/${of((r) => r.onnxBytes / r.bytes).toFixed(1)}`,
+      ];
+    }),
+  );
+}
+
+/** Error and bytes by storage. */
+function packedBits({ rows }) {
+  const storages = columnsOf(rows, "storage");
+  return table(
+    ["network", ...storages],
+    columnsOf(rows, "method").map((method) => [
+      method,
+      ...storages.map((storage) => {
+        const own = rows.filter((r) => r.method === method && r.storage === storage);
+        if (own.length === 0) return "";
+        return `${mean(own.map((r) => r.error)).toFixed(2)}, ${count(mean(own.map((r) => r.bytes)))} B`;
+      }),
+    ]),
+  );
+}
+
+/** Tables of docs/encoding.md: the name of each, the results it shows, and how. */
+export const TABLES = {
+  packed: ["turbo-packed", packed],
+  "packed-bits": ["turbo-packed", packedBits],
+  runs: [
+    "runs",
+    ({ rows }) =>
+      table(
+        [
+          "layer",
+          "density",
+          "mask",
+          "dense",
+          "weight by weight",
+          "in runs",
+          "runs against weight by weight",
+          "against dense",
+        ],
+        rows.map((r) => [
+          r.layer,
+          `${100 * r.density} %`,
+          r.mask,
+          r.microseconds.dense,
+          r.microseconds.rows,
+          r.microseconds.runs,
+          times(r.rowsOverRuns),
+          times(r.denseOverRuns),
+        ]),
+      ),
+  ],
+};

@@ -1,0 +1,45 @@
+import { columnsOf, count, percent, table } from "./format.mjs";
+
+/** Tables of docs/sparsey.md: the name of each, the results it shows, and how. */
+export const TABLES = {
+  "sparsey-mnist": [
+    "sparsey-mnist",
+    ({ rows }) => {
+      const sizes = columnsOf(rows, "perClass");
+      const kinds = [...new Map(rows.map((r) => [`${r.method}, ${r.order}`, r])).values()];
+      const cell = ({ method, order }, perClass, figure) => {
+        const row = rows.find((r) => r.method === method && r.order === order && r.perClass === perClass);
+        return row ? percent(row.figures[figure]) : "–";
+      };
+      const names = { accuracy: "", binary: ", `binary`", logLik: ", `logLik`" };
+      return table(
+        ["right, %, by images a class", ...sizes.map(count)],
+        kinds.flatMap((kind) =>
+          Object.keys(names)
+            .filter((figure) => kind.figures[figure])
+            .map((figure) => [
+              `${kind.method}, ${kind.order}${names[figure]}`,
+              ...sizes.map((perClass) => cell(kind, perClass, figure)),
+            ]),
+        ),
+      );
+    },
+  ],
+  "sparsey-actions": [
+    "sparsey-actions",
+    ({ figures: { recognition: r, "leave one person out": one } }) =>
+      table(
+        ["36 clips, 4 actions by 9 people", "right, %", "familiarity of the last frame"],
+        [
+          ...[
+            ["which clip, as stored", r.noNoise],
+            ["which clip, 40 % of the pixels moved", r.noise40],
+            ["control: all pixels moved", r.control100],
+          ].map(([name, { clip, familiarity }]) => [name, percent(clip), familiarity.mean.toFixed(2)]),
+          ["action of a person never seen, from all codes", percent(one.allCodes), "–"],
+          ["the same, from the last code alone", percent(one.lastCode), "–"],
+          ["the same, nearest clip by the same edges", percent(one.nearestClip), "–"],
+        ],
+      ),
+  ],
+};

@@ -1,0 +1,122 @@
+import { count, table } from "./format.mjs";
+
+const _change = ({ before, after }) => `${count(before)} → ${count(after)}`;
+
+/** Tables of docs/spectral.md: the name of each, the results it shows, and how. */
+export const TABLES = {
+  "spectral-recovery": [
+    "spectral-recovery",
+    ({ floor, rows }) =>
+      table(
+        ["method", "‖W − W*‖ at the end, each seed"],
+        [
+          [
+            "no change of rank 2 gets below (Eckart and Young)",
+            floor.values.map((v) => v.toPrecision(3)).join(", "),
+          ],
+          ...rows.map((r) => [r.method, r.distance.values.map((v) => v.toPrecision(2)).join(", ")]),
+        ],
+      ),
+  ],
+  "spectral-language": [
+    "spectral-language",
+    ({ floor, gapClosed, gapClosedAtOneRate, rows, variants }) => {
+      const spread = ({ mean, sd }) => `${mean.toFixed(3)} ± ${sd.toFixed(3)}`;
+      const rates = rows[0].byRate.map((r) => r.learningRate);
+      return [
+        table(
+          ["method", "numbers that train", "optimiser, kB", ...rates.map((r) => `rate ${r}`)],
+          rows.map((r) => [
+            r.method,
+            count(r.footprint.trainable),
+            (r.footprint.optimizer / 1000).toFixed(0),
+            ...r.byRate.map((b) =>
+              b.learningRate === r.learningRate ? `**${spread(b.perplexity)}**` : spread(b.perplexity),
+            ),
+          ]),
+        ),
+        `The text's own floor is ${floor.toFixed(3)}. Gap closed, each method at its best rate: ${(100 * gapClosed).toFixed(0)} %; all at rate ${rates[1]}: ${(100 * gapClosedAtOneRate).toFixed(0)} %.`,
+        table(
+          ["SST at rate 0.01", "perplexity"],
+          variants.map((v) => [v.variant, spread(v.perplexity)]),
+        ),
+      ].join("\n\n");
+    },
+  ],
+  "spectral-truncation": [
+    "spectral-language",
+    ({ truncation }) =>
+      table(
+        ["trained by", ...truncation[0].shares.map((s) => `${Math.round(100 * s.share)} %`)],
+        truncation.map((t) => [
+          t.method,
+          ...t.shares.map((s) => `${s.perplexity.mean.toFixed(2)} (${Math.round(100 * s.kept.mean)} %)`),
+        ]),
+      ),
+  ],
+  "spectral-translation": [
+    "spectral-translation",
+    ({ rows, controls }) =>
+      table(
+        [
+          "geometry, steps",
+          "method",
+          "numbers that train",
+          "rate",
+          "BLEU, each seed",
+          "after 50 steps of full rank",
+        ],
+        rows.map((r) => [
+          `${r.geometry}, ${r.steps}`,
+          r.method,
+          count(r.trainable),
+          r.learningRate,
+          r.bleu.values.map((v) => v.toFixed(1)).join(", "),
+          controls.find((c) => c.geometry === r.geometry).bleu.mean.toFixed(1),
+        ]),
+      ),
+  ],
+  "spectral-memory": [
+    "spectral-memory",
+    ({ settings, rows }) => {
+      const mb = (bytes) => count(bytes / 1e6);
+      return [
+        `${settings.size}, rank ${settings.rank}, ${settings.batch} × ${settings.context} tokens, Adam; megabytes.`,
+        table(
+          [
+            "method",
+            "numbers that train",
+            "weights",
+            "gradients",
+            "optimiser",
+            "peak of the process",
+            "a step, s",
+          ],
+          rows.map((r) => [
+            r.method,
+            count(r.footprint.trainable),
+            mb(r.footprint.weights),
+            mb(r.footprint.gradients),
+            mb(r.footprint.optimizer),
+            mb(r.peakBytes),
+            r.stepSeconds.toFixed(1),
+          ]),
+        ),
+      ].join("\n\n");
+    },
+  ],
+  svd: [
+    "svd",
+    ({ rows }) =>
+      table(
+        ["matrix", "spectrum", "processor time, s", "residual", "orthogonality"],
+        rows.map((r) => [
+          `${r.rows} × ${r.columns}`,
+          r.spectrum,
+          r.seconds.toFixed(2),
+          r.residual.toExponential(0),
+          r.orthogonality.toExponential(0),
+        ]),
+      ),
+  ],
+};
