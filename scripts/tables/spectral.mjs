@@ -1,7 +1,5 @@
 import { count, table } from "./format.mjs";
 
-const _change = ({ before, after }) => `${count(before)} → ${count(after)}`;
-
 /** Tables of docs/spectral.md: the name of each, the results it shows, and how. */
 export const TABLES = {
   "spectral-recovery": [
