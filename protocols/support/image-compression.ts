@@ -48,7 +48,7 @@ export function inRounds(source: TrainingSource, steps: number): TrainingSource 
  * Compression, the same for every method: rounds of so many steps take the place of epochs, for λ grows after each. The
  * rate stays what it is while groups are selected, and falls from then on.
  */
-export const COMPRESSION = { rounds: 10, steps: 8, select: 0.4, learningRate: 0.02 };
+export const COMPRESSION = { rounds: 10, steps: 28, select: 0.4, learningRate: 0.02 };
 
 /**
  * Ranges of λ that are not the method's own. Behind batch norms all groups of a layer are nearly equal, and below αλ = 1 the

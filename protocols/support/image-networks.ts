@@ -36,7 +36,7 @@ export interface ImageTask {
 
 export const TASKS: readonly ImageTask[] = [
   { network: "vgg16-bn-half", data: "cifar10", validation: 0, test: 1000, epochs: 24 },
-  { network: "resnet20", data: "fashion-mnist", train: 6000, validation: 2000, test: 4000, epochs: 4 },
+  { network: "resnet20", data: "fashion-mnist", train: 6000, validation: 2000, test: 4000, epochs: 12 },
 ];
 
 export function taskOf(network: string): ImageTask {
@@ -81,7 +81,7 @@ export function sourceOf(model: Graph, { train: split, scale }: Dataset, seed: n
 
 /** The dense network that every method starts from, trained now where no earlier run has. */
 export async function denseNetwork(task: ImageTask, data: Dataset, seed: number): Promise<Graph> {
-  const path = join(WORK, `${task.network}-start-${seed}.onnx`);
+  const path = join(WORK, `${task.network}-start-${task.epochs}-${seed}.onnx`);
   const saved = await readFile(path).catch(() => undefined);
   if (saved) return importModel(saved, { batch: BATCH });
   const { inputShape, classes } = data;
