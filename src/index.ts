@@ -199,3 +199,5 @@ export { fenchelGap, proxCertificate } from "./sparsity/wgsef/certificate.ts";
 export { debiasedProxFactors } from "./sparsity/wgsef/debiased.ts";
 export { applyProx, proxFactors } from "./sparsity/wgsef/prox.ts";
 export { wgsefConjugate, wgsefValue } from "./sparsity/wgsef/value.ts";
+export { type BytePairOptions, trainBytePairs } from "./text/byte-pairs.ts";
+export { createTokenizer, type Tokenizer, type TokenizerFile } from "./text/tokenizer.ts";
