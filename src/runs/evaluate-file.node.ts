@@ -6,15 +6,21 @@ import { createSession } from "../engine/session.ts";
 import { zeros } from "../engine/tensor.ts";
 import type { Evaluation } from "../nn/classification.ts";
 import { evaluateSession } from "../nn/classification.ts";
+import type { Predictive } from "../nn/predictive.ts";
+import { evaluatePredictive } from "../nn/predictive.ts";
 import type { InputScale } from "./input-scale.ts";
 import { recordedScale, scaleFor } from "./input-scale.ts";
 import { loadModelFile } from "./load-model.node.ts";
+import { loadPosterior } from "./posterior-file.node.ts";
 
 export interface EvaluateFileOptions extends LoadOptions, Pick<SessionOptions, "device" | "threads"> {
   /** What the model takes. Default: what its metadata say, else `standard`. */
   inputScale?: InputScale;
   /** Samples a run; all of them where there are fewer. */
   batch: number;
+  /** Networks to draw from the posterior beside the model, seeded. Default 0: the model alone. */
+  draws?: number;
+  seed?: number;
 }
 
 export interface FileEvaluation extends Evaluation {
@@ -23,13 +29,15 @@ export interface FileEvaluation extends Evaluation {
   /** Without the preparation of the data. */
   msPerSample: number;
   batch: number;
+  /** What the posterior predicts; null without draws. */
+  predictive: Predictive | null;
 }
 
-/** Accuracy, loss and speed of a classifier in an .onnx file on the test samples of a data set. */
+/** Accuracy, loss, calibration and speed of a classifier in a model file on the test samples of a data set. */
 export async function evaluateFile(
   path: string,
   dataset: string,
-  { batch: largest, inputScale, threads, device, ...load }: EvaluateFileOptions,
+  { batch: largest, inputScale, threads, device, draws = 0, seed, ...load }: EvaluateFileOptions,
 ): Promise<FileEvaluation> {
   const data = await loadDataset(dataset, load);
   const batch = Math.min(largest, data.test.labels.length);
@@ -37,6 +45,7 @@ export async function evaluateFile(
   const recorded = inputScale ? undefined : recordedScale(metadata, channelsOf(data.inputShape));
   const scale = recorded ?? scaleFor(inputScale ?? "standard", data);
   const [input, output] = [graph.inputs[0], graph.outputs[0]];
+  const deviations = draws > 0 ? await loadPosterior(path, graph) : undefined;
   const session = await createSession(graph, { device, threads });
   try {
     // The first run allocates memory: it is not part of the time.
@@ -44,7 +53,11 @@ export async function evaluateFile(
     const timed = withClock(session);
     const evaluation = await evaluateSession(timed, { input, output, batch }, data.test, scale);
     const runs = Math.ceil(evaluation.samples / batch);
-    return { data: data.name, ...evaluation, msPerSample: timed.milliseconds() / (runs * batch), batch };
+    const msPerSample = timed.milliseconds() / (runs * batch);
+    const predictive = deviations
+      ? await evaluatePredictive(graph, deviations, data.test, scale, { draws, seed, batch, threads, device })
+      : null;
+    return { data: data.name, ...evaluation, msPerSample, batch, predictive };
   } finally {
     await session.release();
   }

@@ -14,10 +14,12 @@ import { patternReport } from "../sparsity/pattern-report.ts";
 import { shrinkZeros } from "../sparsity/shrink-zeros.ts";
 import type { ShrunkTraining } from "../sparsity/train-shrinking.ts";
 import { trainShrinking } from "../sparsity/train-shrinking.ts";
+import { survivingDeviations } from "../sparsity/turbo-vbi/deviations.ts";
 import { defaultThreads, softwareVersions } from "./environment.node.ts";
 import { readBytes } from "./files.node.ts";
 import { SCALE_KEY, scaleFor } from "./input-scale.ts";
 import { loadModel } from "./load-model.node.ts";
+import { savePosterior } from "./posterior-file.node.ts";
 import type { Recipe } from "./recipe.ts";
 import { completeRecipe, parseRecipe } from "./recipe.ts";
 import type { OpenOptions, RunDirectory } from "./run-directory.node.ts";
@@ -37,7 +39,7 @@ export interface RunOptions extends LoadOptions, OpenOptions {
 /**
  * Trains what the recipe asks for in the run directory `path`: recipe.yaml, metrics.jsonl, checkpoints/, and at the end
  * model.onnx and result.json. With a sparsifier model.onnx is the shrunk network, and trained.onnx the same with its
- * zeros in place. A process that is killed at any moment loses the steps since its last checkpoint; with
+ * zeros in place; with posteriors their deviations lie beside it (see `posteriorPath`). A process that is killed at any moment loses the steps since its last checkpoint; with
  * `resume` the run then ends in the same weights, bit by bit, as if nothing had happened.
  */
 export async function executeRun(given: Recipe, path: string, options: RunOptions = {}): Promise<RunResult> {
@@ -113,15 +115,24 @@ export async function executeRun(given: Recipe, path: string, options: RunOption
         layers: outcomes ?? sparsifier!.outcomes(),
         commit: sparsifier?.commit() ?? null,
       },
-      ...(posterior && { patterns: patternReport(graph) }),
+      ...(posterior && { patterns: patternReport(graph), commit: posterior.commit() }),
       ...(lowMemory && { footprint: lowMemory.footprint() }),
     };
     if (finished) {
       if (recipe.sparsifier || posterior)
         await directory.write("trained.onnx", modelFile(graph, recipe, scale));
       const pruned = posterior ? foldConstants(graph).graph : graph;
-      const shrunk = sparsifier || posterior ? shrinkZeros(pruned).graph : graph;
-      await directory.write("model.onnx", modelFile(shrunk, recipe, scale));
+      const small = sparsifier || posterior ? shrinkZeros(pruned) : undefined;
+      await directory.write("model.onnx", modelFile(small?.graph ?? graph, recipe, scale));
+      if (posterior && small)
+        await savePosterior(
+          join(path, "model.onnx"),
+          survivingDeviations(posterior.posteriors()!, {
+            original: graph,
+            shrunk: small.graph,
+            kept: small.kept,
+          }),
+        );
       await directory.write("result.json", `${JSON.stringify(result, undefined, 2)}\n`);
     }
     return result;

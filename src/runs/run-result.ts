@@ -25,8 +25,9 @@ export interface RunResult {
   sparsity: { layers: LayerOutcome[]; commit: Commit | null } | null;
   /** What training with less memory held between steps. */
   footprint?: Footprint;
-  /** Which weights posteriors left of each layer. */
+  /** Which weights posteriors left of each layer, and figures right before and after the others became zero. */
   patterns?: LayerPattern[];
+  commit?: Commit;
 }
 
 /** What the directory of a run says. */

@@ -253,7 +253,13 @@ describe("a run from end to end", () => {
       "samples",
       "msPerSample",
       "batch",
+      "predictive",
     ]);
+    expectFailure(
+      await filigree(["eval", model, "--data", "data.npz", "--samples", "5"], folder),
+      1,
+      /model\.onnx has no posterior: there is no .*model\.posterior\.safetensors/,
+    );
     const data = await loadDataset(join(folder, "data.npz"));
     const graph = importModel(readFileSync(join(folder, model)));
     const { accuracy, loss } = await evaluateClassifier(graph, data.test, data.scale);

@@ -3,8 +3,12 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { loadDataset } from "../../src/data/load.node.ts";
 import { importModel } from "../../src/engine/onnx/import.ts";
+import { mlp } from "../../src/nn/models/mlp.ts";
+import { loadCheckpoint } from "../../src/runs/checkpoint.node.ts";
+import { evaluateFile } from "../../src/runs/evaluate-file.node.ts";
 import { executeRun } from "../../src/runs/execute-run.node.ts";
 import { scaleFor } from "../../src/runs/input-scale.ts";
+import { loadPosterior } from "../../src/runs/posterior-file.node.ts";
 import type { Recipe } from "../../src/runs/recipe.ts";
 import { requireSameOutputs } from "../../src/runs/same-outputs.ts";
 import { expectProblemLater } from "../data/support.ts";
@@ -43,17 +47,54 @@ test("a recipe with posteriors leaves a pruned network, a smaller one of the sam
   await requireSameOutputs(trained, model("a", "model.onnx"), data.test, scaleFor(recipe.inputScale, data));
 });
 
-test("a run that was stopped while it had posteriors resumes to the same bits", async () => {
+test.each([
+  ["while it had posteriors", 5],
+  ["after weights had gone", 8],
+])("a run that was stopped %s resumes to the same bits", async (_, last) => {
   const { recipe, path } = task({ prior: CHAIN, learnPrior: true });
-  const bytes = (name: string) => readFileSync(join(path(name), "trained.onnx"));
-  await executeRun(recipe, path("whole"));
+  const bytes = (name: string) =>
+    ["trained.onnx", "model.posterior.safetensors"].map((file) => readFileSync(join(path(name), file)));
+  const whole = await executeRun(recipe, path("whole"));
   const control = new AbortController();
   await executeRun(recipe, path("whole2"), {
     signal: control.signal,
-    onStep: ({ epoch, step }) => epoch === 5 && step % 15 === 7 && control.abort(),
+    onStep: ({ epoch, step }) => epoch === last && step % 15 === 7 && control.abort(),
   });
-  await executeRun(recipe, path("whole2"), { resume: true });
-  expect(Buffer.compare(bytes("whole"), bytes("whole2"))).toBe(0);
+  const resumed = await executeRun(recipe, path("whole2"), { resume: true });
+  expect(bytes("whole2")).toEqual(bytes("whole"));
+  expect(whole.commit!.before.accuracy).toBeGreaterThan(0.5);
+  expect(resumed.commit).toEqual(whole.commit);
+});
+
+test("the posterior lies beside the model, and eval draws from it", async () => {
+  const { recipe, path, model } = task({ prior: CHAIN });
+  await executeRun(recipe, path("a"));
+  const file = join(path("a"), "model.onnx");
+  const deviations = await loadPosterior(file, model("a", "model.onnx"));
+  // Weights of a trained network are all different, so each names its own ln σ, which the last checkpoint has.
+  const { snapshot } = (await loadCheckpoint(join(path("a"), "checkpoints"), expect.fail))!;
+  const numbers = (name: string) => [...snapshot.tensors[`parameter/${name}`].data].map(Number);
+  expect([...deviations.keys()]).toEqual(["conv1.weight", "conv2.weight", "fc.weight"]);
+  for (const [name, { data }] of deviations) {
+    const known = new Map(numbers(name).map((w, i) => [w, numbers(`${name}/logSigma`)[i]]));
+    model("a", "model.onnx")
+      .parameters.get(name)!
+      .data.forEach((w, i) => {
+        if (w === 0) expect(data[i]).toBe(0);
+        else expect(data[i]).toBeCloseTo(Math.exp(known.get(w)!), 6);
+      });
+  }
+  const options = { batch: 20, threads: 1, draws: 4, seed: 1 };
+  const evaluated = await evaluateFile(file, recipe.data, options);
+  expect(evaluated.predictive!.draws).toBe(4);
+  expect(evaluated.predictive!.spread.right).toBeGreaterThan(1e-5);
+  expect(Math.abs(evaluated.predictive!.accuracy - evaluated.accuracy)).toBeLessThan(0.2);
+  const other = mlp({ inputShape: [1, 8, 8], classes: 2, hidden: [3], seed: 0 });
+  await expectProblemLater(loadPosterior(file, other), /"conv1.weight" .* do not belong together/);
+  await expectProblemLater(
+    evaluateFile(join(path("a"), "trained.onnx"), recipe.data, options),
+    /trained\.onnx has no posterior/,
+  );
 });
 
 test.each([

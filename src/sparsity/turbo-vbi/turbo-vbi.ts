@@ -7,6 +7,7 @@ import { fromNumbers, type Tensor } from "../../engine/tensor.ts";
 import type { Sparsifier, TrainingMoment } from "../../nn/sparsifier.ts";
 import { Problem } from "../../problem.ts";
 import { deriveSeed } from "../../random.ts";
+import type { Commit } from "../k-anneal-state.ts";
 import { fromLines, toLines } from "../lines.ts";
 import { likelyWeights } from "./choose.ts";
 import { gaussianPenalty } from "./gaussian-penalty.ts";
@@ -28,6 +29,8 @@ export type { CustomPrior, TurboVbiLayer, TurboVbiOptions } from "./options.ts";
 export interface TurboVbi extends Sparsifier {
   /** Posteriors of the layers as they stand; undefined before training has started. */
   posteriors(): Posterior[] | undefined;
+  /** Figures of the network right before and right after weights became zero; undefined before that. */
+  commit(): Commit | undefined;
 }
 
 const SEED = "turbo-vbi/seed";
@@ -71,6 +74,7 @@ export function createTurboVbi(options: TurboVbiOptions): TurboVbi {
   let moments: FlatArrays[] = [];
   let held: Map<string, Uint8Array> | undefined;
   let started = false;
+  let commit: Commit | undefined;
 
   const sampling = localReparameterization({
     means: new Set(learned ? layers.map((l) => l.parameter) : []),
@@ -204,13 +208,15 @@ export function createTurboVbi(options: TurboVbiOptions): TurboVbi {
     beforeStep: ({ gradients }) => {
       if (held) clear(gradients);
     },
-    atBoundary: (moment) => {
+    atBoundary: async (moment, evaluate) => {
       const { selecting, last, polishes, endsRound } = phasesOf(moment);
       if (!selecting) return;
       update(endsRound);
       if (!last || !polishes) return;
+      const before = await evaluate();
       held = masksOf();
       clear(parameters);
+      commit = { before, after: await evaluate() };
       for (const arrays of moments) {
         clear(arrays);
         if (learned) for (const { parameter } of layers) arrays.arrays[logSigmaName(parameter)].fill(0);
@@ -227,6 +233,7 @@ export function createTurboVbi(options: TurboVbiOptions): TurboVbi {
       precisions: precisions.map((p) => p ?? null),
       priors: priors.map((p) => p.state?.() ?? null),
       holds: held !== undefined,
+      commit: commit ?? null,
     }),
     restore: (saved) => {
       const old = saved as {
@@ -234,6 +241,7 @@ export function createTurboVbi(options: TurboVbiOptions): TurboVbi {
         precisions: (PrecisionPrior | null)[];
         priors: unknown[];
         holds: boolean;
+        commit: Commit | null;
       };
       started = old.started;
       old.precisions.forEach((p, i) => (precisions[i] = p ?? undefined));
@@ -242,8 +250,10 @@ export function createTurboVbi(options: TurboVbiOptions): TurboVbi {
       });
       if (started) makeModules();
       if (old.holds) held = masksOf();
+      commit = old.commit ?? undefined;
     },
     posteriors,
+    commit: () => commit,
   };
 
   function declareInputs(graph: Graph): void {
