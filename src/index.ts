@@ -84,7 +84,13 @@ export {
 export { planField } from "./memory/planner.ts";
 export { PRESETS, type Rules } from "./memory/rules.ts";
 export { classification, classificationSource, evaluateClassifier } from "./nn/classification.ts";
+export {
+  createGenerator,
+  type GenerateOptions,
+  type Generator,
+} from "./nn/generate.ts";
 export { layers } from "./nn/layers.ts";
+export { cachedDecoder } from "./nn/models/cached-decoder.ts";
 export { DECODER_SIZES, type DecoderOptions, decoder } from "./nn/models/decoder.ts";
 export { MODELS } from "./nn/models/index.ts";
 export { lenet } from "./nn/models/lenet.ts";

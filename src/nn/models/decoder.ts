@@ -73,11 +73,42 @@ function llama(blocks: number, width: number, heads: number, mlpWidth: number) {
 
 /** A decoder-only transformer over int32 tokens [batch, context]: logits of the next token [batch·context, vocabulary]. */
 export function decoder(options: DecoderOptions): Graph {
-  const { layout, vocabulary, context, width, blocks, batch = 1, seed = 0 } = options;
+  const { context, batch = 1 } = options;
+  const graph = createGraph("decoder");
+  const ids = input(graph, "input", [batch, context], { dtype: "int32" });
+  output(decoderLogits(ids, options, wholeSequence(graph, context)));
+  return graph;
+}
+
+/** Where the tokens of a run stand in their sequence, and what they see of it. */
+export interface Sequence {
+  /** Rows of a table, one for each token, from the row of position 0 on. */
+  rows(table: Value, first: number): Value;
+  /** What queries [batch, heads, tokens, size] find by attention, of the same shape. */
+  attend(block: number, query: Value, key: Value, value: Value): Value;
+}
+
+function wholeSequence(graph: Graph, context: number): Sequence {
+  const mask = futureMask(graph, context);
+  return {
+    rows: (table, first) =>
+      table.shape[0] === context ? table : slice(table, { 0: { start: first, end: first + context } }),
+    attend: (_, query, key, value) => matmul(softmax(add(attentionScores(query, key), mask)), value),
+  };
+}
+
+/** Products of queries with keys over the root of their length: [batch, heads, queries, keys]. */
+export function attentionScores(query: Value, key: Value): Value {
+  return mul(matmul(query, transpose(key, [0, 1, 3, 2])), query.shape[3] ** -0.5);
+}
+
+/** Logits [batch·tokens, vocabulary] of what follows each of `ids` [batch, tokens]; adds the parameters to its graph. */
+export function decoderLogits(ids: Value, options: DecoderOptions, sequence: Sequence): Value {
+  const { layout, vocabulary, context, width, blocks, seed = 0 } = options;
   const { positions = context, positionOffset = 0, embeddingWidth = width, normAfter = false } = options;
   const { initializer = normal(0.02), tableInitializer = initializer, tied = layout === "opt" } = options;
-  const graph = createGraph("decoder");
-  const build = layers(graph, seed);
+  const [, length] = ids.shape;
+  const build = layers(ids.graph, seed);
   const linear = (name: string, x: Value, features: number, bias = layout === "opt") => {
     const inputs = x.shape[1];
     const w = build.weight(`${name}.weight`, [features, inputs], inputs, initializer);
@@ -89,7 +120,6 @@ export function decoder(options: DecoderOptions): Graph {
       ? build.layerNorm(name, x)
       : rmsNorm(x, build.weight(`${name}.weight`, [width], width, constantFill(1)), { epsilon: 1e-6 });
 
-  const ids = input(graph, "input", [batch, context], { dtype: "int32" });
   const tokens = build.weight(
     "tokens.weight",
     [vocabulary, embeddingWidth],
@@ -100,20 +130,26 @@ export function decoder(options: DecoderOptions): Graph {
   if (embeddingWidth !== width) x = linear("project_in", x, width, false);
   if (layout === "opt") {
     const table = build.weight("positions.weight", [positions, width], width, tableInitializer);
-    const rows = slice(table, { 0: { start: positionOffset, end: positionOffset + context } });
-    x = reshape(add(reshape(x, [-1, context, width]), rows), [-1, width]);
+    x = reshape(add(reshape(x, [-1, length, width]), sequence.rows(table, positionOffset)), [-1, width]);
   }
   const sublayer = (name: string, v: Value, compute: (v: Value) => Value) =>
     normAfter ? norm(name, add(v, compute(v))) : add(v, compute(norm(name, v)));
   for (let i = 0; i < blocks; i++) {
     const part = (name: string) => `layers.${i}.${name}`;
-    x = sublayer(part("norm1"), x, (v) => attention(part("attention"), v, options, linear));
+    x = sublayer(part("norm1"), x, (v) => {
+      const project = (name: string) => {
+        const heads = [-1, length, options.heads, width / options.heads];
+        return transpose(reshape(linear(part(`attention.${name}`), v, width), heads), [0, 2, 1, 3]);
+      };
+      const place = (u: Value) => (layout === "llama" ? rotate(u, context, sequence) : u);
+      const mixed = sequence.attend(i, place(project("q")), place(project("k")), project("v"));
+      return linear(part("attention.out"), reshape(transpose(mixed, [0, 2, 1, 3]), [-1, width]), width);
+    });
     x = sublayer(part("norm2"), x, (v) => mlp(part("mlp"), v, options, linear));
   }
   if (!normAfter) x = norm("norm", x);
   if (embeddingWidth !== width) x = linear("project_out", x, embeddingWidth, false);
-  output(tied ? matmul(x, transpose(tokens, [1, 0])) : linear("head", x, vocabulary, false));
-  return graph;
+  return tied ? matmul(x, transpose(tokens, [1, 0])) : linear("head", x, vocabulary, false);
 }
 
 type Linear = (name: string, x: Value, features: number) => Value;
@@ -124,31 +160,15 @@ function mlp(name: string, x: Value, { layout, width, mlpWidth }: DecoderOptions
   return linear(`${name}.down`, hidden, width);
 }
 
-function attention(
-  name: string,
-  x: Value,
-  { layout, width, context, heads }: DecoderOptions,
-  linear: Linear,
-): Value {
-  const size = width / heads;
-  const project = (part: string) =>
-    transpose(reshape(linear(`${name}.${part}`, x, width), [-1, context, heads, size]), [0, 2, 1, 3]);
-  const place = (v: Value) => (layout === "llama" ? rotate(v) : v);
-  const [q, k, v] = [place(project("q")), place(project("k")), project("v")];
-  const scores = mul(matmul(q, transpose(k, [0, 1, 3, 2])), size ** -0.5);
-  const mixed = matmul(softmax(add(scores, futureMask(x.graph, context))), v);
-  return linear(`${name}.out`, reshape(transpose(mixed, [0, 2, 1, 3]), [-1, width]), width);
-}
-
-/** Rotary positions of x [batch, heads, context, size]: coordinates i and i + size/2 turn by position·10000^(−2i/size). */
-function rotate(x: Value): Value {
-  const [, , context, size] = x.shape;
+/** Rotary positions of x [batch, heads, tokens, size]: coordinates i and i + size/2 turn by position·10000^(−2i/size). */
+function rotate(x: Value, context: number, sequence: Sequence): Value {
+  const [, , , size] = x.shape;
   const half = size / 2;
   const table = (f: (angle: number) => number) => {
     const data = new Float32Array(context * size);
     for (let p = 0; p < context; p++)
       for (let i = 0; i < size; i++) data[p * size + i] = f(p * 10_000 ** ((-2 * (i % half)) / size));
-    return constant(x.graph, tensor("float32", [context, size], data));
+    return sequence.rows(constant(x.graph, tensor("float32", [context, size], data)), 0);
   };
   const turned = concat([neg(slice(x, { 3: { start: half } })), slice(x, { 3: { start: 0, end: half } })], 3);
   return add(mul(x, table(Math.cos)), mul(turned, table(Math.sin)));

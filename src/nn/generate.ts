@@ -1,0 +1,129 @@
+import type { Graph } from "../engine/graph.ts";
+import type { SessionOptions } from "../engine/session.ts";
+import { createSession } from "../engine/session.ts";
+import type { Tensor } from "../engine/tensor.ts";
+import { zeros } from "../engine/tensor.ts";
+import { Problem } from "../problem.ts";
+import type { Random } from "../random.ts";
+import { deriveSeed, random } from "../random.ts";
+import { cachedDecoder } from "./models/cached-decoder.ts";
+import type { DecoderOptions } from "./models/decoder.ts";
+
+export interface GenerateOptions {
+  /** How many to add to the prompt; the two together fill the model's context at most. */
+  tokens: number;
+  /** Of the draw: logits are divided by it. Default 0: no draw, always the likeliest token. */
+  temperature?: number;
+  /** Draw among this many of the likeliest tokens. Default all. */
+  topK?: number;
+  seed?: number;
+  /** The last token to make, where it comes before there are `tokens`. */
+  stop?: number;
+}
+
+export interface Generator {
+  /** The tokens that follow the prompt, each as soon as it is known. One call at a time. */
+  generate(prompt: readonly number[], options: GenerateOptions): AsyncGenerator<number, void>;
+  release(): Promise<void>;
+}
+
+/**
+ * Opens a trained `decoder` for making text: each token is computed once, and its keys and values are kept for those after
+ * it. `options` are those that the model was made with. Throws a `Problem` where they are of another model.
+ */
+export async function createGenerator(
+  model: Graph,
+  options: DecoderOptions,
+  session?: SessionOptions,
+): Promise<Generator> {
+  const { context, vocabulary } = options;
+  const next = await openCachedDecoder(model, options, session);
+  return {
+    async *generate(prompt, { tokens, temperature = 0, topK = vocabulary, seed = 0, stop }) {
+      if (prompt.length === 0)
+        throw new Problem("an empty prompt has no next token; begin with one at least");
+      if (prompt.length + tokens > context)
+        throw new Problem(
+          `${prompt.length} tokens of prompt and ${tokens} more are above the model's context of ${context}; ask for ${Math.max(0, context - prompt.length)} or shorten the prompt`,
+        );
+      const rng = random(deriveSeed(seed, "generate"));
+      let logits: Float32Array = new Float32Array(0);
+      for (const [position, token] of prompt.entries()) logits = await next.step(token, position);
+      for (let made = 0; made < tokens; made++) {
+        const token = drawToken(logits, { temperature, topK }, rng);
+        yield token;
+        if (token === stop || made === tokens - 1) return;
+        logits = await next.step(token, prompt.length + made);
+      }
+    },
+    release: next.release,
+  };
+}
+
+/** A decoder that takes one token after the other. */
+export interface CachedDecoder {
+  /** Logits [vocabulary] of what follows `token`; everything before `position` has been given. The array is used again. */
+  step(token: number, position: number): Promise<Float32Array>;
+  release(): Promise<void>;
+}
+
+export async function openCachedDecoder(
+  model: Graph,
+  options: DecoderOptions,
+  session?: SessionOptions,
+): Promise<CachedDecoder> {
+  const graph = cachedDecoder({ ...options, batch: 1 });
+  for (const [name, { shape }] of graph.parameters) {
+    const trained = model.parameters.get(name);
+    if (!trained || trained.shape.join() !== shape.join())
+      throw new Problem(
+        `the options are of another decoder: they want "${name}" of shape [${shape}], the model has ${trained ? `[${trained.shape}]` : "none"}`,
+      );
+    graph.parameters.set(name, trained);
+  }
+  const allocate = (names: readonly string[]): Record<string, Tensor> =>
+    Object.fromEntries(
+      names.map((name) => [name, zeros(graph.types.get(name)!.shape, graph.types.get(name)!.dtype)]),
+    );
+  const feeds = allocate(graph.inputs);
+  const results = allocate(graph.outputs);
+  const pasts = graph.inputs
+    .filter((name) => name.startsWith("past."))
+    .map((name) => ({ past: feeds[name], present: results[name.replace("past", "present")] }));
+  const { run, release } = await createSession(graph, session);
+  return {
+    step: async (token, position) => {
+      feeds.input.data[0] = token;
+      feeds.position.data[0] = position;
+      await run(feeds, results);
+      for (const { past, present } of pasts) keep(past, present, position);
+      return results[graph.outputs[0]].data as Float32Array;
+    },
+    release,
+  };
+}
+
+/** Copies the row of each head into row `position` of the past. */
+function keep(past: Tensor, present: Tensor, position: number): void {
+  const [, heads, context, size] = past.shape;
+  const row = present.data as Float32Array;
+  for (let h = 0; h < heads; h++)
+    (past.data as Float32Array).set(row.subarray(h * size, (h + 1) * size), (h * context + position) * size);
+}
+
+/** Draws by softmax(logits/temperature) among the `topK` likeliest; temperature 0 gives the likeliest, of equals the first. */
+export function drawToken(
+  logits: Float32Array,
+  { temperature, topK }: { temperature: number; topK: number },
+  rng: Random,
+): number {
+  const likeliest = logits.reduce((best, v, i) => (v > logits[best] ? i : best), 0);
+  if (temperature === 0) return likeliest;
+  const tokens = Array.from(logits.keys())
+    .sort((a, b) => logits[b] - logits[a] || a - b)
+    .slice(0, topK);
+  const weights = tokens.map((i) => Math.exp((logits[i] - logits[likeliest]) / temperature));
+  let left = rng.uniform() * weights.reduce((a, w) => a + w, 0);
+  for (const [i, weight] of weights.entries()) if ((left -= weight) < 0) return tokens[i];
+  return tokens[tokens.length - 1];
+}

@@ -1,0 +1,142 @@
+import { expect, test } from "vitest";
+import { createSession } from "../../src/engine/session.ts";
+import { tensor } from "../../src/engine/tensor.ts";
+import { createGenerator, drawToken, openCachedDecoder } from "../../src/nn/generate.ts";
+import { normal } from "../../src/nn/initializers.ts";
+import type { DecoderOptions } from "../../src/nn/models/decoder.ts";
+import { decoder } from "../../src/nn/models/decoder.ts";
+import { Problem } from "../../src/problem.ts";
+import { random } from "../../src/random.ts";
+import { median } from "../../src/runs/latency.ts";
+
+const small = {
+  vocabulary: 31,
+  context: 24,
+  width: 16,
+  blocks: 2,
+  heads: 2,
+  mlpWidth: 32,
+  seed: 3,
+  initializer: normal(0.3),
+};
+const variants: Record<string, DecoderOptions> = {
+  opt: { layout: "opt", ...small, positions: 30, positionOffset: 2 },
+  "opt, norms after, narrow table": { layout: "opt", ...small, embeddingWidth: 8, normAfter: true },
+  llama: { layout: "llama", ...small },
+};
+
+function someTokens(count: number, vocabulary: number): number[] {
+  const rng = random(5);
+  return Array.from({ length: count }, () => rng.integer(vocabulary));
+}
+
+/** Logits of the whole sequence at once, by position. */
+async function uncached(options: DecoderOptions, tokens: readonly number[]): Promise<Float32Array[]> {
+  const model = decoder(options);
+  const session = await createSession(model);
+  const { [model.outputs[0]]: logits } = await session.run({
+    input: tensor("int32", [1, options.context], Int32Array.from(tokens)),
+  });
+  await session.release();
+  const { vocabulary } = options;
+  return tokens.map((_, i) => (logits.data as Float32Array).slice(i * vocabulary, (i + 1) * vocabulary));
+}
+
+const distance = (a: Float32Array, b: Float32Array) =>
+  a.reduce((m, v, i) => Math.max(m, Math.abs(v - b[i])), 0);
+
+test.each(Object.entries(variants))(
+  "%s: with its past kept, a decoder says the same at every position",
+  async (_, options) => {
+    const tokens = someTokens(options.context, options.vocabulary);
+    const whole = await uncached(options, tokens);
+    const cached = await openCachedDecoder(decoder(options), options);
+    // Twice, because what the first sequence left must not be seen by the second.
+    for (let sequence = 0; sequence < 2; sequence++)
+      for (const [position, token] of tokens.entries())
+        expect(distance(await cached.step(token, position), whole[position])).toBeLessThan(1e-4);
+    // Control: a token at a place that is not its own sees another past.
+    expect(distance(await cached.step(tokens[9], 9), whole[9])).toBeLessThan(1e-4);
+    expect(distance(await cached.step(tokens[9], 8), whole[9])).toBeGreaterThan(1e-2);
+    expect(distance(await cached.step(tokens[9], 10), whole[9])).toBeGreaterThan(1e-2);
+    await cached.release();
+  },
+);
+
+test("the past pays at 256 tokens", async () => {
+  const options: DecoderOptions = {
+    ...variants.opt,
+    context: 256,
+    positions: 256,
+    positionOffset: 0,
+    width: 64,
+    mlpWidth: 256,
+  };
+  const model = decoder(options);
+  const tokens = someTokens(256, options.vocabulary);
+  const session = await createSession(model, { threads: 1 });
+  const cached = await openCachedDecoder(model, options, { threads: 1 });
+  const feeds = { input: tensor("int32", [1, 256], Int32Array.from(tokens)) };
+  for (const [position, token] of tokens.entries()) await cached.step(token, position);
+  const ratios: number[] = [];
+  const time = async (run: () => Promise<unknown>) => {
+    const start = performance.now();
+    await run();
+    return performance.now() - start;
+  };
+  for (let i = 0; i < 15; i++)
+    ratios.push((await time(() => session.run(feeds))) / (await time(() => cached.step(tokens[255], 255))));
+  await Promise.all([session.release(), cached.release()]);
+  expect(median(ratios)).toBeGreaterThan(3);
+});
+
+test("greedy text is what the whole network finds likeliest; draws follow the seed", async () => {
+  const options = variants.llama;
+  const model = decoder(options);
+  const generator = await createGenerator(model, options);
+  const make = async (more: object, prompt = [1, 2, 3]) => {
+    const made: number[] = [];
+    for await (const token of generator.generate(prompt, { tokens: 10, ...more })) made.push(token);
+    return made;
+  };
+  const greedy = await make({});
+  expect(greedy).toHaveLength(10);
+  const padded = [1, 2, 3, ...greedy, ...new Array<number>(11).fill(0)];
+  const whole = await uncached(options, padded);
+  greedy.forEach((token, i) => {
+    expect(whole[i + 2][token]).toBeCloseTo(Math.max(...whole[i + 2]), 4);
+  });
+  const drawn = await make({ temperature: 1, seed: 1 });
+  expect(await make({ temperature: 1, seed: 1 })).toEqual(drawn);
+  expect(await make({ temperature: 1, seed: 2 })).not.toEqual(drawn);
+  expect(await make({ temperature: 1, topK: 1 })).toEqual(greedy);
+  expect(await make({ stop: greedy[4] })).toEqual(greedy.slice(0, greedy.indexOf(greedy[4]) + 1));
+  await expect(make({ tokens: 22 })).rejects.toThrow(Problem);
+  await expect(make({}, [])).rejects.toThrow(Problem);
+  await generator.release();
+  await expect(createGenerator(model, { ...options, mlpWidth: 8 })).rejects.toThrow(/another decoder.*mlp/);
+});
+
+test("draws are as frequent as the softmax says, among the likeliest alone", () => {
+  const logits = Float32Array.from([0, 2, -1, 1]);
+  const frequencies = (temperature: number, topK: number) => {
+    const rng = random(7);
+    const counts = [0, 0, 0, 0];
+    for (let i = 0; i < 40_000; i++) counts[drawToken(logits, { temperature, topK }, rng)]++;
+    return counts.map((c) => c / 40_000);
+  };
+  const softmax = (values: readonly number[]) => {
+    const e = values.map(Math.exp);
+    return e.map((v) => v / e.reduce((a, b) => a + b, 0));
+  };
+  // Five standard deviations of a frequency are 0.0125 at most.
+  const all = frequencies(2, 4);
+  softmax([0, 1, -0.5, 0.5]).forEach((p, i) => {
+    expect(Math.abs(all[i] - p)).toBeLessThan(0.0125);
+  });
+  const two = frequencies(1, 2);
+  const [p1, p3] = softmax([2, 1]);
+  expect(Math.abs(two[1] - p1)).toBeLessThan(0.0125);
+  expect(Math.abs(two[3] - p3)).toBeLessThan(0.0125);
+  expect(two[0] + two[2]).toBe(0);
+});
