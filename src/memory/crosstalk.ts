@@ -75,7 +75,10 @@ export function countPresentation(crosstalk: Crosstalk, active: ArrayLike<number
   crosstalk.presentations++;
   crosstalk.total += active.length;
   for (let a = 0; a < active.length; a++) inputCounts[active[a]]++;
-  for (let i = 0; i < weighted.length; i++) weighted[i] += sums[i];
+  const kernels = kernelsFor(weighted);
+  if (kernels && sums.buffer === weighted.buffer)
+    kernels.add(sums.byteOffset, weighted.byteOffset, weighted.length);
+  else for (let i = 0; i < weighted.length; i++) weighted[i] += sums[i];
 }
 
 /** Input `j` now reaches cell `i`. */

@@ -29,8 +29,8 @@ export function localSupport(version: Version, evidence: Evidence, rules: Rules,
 }
 
 function multiply(evidence: Float64Array, exponent: number, first: boolean, out: Float64Array): void {
-  if (exponent === 1)
-    for (let i = 0; i < out.length; i++) out[i] = first ? evidence[i] : out[i] * evidence[i];
+  if (exponent === 1 && first) out.set(evidence);
+  else if (exponent === 1) for (let i = 0; i < out.length; i++) out[i] *= evidence[i];
   else for (let i = 0; i < out.length; i++) out[i] = (first ? 1 : out[i]) * evidence[i] ** exponent;
 }
 

@@ -13,15 +13,15 @@ export function learnCode(mac: Mac, { groups, parents = [] }: MacInput, { state 
   countInputs(mac, groups);
   const closed = rules.freezeBy === "cell" && rules.freezeAt !== null ? rules.freezeAt * mac.inputs : null;
   const { fanIn } = crosstalk;
-  for (const { units } of groups)
-    for (let a = 0; a < units.length; a++)
-      for (let m = 0; m < code.length; m++) {
-        const cell = code[m];
-        if ((closed === null || fanIn[cell] <= closed) && up.connect(units[a], cell)) {
+  for (let m = 0; m < code.length; m++) {
+    const cell = code[m];
+    for (const { units } of groups)
+      for (let a = 0; a < units.length && (closed === null || fanIn[cell] <= closed); a++)
+        if (up.connect(units[a], cell)) {
           countSynapse(crosstalk, units[a], cell);
           mac.increased++;
         }
-      }
+  }
 
   if (previous && (state === "active" || rules.selfWhilePersisting)) {
     mac.horizontal ??= mac.createSynapses(mac.q * mac.k);

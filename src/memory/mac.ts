@@ -62,6 +62,8 @@ export interface Scratch extends Evidence {
   readonly support: Float64Array;
   /** V̂ of every module. */
   readonly best: Float64Array;
+  /** ψ of the cells of one module. */
+  readonly weights: Float64Array;
 }
 
 export function createScratch(q: number, k: number, room: Room = ANYWHERE): Scratch {
@@ -74,12 +76,13 @@ export function createScratch(q: number, k: number, room: Room = ANYWHERE): Scra
     D: cells(),
     support: cells(),
     best: room.float64(q),
+    weights: cellNumbers(room, k + 1),
   };
 }
 
 /** Numbers that `createScratch` takes of an arena, alignment included. */
 export function scratchNumbers(cells: number, q: number): number {
-  return 6 * (cells + 34) + q + 2;
+  return 7 * (cells + 34) + q + 2;
 }
 
 export function createMac(

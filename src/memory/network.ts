@@ -23,6 +23,8 @@ interface Level {
   readonly parents: readonly (readonly number[])[];
   /** Of every unit below: the macs that see it, each followed by which unit of its field it is. */
   readonly seenBy: readonly (readonly number[])[];
+  /** Room for the active units of each field. */
+  readonly gathered: readonly Int32Array[];
 }
 
 export interface Network {
@@ -86,7 +88,8 @@ export function createNetwork(options: NetworkOptions): Network {
     const seenBy = Array.from({ length: below ? below.fields.length : inputs }, () => [] as number[]);
     for (const [mac, field] of fields.entries())
       for (const [unit, i] of field.entries()) seenBy[i].push(mac, unit);
-    return { macs, fields, minFrame, parents, seenBy };
+    const gathered = fields.map((field) => new Int32Array(field.length));
+    return { macs, fields, minFrame, parents, seenBy, gathered };
   });
   const macs = levels.flatMap((level) => level.macs);
   const offsets: number[] = [];
@@ -181,15 +184,15 @@ export function runFrame(
 type Groups = MacInput["groups"][number][];
 
 function gatherInputs(level: Level, active: ArrayLike<number>, seen: Groups[], counts: Uint32Array): void {
-  const units: number[][] = seen.map(() => []);
   for (let a = 0; a < active.length; a++) {
     const seenBy = level.seenBy[active[a]];
-    for (let s = 0; s < seenBy.length; s += 2) units[seenBy[s]].push(seenBy[s + 1]);
+    for (let s = 0; s < seenBy.length; s += 2) {
+      const mac = seenBy[s];
+      level.gathered[mac][counts[mac]++] = seenBy[s + 1];
+    }
   }
-  for (const [m, list] of units.entries()) {
-    seen[m].push({ units: list, factor: 1 });
-    counts[m] = list.length;
-  }
+  for (const [m, units] of level.gathered.entries())
+    seen[m].push({ units: units.subarray(0, counts[m]), factor: 1 });
 }
 
 function gatherCodes(level: Level, below: Level, seen: Groups[], counts: Uint32Array): void {

@@ -29,6 +29,16 @@ interface CodeKernels {
     prior: number,
   ): void;
   largest(support: number, q: number, k: number, best: number): number;
+  add(from: number, to: number, cells: number): void;
+  countFrom(values: number, count: number, least: number): number;
+  winWeights(
+    support: number,
+    k: number,
+    most: number,
+    steepness: number,
+    center: number,
+    out: number,
+  ): number;
 }
 
 /** The kernels for an array in an arena; undefined for others, which are worked on in JavaScript. */

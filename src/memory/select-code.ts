@@ -75,7 +75,7 @@ export function selectCode(mac: Mac, input: MacInput): MacReport {
 
   const code = new Uint32Array(q);
   if (store ? rules.learning === "soft" : input.soft)
-    drawWinners(support, k, expansivity(g, k, rules), rules.sigmoid, rng, code);
+    drawWinners(support, k, expansivity(g, k, rules), rules.sigmoid, rng, scratch.weights, code);
   else pickBest(support, k, best, rng, code);
   mac.code = code;
   mac.age = 1;

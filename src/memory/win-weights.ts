@@ -1,3 +1,6 @@
+import { logistic } from "./logistic.ts";
+import { kernelsFor } from "./room.ts";
+
 /**
  * How local support becomes the chance to win (Rinkus 2014, Front. Comput. Neurosci. 8:160; `specs/sparsey.md` 3.2,
  * steps 8 to 10).
@@ -29,7 +32,7 @@ export function expansivity(familiarity: number, k: number, expansion: Expansion
 export function winWeight(support: number, k: number, eta: number, sigmoid: Sigmoid): number {
   switch (sigmoid.kind) {
     case "logistic":
-      return 1 + (eta - 1) / (1 + Math.exp(-sigmoid.steepness * (support - sigmoid.center)));
+      return 1 + (eta - 1) * logistic(sigmoid.steepness * (sigmoid.center - support));
     case "richards": {
       const { s1, s2, s3, s4 } = sigmoid;
       return 1 + (eta - 1) * (1 + s1 * Math.exp(-s2 * (support - s3))) ** -s4;
@@ -39,7 +42,10 @@ export function winWeight(support: number, k: number, eta: number, sigmoid: Sigm
   }
 }
 
-/** ψ of every cell of one module: `support` holds K values from `from` on. Returns their sum. */
+/**
+ * ψ of every cell of one module: `support` holds K values from `from` on, `out` has room for K. Returns their sum. With
+ * a kernel where both lie in one arena.
+ */
 export function winWeights(
   support: Float64Array,
   from: number,
@@ -48,22 +54,22 @@ export function winWeights(
   sigmoid: Sigmoid,
   out: Float64Array,
 ): number {
-  // Most cells have no support at all: one exponential serves them together.
-  const none = winWeight(0, k, eta, sigmoid);
-  let sum = 0;
-  if (sigmoid.kind === "logistic") {
-    // The same formula once more: as a call it takes twice the time.
+  const kernels = kernelsFor(support);
+  if (kernels && sigmoid.kind === "logistic" && out.buffer === support.buffer) {
     const { steepness, center } = sigmoid;
-    const most = eta - 1;
-    for (let i = 0; i < k; i++) {
-      const v = support[from + i];
-      sum += out[i] = v === 0 ? none : 1 + most / (1 + Math.exp(-steepness * (v - center)));
-    }
-    return sum;
+    return kernels.winWeights(support.byteOffset + 8 * from, k, eta - 1, steepness, center, out.byteOffset);
   }
-  for (let i = 0; i < k; i++) {
+  // Most cells have no support at all: one weight serves them together.
+  const none = winWeight(0, k, eta, sigmoid);
+  // The others are added as the kernel adds them: of 64 cells, the first, third … to one sum, the rest to another.
+  const sums = [0, 0];
+  let without = 0;
+  for (let i = 0, place = 0; i < k; i++) {
+    if (i % 64 === 0) place = 0;
     const v = support[from + i];
-    sum += out[i] = v === 0 ? none : winWeight(v, k, eta, sigmoid);
+    if (v === 0) without++;
+    out[i] = v === 0 ? none : winWeight(v, k, eta, sigmoid);
+    if (v !== 0) sums[place++ & 1] += out[i];
   }
-  return sum;
+  return sums[0] + sums[1] + none * without;
 }

@@ -33,8 +33,7 @@ export function pickBest(
 ): void {
   for (let q = 0; q < best.length; q++) {
     const floor = best[q] - TIE;
-    let ties = 0;
-    for (let i = q * k; i < (q + 1) * k; i++) if (support[i] >= floor) ties++;
+    const ties = countFrom(support, q * k, (q + 1) * k, floor);
     let skip = Math.floor(rng.uniform() * ties);
     let i = q * k;
     for (; support[i] < floor || skip-- > 0; i++);
@@ -42,16 +41,19 @@ export function pickBest(
   }
 }
 
-/** A cell of every module drawn with probability ψ/Σψ: the rule of learning (3.2, steps 9 to 11). */
+/**
+ * A cell of every module drawn with probability ψ/Σψ: the rule of learning (3.2, steps 9 to 11). `weights` has room for
+ * one module.
+ */
 export function drawWinners(
   support: Float64Array,
   k: number,
   eta: number,
   sigmoid: Sigmoid,
   rng: Uniform,
+  weights: Float64Array,
   code: Uint32Array,
 ): void {
-  const weights = new Float64Array(k);
   for (let q = 0; q < code.length; q++) {
     const target = rng.uniform() * winWeights(support, q * k, k, eta, sigmoid, weights);
     let winner = 0;
@@ -62,9 +64,16 @@ export function drawWinners(
 
 /** ζ: how many cells a module are as good as certain, on average over the modules and rounded, at least 1 (step 7). */
 export function countHypotheses(support: Float64Array, q: number, threshold: number): number {
-  let cells = 0;
-  for (let i = 0; i < support.length; i++) if (support[i] >= threshold) cells++;
-  return Math.max(1, Math.floor(cells / q + 0.5));
+  return Math.max(1, Math.floor(countFrom(support, 0, support.length, threshold) / q + 0.5));
+}
+
+/** How many of the supports from `from` up to `to` are at least `least`. */
+function countFrom(support: Float64Array, from: number, to: number, least: number): number {
+  const kernels = kernelsFor(support);
+  if (kernels) return kernels.countFrom(support.byteOffset + 8 * from, to - from, least);
+  let count = 0;
+  for (let i = from; i < to; i++) if (support[i] >= least) count++;
+  return count;
 }
 
 /** F(ζ) = ζ^A up to B hypotheses, 0 (ignore the source) beyond: makes up for support that ζ codes share. */

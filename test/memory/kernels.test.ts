@@ -3,9 +3,11 @@ import { expect, test } from "vitest";
 import { createArena } from "../../src/kernels/arena.ts";
 import { addRowSums, bitMatrixBytes, createBitMatrix, setBit } from "../../src/memory/bit-matrix.ts";
 import { correctedEvidence, countPresentation, createCrosstalk } from "../../src/memory/crosstalk.ts";
+import { logistic } from "../../src/memory/logistic.ts";
 import { createMemory } from "../../src/memory/memory.ts";
 import { ANYWHERE, cellNumbers, kernelsFor, type Room } from "../../src/memory/room.ts";
-import { familiarityOf } from "../../src/memory/winners.ts";
+import { winWeights } from "../../src/memory/win-weights.ts";
+import { countHypotheses, drawWinners, familiarityOf, pickBest } from "../../src/memory/winners.ts";
 import { random } from "../../src/random.ts";
 import { expectProblem } from "../data/support.ts";
 import { subset } from "./support.ts";
@@ -34,7 +36,29 @@ function evidence(room: Room, seed: number, inputs: number, q: number, k: number
   correctedEvidence(crosstalk, 20 * rng.uniform(), sums, 1 / (1 + rng.integer(inputs)), U);
   const best = room.float64(q);
   const g = familiarityOf(U, k, best);
-  return { kernel: kernelsFor(U) !== undefined, figures: [...sums, ...U, ...best, g] };
+  const sigmoid = { kind: "logistic", steepness: 40 * rng.uniform() - 5, center: rng.uniform() } as const;
+  const weights = cellNumbers(room, k);
+  const total = winWeights(U, 0, k, 50 * k, sigmoid, weights);
+  const drawn = new Uint32Array(q);
+  drawWinners(U, k, 50 * k, sigmoid, rng, cellNumbers(room, k), drawn);
+  const picked = new Uint32Array(q);
+  pickBest(U, k, best, rng, picked);
+  const hypotheses = countHypotheses(U, q, rng.uniform());
+  return {
+    kernel: kernelsFor(U) !== undefined,
+    figures: [
+      ...sums,
+      ...crosstalk.weighted,
+      ...U,
+      ...best,
+      g,
+      ...weights,
+      total,
+      ...drawn,
+      ...picked,
+      hypotheses,
+    ],
+  };
 }
 
 test("the kernels give the same bits as the loops in JavaScript, for any size", () => {
@@ -43,17 +67,29 @@ test("the kernels give the same bits as the loops in JavaScript, for any size", 
       fc.nat(),
       fc.integer({ min: 1, max: 300 }),
       fc.integer({ min: 1, max: 9 }),
-      fc.integer({ min: 1, max: 40 }),
+      fc.integer({ min: 1, max: 140 }),
       (seed, inputs, q, k) => {
-        const arena = createArena(bitMatrixBytes(inputs, q * k) + 50 * (q * k + 64) + 64);
+        const arena = createArena(bitMatrixBytes(inputs, q * k) + 80 * (q * k + 64) + 64);
         const fast = evidence(arena, seed, inputs, q, k);
         const slow = evidence(ANYWHERE, seed, inputs, q, k);
         expect([fast.kernel, slow.kernel]).toEqual([true, false]);
         expect(fast.figures).toEqual(slow.figures);
       },
     ),
-    { numRuns: 150 },
+    { numRuns: 80 },
   );
+});
+
+test("the logistic function is that of Math.exp, also far out", () => {
+  let worst = 0;
+  for (let y = -700; y <= 700; y += 0.0137) {
+    const expected = 1 / (1 + Math.exp(y));
+    worst = Math.max(worst, Math.abs(logistic(y) - expected) / expected);
+  }
+  expect(worst).toBeLessThan(1e-15);
+  expect(logistic(0)).toBe(0.5);
+  for (const y of [-800, -1e9, -Number.MAX_VALUE]) expect(logistic(y)).toBe(1);
+  for (const y of [800, 1e9, Number.MAX_VALUE]) expect(logistic(y)).toBeLessThan(1e-300);
 });
 
 test("a memory with kernels and one too large for them are made of the same calls", () => {

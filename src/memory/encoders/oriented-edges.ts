@@ -26,7 +26,7 @@ export function orientedEdges(
       const [sw, s, se] = [at(x - 1, y + 1), at(x, y + 1), at(x + 1, y + 1)];
       const dx = ne + 2 * at(x + 1, y) + se - nw - 2 * at(x - 1, y) - sw;
       const dy = sw + 2 * s + se - nw - 2 * n - ne;
-      if (Math.hypot(dx, dy) < threshold) continue;
+      if (dx * dx + dy * dy < threshold * threshold) continue;
       const turn = Math.atan2(dy, dx) / (2 * Math.PI);
       const direction = (Math.round(turn * directions) + directions) % directions;
       active.push((y * width + x) * directions + direction);
