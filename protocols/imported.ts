@@ -8,8 +8,9 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { exportModel } from "../src/engine/onnx/export.ts";
 import { importModel } from "../src/engine/onnx/import.ts";
-import type { CompressRequest, CompressResult } from "../src/runs/compress.node.ts";
+import type { CompressResult } from "../src/runs/compress.node.ts";
 import { compress } from "../src/runs/compress.node.ts";
+import type { GroupRequest } from "../src/runs/compress-request.ts";
 import { measureLatency } from "../src/runs/latency.ts";
 import { loadModel } from "../src/runs/load-model.node.ts";
 import { ALIGNMENT, alignChannels } from "../src/sparsity/align.ts";
@@ -34,7 +35,7 @@ if (!values.models) {
 
 type Network = "mnist_8" | "mnist_cnn";
 /** Half the operations: by a budget over all layers, or by the same share of each layer's filters. */
-const CASES: readonly { network: Network; budget: CompressRequest["budget"] }[] = [
+const CASES: readonly { network: Network; budget: GroupRequest["budget"] }[] = [
   { network: "mnist_8", budget: { within: "macs=0.5" } },
   { network: "mnist_8", budget: { keep: 0.67 } },
   { network: "mnist_cnn", budget: { within: "macs=0.5" } },
@@ -44,7 +45,7 @@ const EPOCHS = 6;
 interface Job {
   network: Network;
   seed: number;
-  budget: CompressRequest["budget"];
+  budget: GroupRequest["budget"];
   epochs: number;
 }
 

@@ -6,14 +6,21 @@ import { exportModel } from "../engine/onnx/export.ts";
 import { MODELS } from "../nn/models/index.ts";
 import { Problem } from "../problem.ts";
 import { parseBudget } from "../runs/budget.ts";
-import type { Compression, CompressRequest, CompressResult } from "../runs/compress.node.ts";
+import type { Compression } from "../runs/compress.node.ts";
 import { compress } from "../runs/compress.node.ts";
+import type { CompressRequest, GroupRequest } from "../runs/compress-request.ts";
 import { defaultThreads } from "../runs/environment.node.ts";
 import { checkWritable, readBytes, writeWhole } from "../runs/files.node.ts";
-import { formatBytes, formatCount, formatSeconds, formatShare, significant } from "../runs/format.ts";
 import type { InputScale } from "../runs/input-scale.ts";
 import { SCALE_KEY, scaleFor } from "../runs/input-scale.ts";
-import { METHOD_NAMES, METHODS } from "../runs/methods.ts";
+import {
+  isPosteriorMethod,
+  METHOD_NAMES,
+  METHODS,
+  POSTERIOR_METHOD_NAMES,
+  POSTERIOR_METHODS,
+} from "../runs/methods.ts";
+import { posteriorPath, savePosterior } from "../runs/posterior-file.node.ts";
 import { readCustomGroups } from "../runs/recipe.ts";
 import { compressionReport } from "../runs/report/compression-report.node.ts";
 import { numberedDirectory } from "../runs/run-directory.node.ts";
@@ -21,12 +28,12 @@ import type { GroupChoice } from "../sparsity/groups/kinds.ts";
 import { GROUP_KINDS, parseKind } from "../sparsity/groups/kinds.ts";
 import type { JsonOption } from "./command.ts";
 import { choice, createCommand, emit, wholeNumber } from "./command.ts";
+import { resultTable } from "./compression-table.ts";
 import { downloadProgress } from "./downloads.ts";
 import { INTERRUPTED, onInterrupt } from "./interrupt.ts";
 import { dataDirOption, inputScaleOption, threadsOption } from "./options.ts";
 import { note } from "./progress.ts";
 import { trainingDisplay } from "./run.ts";
-import { table } from "./table.ts";
 
 interface CompressOptions extends JsonOption {
   data: string;
@@ -35,11 +42,12 @@ interface CompressOptions extends JsonOption {
   method: CompressRequest["method"];
   keep?: number | Record<string, number>;
   budget?: string;
-  groups: string;
+  groups?: string;
   validation: number;
-  round: number;
+  round?: number;
+  slab?: number;
   epochs: number;
-  optimizer?: CompressRequest["optimizer"];
+  optimizer?: GroupRequest["optimizer"];
   learningRate?: number;
   fixed?: number;
   batch: number;
@@ -54,15 +62,19 @@ const OPTIMIZERS = ["sgd", "svrg", "adam"] as const;
 
 export function compressCommand(): Command {
   return createCommand("compress", {
-    summary: "make a network smaller and faster, to exactly the size asked for",
+    summary: "make a network smaller and faster, to exactly the size asked for or to what the data need",
     examples: [
       "filigree compress lenet --data mnist --keep conv1=5,conv2=14,fc1=100",
       "filigree compress model.onnx --data mnist --budget macs=0.5 -o small.onnx",
       "filigree compress model.onnx --data mnist --budget ms@64=60% --round 8",
+      "filigree compress lenet-300-100 --data mnist --method turbo-vbi --epochs 40",
     ],
     words: {
       heading: "Methods:",
-      meanings: Object.fromEntries(METHOD_NAMES.map((name) => [name, METHODS[name].summary])),
+      meanings: {
+        ...Object.fromEntries(METHOD_NAMES.map((name) => [name, METHODS[name].summary])),
+        ...POSTERIOR_METHODS,
+      },
     },
     keys: {
       "method, groups": "what drove groups of weights to zero, and what a group is",
@@ -70,6 +82,10 @@ export function compressCommand(): Command {
       kept: "groups that are left; equal to requested where that is given",
       natural: "groups that training itself had left, before any were cut by force",
       commit: "accuracy before and after groups were cut by force; null where none were",
+      patterns:
+        "with posteriors, by layer before shrinking: { name, weights, nonZeros, density, runs, meanRun, liveLines, liveColumns, indexBits, valueBits, totalBits, … }; else null",
+      packedBytes:
+        "with posteriors, size of the new model as filigree pack stores it, nothing lost; else null",
       "accuracy, parameters, nonZeros":
         "{ before, after }; accuracy on the test set, 0 to 1; nonZeros: parameters that are not zero",
       validation: "{ before, after }; accuracy on the held-out training samples; null without --validation",
@@ -93,7 +109,12 @@ export function compressCommand(): Command {
     .requiredOption("--data <name>", "a data set by name, an .npz file, or a folder of images")
     .addOption(dataDirOption())
     .addOption(inputScaleOption())
-    .option("--method <name>", "how groups are driven to zero; see below", choice(METHOD_NAMES), "wgsef")
+    .option(
+      "--method <name>",
+      "how weights are driven to zero; see below",
+      choice([...METHOD_NAMES, ...POSTERIOR_METHOD_NAMES]),
+      "wgsef",
+    )
     .option(
       "--fixed <lambda>",
       "hold λ at this value: no ramp and no cut, so that the count need not be met",
@@ -107,15 +128,18 @@ export function compressCommand(): Command {
     )
     .option(
       "--groups <kind>",
-      `${GROUP_KINDS.join(", ")} (block:8x4 with the tiles' size), or a .json file with lists`,
+      `${GROUP_KINDS.join(", ")} (block:8x4 with the tiles' size), or a .json file with lists; default filter`,
       (text) => (text.endsWith(".json") ? text : checked(parseKind)(text)),
-      "filter",
     )
     .option(
       "--round <n>",
-      "keep a multiple of n groups in every layer, as fast kernels like it (8)",
+      "keep a multiple of n groups in every layer, as fast kernels like it (8); default 1",
       wholeNumber(1),
-      1,
+    )
+    .option(
+      "--slab <ratio>",
+      `with ${POSTERIOR_METHOD_NAMES.join(" and ")}: variance of weights in use, over that of each layer's weights; smaller keeps more, default 2`,
+      parsePositive,
     )
     .option(
       "--validation <share>",
@@ -126,7 +150,7 @@ export function compressCommand(): Command {
     .option("--epochs <n>", "epochs of training", wholeNumber(2), 12)
     .option(
       "--optimizer <name>",
-      "sgd, svrg (variance-reduced, twice the time) or adam; default sgd from scratch, adam for an .onnx file",
+      "sgd, svrg (variance-reduced, twice the time) or adam; default sgd from scratch, adam for an .onnx file and posteriors",
       choice(OPTIMIZERS),
     )
     .option("--learning-rate <rate>", "default 0.05 with sgd and svrg, 0.001 with adam", parsePositive)
@@ -137,31 +161,7 @@ export function compressCommand(): Command {
     .option("--runs <folder>", "folder of the runs' directories", "runs")
     .option("--resume", "go on where the last compression of this model with this data was stopped")
     .action(async (model: string, options: CompressOptions) => {
-      const { keep, budget } = options;
-      if (keep === undefined && budget === undefined)
-        throw new InvalidArgumentError("say how small: --keep or --budget, e.g. --keep 0.3");
-      if (keep !== undefined && budget !== undefined)
-        throw new InvalidArgumentError("--keep and --budget both say how small; give one of them");
-      const optimizer = options.optimizer ?? (Object.hasOwn(MODELS, model) ? "sgd" : "adam");
-      const name = `compress-${basename(model, ".onnx")}-${basename(options.data)}`;
-      const request: CompressRequest = {
-        model,
-        data: options.data,
-        inputScale: options.inputScale ?? "standard",
-        method: options.method,
-        groups: await readGroups(options.groups),
-        budget: keep !== undefined ? { keep } : { within: budget! },
-        round: options.round,
-        validation: options.validation,
-        epochs: options.epochs,
-        seed: options.seed,
-        batch: options.batch,
-        threads: options.threads ?? defaultThreads(),
-        optimizer,
-        learningRate: options.learningRate ?? (optimizer === "adam" ? 0.001 : 0.05),
-        fixedLambda: options.fixed,
-        directory: await numberedDirectory(join(options.runs, name), options),
-      };
+      const request = await readRequest(model, options);
       const output = options.output ?? `${basename(model, ".onnx")}-small.onnx`;
       await runCompression(request, {
         ...options,
@@ -169,6 +169,50 @@ export function compressCommand(): Command {
         afterInterrupt: `go on with: ${resumable(process.argv)} --resume`,
       });
     });
+}
+
+async function readRequest(model: string, options: CompressOptions): Promise<CompressRequest> {
+  const { method, keep, budget, groups, round, fixed, slab, learningRate } = options;
+  const name = `compress-${basename(model, ".onnx")}-${basename(options.data)}`;
+  const common = {
+    model,
+    data: options.data,
+    inputScale: options.inputScale ?? "standard",
+    validation: options.validation,
+    epochs: options.epochs,
+    seed: options.seed,
+    batch: options.batch,
+    threads: options.threads ?? defaultThreads(),
+    directory: await numberedDirectory(join(options.runs, name), options),
+  };
+  if (isPosteriorMethod(method)) {
+    const other = Object.entries({ keep, budget, groups, round, fixed }).find(([, v]) => v !== undefined);
+    if (other)
+      throw new InvalidArgumentError(
+        `--${other[0]} is about groups, and ${method} leaves as many single weights as the data need; --slab moves that`,
+      );
+    const { optimizer = "adam" } = options;
+    if (optimizer !== "adam")
+      throw new InvalidArgumentError(`${method} trains deviations beside weights, which needs adam`);
+    return { ...common, method, slab, optimizer, learningRate: learningRate ?? 0.001 };
+  }
+  if (slab !== undefined)
+    throw new InvalidArgumentError(`--slab goes with ${POSTERIOR_METHOD_NAMES.join(" and ")}`);
+  if (keep === undefined && budget === undefined)
+    throw new InvalidArgumentError("say how small: --keep or --budget, e.g. --keep 0.3");
+  if (keep !== undefined && budget !== undefined)
+    throw new InvalidArgumentError("--keep and --budget both say how small; give one of them");
+  const optimizer = options.optimizer ?? (Object.hasOwn(MODELS, model) ? "sgd" : "adam");
+  return {
+    ...common,
+    method,
+    groups: await readGroups(groups),
+    budget: keep !== undefined ? { keep } : { within: budget! },
+    round,
+    optimizer,
+    learningRate: learningRate ?? (optimizer === "adam" ? 0.001 : 0.05),
+    fixedLambda: fixed,
+  };
 }
 
 export interface CompressionRun extends JsonOption {
@@ -215,7 +259,7 @@ export async function runCompression(
     emit(
       { json },
       compression.result,
-      `${resultTable(compression.result)}\n\nmodel  ${output}\nreport ${report}`,
+      `${resultTable(compression.result)}\n\nmodel  ${output}${compression.deviations ? `, its posterior in ${posteriorPath(output)}` : ""}\nreport ${report}`,
     );
   } finally {
     display.end();
@@ -224,7 +268,7 @@ export async function runCompression(
 }
 
 async function save(
-  { model, result, runs }: Compression,
+  { model, deviations, result, runs }: Compression,
   request: CompressRequest,
   dataDir: string | undefined,
 ): Promise<string> {
@@ -235,74 +279,11 @@ async function save(
     "filigree.method": result.method,
   };
   await writeWhole(result.output, exportModel(model, { metadata }));
+  if (deviations) await savePosterior(result.output, deviations);
   const report = join(request.directory, "report.html");
   await writeWhole(report, await compressionReport(result, runs));
   await writeWhole(join(request.directory, "result.json"), `${JSON.stringify(result, undefined, 2)}\n`);
   return report;
-}
-
-/** Before and after, side by side, with the factor between them. */
-export function resultTable(result: CompressResult): string {
-  const { accuracy, validation, parameters, nonZeros, bytes, macs, latencyMs, skippingZeros } = result;
-  const { kept, natural, requested, budget } = result;
-  const times = ({ before, after }: { before: number; after: number }) => `${significant(before / after)}×`;
-  const ms = (v: number) => `${significant(v)} ms`;
-  const latency = (b: "b1" | "b64") => ({ before: latencyMs.before[b], after: latencyMs.after[b] });
-  const row = (name: string, figures: { before: number; after: number }, format: (v: number) => string) => [
-    name,
-    format(figures.before),
-    format(figures.after),
-    times(figures),
-  ];
-  const accuracyRow = (name: string, { before, after }: { before: number; after: number }) => [
-    name,
-    formatShare(before),
-    formatShare(after),
-    `${((after - before) * 100).toFixed(2)} points`,
-  ];
-  const rows = [
-    accuracyRow("test accuracy", accuracy),
-    ...(validation ? [accuracyRow("validation accuracy", validation)] : []),
-    row("parameters", parameters, formatCount),
-    ...(skippingZeros ? [row("  that are not zero", nonZeros, formatCount)] : []),
-    row("bytes on disk", bytes, formatBytes),
-    row("multiply-accumulates", macs, formatCount),
-    row("latency, batch 1", latency("b1"), ms),
-    row("latency, batch 64", latency("b64"), ms),
-    [
-      "  zeros left in place, 64",
-      ms(latencyMs.before.b64),
-      ms(latencyMs.masked.b64),
-      times({ before: latencyMs.before.b64, after: latencyMs.masked.b64 }),
-    ],
-    ...(skippingZeros
-      ? (["b1", "b64"] as const).map((b) =>
-          row(`  zeros skipped, ${b.slice(1)}`, { before: latencyMs.before[b], after: skippingZeros[b] }, ms),
-        )
-      : []),
-  ];
-  const right = (heading: string) => ({ heading, align: "right" as const });
-  const layers = table(
-    [{ heading: "layer" }, right("asked for"), right("reached in training"), right("kept")],
-    Object.keys(kept).map((name) => [name, requested?.[name] ?? budget ?? "", natural[name], kept[name]]),
-  );
-  const columns = table(
-    [{ heading: "layer" }, right("columns"), right("in use"), { heading: "written as" }, { heading: "why" }],
-    result.columns.map((c) => [c.layer, c.columns, c.used, c.form, c.why]),
-  );
-  const heads = [
-    { heading: `${result.model} on ${result.data}` },
-    right("before"),
-    right("after"),
-    right("smaller by"),
-  ];
-  const took = `took ${formatSeconds(result.seconds)}`;
-  const last =
-    result.alignedTo > 1
-      ? `${took}; on loading, widths of convolutions are filled up with zeros to multiples of ${result.alignedTo}, which was faster`
-      : took;
-  const parts = [table(heads, rows), layers, ...(result.columns.length > 0 ? [columns] : []), last];
-  return parts.join("\n\n");
 }
 
 function parseKeep(text: string): number | Record<string, number> {
@@ -339,7 +320,7 @@ function checked(parse: (text: string) => unknown): (text: string) => string {
 }
 
 /** A kind by name, or the lists in a file. */
-async function readGroups(text: string): Promise<GroupChoice> {
+async function readGroups(text = "filter"): Promise<GroupChoice> {
   if (!text.endsWith(".json")) return text as GroupChoice;
   const bytes = await readBytes(text);
   return readCustomGroups(new TextDecoder().decode(bytes), text);

@@ -7,51 +7,26 @@ import { exportModel } from "../engine/onnx/export.ts";
 import { evaluateClassifier, fittingTemperature } from "../nn/classification.ts";
 import { MODELS } from "../nn/models/index.ts";
 import type { StepProgress } from "../nn/trainer.ts";
-import { Problem } from "../problem.ts";
 import { accountModel } from "../sparsity/accounting.ts";
-import type { GroupChoice } from "../sparsity/groups/kinds.ts";
+import { packModel } from "../sparsity/encoding/packed-model.ts";
+import type { Commit } from "../sparsity/k-anneal.ts";
+import type { LayerPattern } from "../sparsity/pattern-report.ts";
+import type { Deviations } from "../sparsity/turbo-vbi/deviations.ts";
 import type { KeepCounts } from "./budget.ts";
-import type { Size } from "./compression-size.node.ts";
+import type { CompressRequest, GroupRequest, Size } from "./compress-request.ts";
+import { denseRecipe, groupRecipe, isPosteriorRequest, posteriorRecipe } from "./compress-request.ts";
 import { createSize } from "./compression-size.node.ts";
 import { executeRun } from "./execute-run.node.ts";
 import type { FastestForm } from "./fastest-form.ts";
 import { fastestForm } from "./fastest-form.ts";
-import type { InputScale } from "./input-scale.ts";
 import { scaleFor } from "./input-scale.ts";
 import { loadModel } from "./load-model.node.ts";
-import type { MethodName } from "./methods.ts";
 import { methodOf } from "./methods.ts";
-import type { Recipe, SparsifierRecipe } from "./recipe.ts";
-import { readRecipe } from "./recipe.ts";
-import type { MetricsLine } from "./run-result.ts";
+import { loadPosterior } from "./posterior-file.node.ts";
+import type { Recipe } from "./recipe.ts";
+import { createRunPosterior } from "./run-posterior.ts";
+import type { MetricsLine, RunResult } from "./run-result.ts";
 import { startRun } from "./run-sparsifier.ts";
-
-export interface CompressRequest {
-  /** A built-in model, which is trained first, or the path of an .onnx file. */
-  model: string;
-  data: string;
-  inputScale: InputScale;
-  method: MethodName;
-  /** What a group is. Default filters. */
-  groups?: GroupChoice;
-  /** Groups to keep: a share of every layer's, counts by layer, or as many as a budget for the whole network allows. */
-  budget: { keep: number | KeepCounts } | { within: string };
-  /** Every layer keeps a multiple of this many groups, or all. Default 1. */
-  round?: number;
-  /** Share of the training samples that is held out, see `holdOut`. Default 0. */
-  validation?: number;
-  epochs: number;
-  seed: number;
-  batch: number;
-  threads: number;
-  /** `svrg`: SGD along variance-reduced gradients. */
-  optimizer: "sgd" | "svrg" | "adam";
-  learningRate: number;
-  /** One λ throughout instead of a growing one and a cut. */
-  fixedLambda?: number;
-  /** Folder of the two training runs. */
-  directory: string;
-}
 
 export interface BeforeAfter<T = number> {
   before: T;
@@ -72,7 +47,7 @@ export interface CompressResult extends Omit<FastestForm, "final" | "cost"> {
   model: string;
   data: string;
   method: string;
-  /** Kind of group; `custom` for lists made by hand. */
+  /** Kind of group; `custom` for lists made by hand, `weight` where posteriors chose. */
   groups: string;
   /** Groups asked for, by layer; null where a budget left it to training. */
   requested: KeepCounts | null;
@@ -82,6 +57,10 @@ export interface CompressResult extends Omit<FastestForm, "final" | "cost"> {
   natural: KeepCounts;
   /** Accuracy on the test set right before and right after groups were cut by force; null where none had to be. */
   commit: BeforeAfter | null;
+  /** Which weights posteriors left of each layer, before anything was shrunk; null where groups went. */
+  patterns: LayerPattern[] | null;
+  /** Size of the new model as `filigree pack` stores it, with nothing lost; null where groups went. */
+  packedBytes: number | null;
   accuracy: BeforeAfter;
   /** Accuracy on the samples that were held out of training; null where none were. */
   validation: BeforeAfter | null;
@@ -112,6 +91,8 @@ export interface CompressOptions extends LoadOptions {
 export interface Compression {
   result: CompressResult;
   model: Graph;
+  /** Of its weights, where they have posteriors. */
+  deviations?: Deviations;
   runs: { dense?: string; sparse: string };
 }
 
@@ -134,68 +115,78 @@ export async function compress(
   const scale = scaleFor(request.inputScale, data);
   const load = async (path: string) => (await loadModel(path, { data, seed: request.seed })).graph;
   const original = await load(request.model);
-  const size = await createSize(original, request);
+  const size = isPosteriorRequest(request) ? undefined : await createSize(original, request);
+  const sparseRecipe = (start: string, wanted: Size, temperature: number) =>
+    isPosteriorRequest(request)
+      ? posteriorRecipe(request, start, temperature)
+      : groupRecipe(request, wanted, temperature);
   // What training will refuse, it refuses here, before the dense network is trained.
-  startRun(original, recipeOf(request, "sparse", await size(original), 1));
+  const trial = sparseRecipe(request.model, (await size?.(original)) ?? {}, 1);
+  startRun(original, trial);
+  if (trial.posterior)
+    createRunPosterior(original, trial.posterior, { samples: data.train.labels.length, seed: request.seed });
 
   const builtIn = Object.hasOwn(MODELS, request.model);
-  const fresh = methodOf(request.method).reference === "fresh";
+  const fresh = !isPosteriorRequest(request) && methodOf(request.method).reference === "fresh";
   const temperature =
     builtIn || fresh
       ? 1
       : await fittingTemperature(original, data.train, scale, { threads: request.threads });
-  const train = async (kind: "dense" | "sparse", wanted: Size) => {
-    const path = join(request.directory, kind);
-    const { finished, ...result } = await executeRun(recipeOf(request, kind, wanted, temperature), path, {
+  const train = async (recipe: Recipe) => {
+    const path = join(request.directory, recipe.name);
+    const { finished, ...result } = await executeRun(recipe, path, {
       ...options,
       otherRecipe: OTHER_REQUEST,
     });
     return finished ? { path, result } : undefined;
   };
   if (builtIn) options.onStage?.("training the dense network");
-  const dense = builtIn ? await train("dense", {}) : undefined;
+  const dense = builtIn ? await train(denseRecipe(request)) : undefined;
   if (builtIn && !dense) return undefined;
-  const before = dense ? await load(join(dense.path, "model.onnx")) : original;
-  const wanted = await size(before, options.resume ? join(request.directory, "sparse") : undefined);
-  const asked = wanted.keep
-    ? Object.entries(wanted.keep).map(([name, k]) => `${name}=${k}`)
-    : [`a budget of ${wanted.budget}`];
-  options.onStage?.(`training it down to ${asked.join(", ")}`);
-  const sparse = await train("sparse", wanted);
+  const trained = dense ? join(dense.path, "model.onnx") : request.model;
+  const before = dense ? await load(trained) : original;
+  const earlier = options.resume ? join(request.directory, "sparse") : undefined;
+  const wanted = (await size?.(before, earlier)) ?? {};
+  options.onStage?.(aimOf(wanted));
+  const sparse = await train(sparseRecipe(trained, wanted, temperature));
   if (!sparse) return undefined;
+  const small = join(sparse.path, "model.onnx");
   const masked = await load(join(sparse.path, "trained.onnx"));
-  const shrunk = await load(join(sparse.path, "model.onnx"));
+  const shrunk = await load(small);
+  const deviations = isPosteriorRequest(request) ? await loadPosterior(small, shrunk) : undefined;
+  const lost = sparse.result.patterns?.filter((l) => l.nonZeros === 0).map((l) => l.name) ?? [];
+  if (lost.length > 0)
+    options.warn?.(
+      `no weight of ${lost.join(", ")} is left; a smaller slab keeps more, and so do more samples and longer training`,
+    );
 
   options.onStage?.("measuring");
-  const { final, cost, ...measured } = await fastestForm({ before, masked, shrunk }, data.test, scale);
+  const { final, cost, ...measured } = await fastestForm({ before, masked, shrunk }, data.test, scale, {
+    // Deviations go by the weights of the shrunk network.
+    asShrunk: deviations !== undefined,
+  });
   const accuracy = async (graph: Graph, split = data.test) =>
     (await evaluateClassifier(graph, split, scale, { threads: request.threads })).accuracy;
   const costBefore = accountModel(before).total;
-  const outcomes = sparse.result.sparsity!.layers;
-  const counts = (pick: (o: (typeof outcomes)[number]) => number): KeepCounts =>
-    Object.fromEntries(outcomes.map((o) => [o.name, pick(o)]));
-  const { commit } = sparse.result.sparsity!;
-  const forced = outcomes.some((o) => o.forced > 0);
+  const onnx = exportModel(final);
   return {
     model: final,
+    deviations,
     runs: { ...(dense && { dense: dense.path }), sparse: sparse.path },
     result: {
       model: request.model,
       data: data.name,
       method: request.method,
-      groups: typeof request.groups === "object" ? "custom" : (request.groups ?? "filter"),
-      requested: wanted.keep ?? null,
-      budget: "within" in request.budget ? request.budget.within : null,
-      kept: counts((o) => o.natural - o.forced),
-      natural: counts((o) => o.natural),
-      commit: forced && commit ? { before: commit.before.accuracy, after: commit.after.accuracy } : null,
+      ...(isPosteriorRequest(request)
+        ? weightsLeft(sparse.result, packModel(onnx).bytes.length)
+        : groupsLeft(sparse.result, request, wanted)),
       accuracy: { before: await accuracy(before), after: await accuracy(final) },
       validation: data.validation
         ? { before: await accuracy(before, data.validation), after: await accuracy(final, data.validation) }
         : null,
       parameters: { before: costBefore.parameters, after: cost.parameters },
       nonZeros: { before: costBefore.nonZeros, after: cost.nonZeros },
-      bytes: { before: exportModel(before).length, after: exportModel(final).length },
+      bytes: { before: exportModel(before).length, after: onnx.length },
       macs: { before: costBefore.macs, after: cost.macs },
       ...measured,
       seconds: (performance.now() - start) / 1000,
@@ -204,60 +195,54 @@ export async function compress(
   };
 }
 
-/**
- * For the envelopes, selection ramps λ from nearly nothing to where the proximal step is about to become hard thresholding. With SGD that
- * is at αλ = 1; with Adam at αλ = h, the root mean square of a group's gradients, which is seldom above .01.
- */
-export function rampOf({
-  method,
-  optimizer,
-  learningRate,
-}: Pick<CompressRequest, "method" | "optimizer" | "learningRate">): Partial<SparsifierRecipe> {
-  if (methodOf(method).options.lambdaEnd !== undefined) return {};
-  return optimizer === "adam"
-    ? { lambdaStart: 1e-5 / learningRate, lambdaEnd: 0.01 / learningRate }
-    : { lambdaStart: 0.004 / learningRate, lambdaEnd: 0.5 / learningRate };
+/** In words, what the second training is about to do. */
+function aimOf({ keep, budget }: Size): string {
+  if (keep)
+    return `training it down to ${Object.entries(keep)
+      .map(([name, k]) => `${name}=${k}`)
+      .join(", ")}`;
+  return budget ? `training it down to a budget of ${budget}` : "training posteriors of its weights";
 }
 
-function recipeOf(
-  request: CompressRequest,
-  kind: "dense" | "sparse",
-  size: Size,
-  temperature: number,
-): Recipe {
-  const { model, data, inputScale, epochs, seed, batch, threads, learningRate } = request;
-  const [warmup, select] = [0.17, 0.5];
-  const sparsifier: Partial<SparsifierRecipe> = {
-    method: request.method,
-    groups: request.groups,
-    ...size,
-    round: request.round,
-    ...(request.fixedLambda !== undefined && { mode: { kind: "fixed", lambda: request.fixedLambda } }),
-    warmup,
-    select,
-    ...rampOf(request),
-    varianceReduction: request.optimizer === "svrg",
+type Left = Pick<
+  CompressResult,
+  "groups" | "requested" | "budget" | "kept" | "natural" | "commit" | "patterns" | "packedBytes"
+>;
+
+function groupsLeft({ sparsity }: Outcome, { groups, budget }: GroupRequest, { keep }: Size): Left {
+  const { layers, commit } = sparsity!;
+  const counts = (pick: (o: (typeof layers)[number]) => number): KeepCounts =>
+    Object.fromEntries(layers.map((o) => [o.name, pick(o)]));
+  const forced = layers.some((o) => o.forced > 0);
+  return {
+    groups: typeof groups === "object" ? "custom" : (groups ?? "filter"),
+    requested: keep ?? null,
+    budget: "within" in budget ? budget.within : null,
+    kept: counts((o) => o.natural - o.forced),
+    natural: counts((o) => o.natural),
+    commit: forced && commit ? accuraciesOf(commit) : null,
+    patterns: null,
+    packedBytes: null,
   };
-  return readRecipe(
-    {
-      name: kind,
-      model,
-      data,
-      validation: request.validation ?? 0,
-      inputScale,
-      epochs,
-      seed,
-      batch,
-      threads,
-      optimizer: { kind: request.optimizer === "svrg" ? "sgd" : request.optimizer },
-      learningRate,
-      temperature,
-      schedule: { kind: "cosine", flat: warmup + select },
-      ...(kind === "sparse" && { sparsifier }),
-    },
-    { name: kind, threads },
-    (path, reason) => {
-      throw new Problem(`${path.join(".")}: ${reason}`);
-    },
-  );
 }
+
+function weightsLeft({ patterns, commit }: Outcome, packedBytes: number): Left {
+  const kept = Object.fromEntries(patterns!.map((l) => [l.name, l.nonZeros]));
+  return {
+    groups: "weight",
+    requested: null,
+    budget: null,
+    kept,
+    natural: kept,
+    commit: accuraciesOf(commit!),
+    patterns: patterns!,
+    packedBytes,
+  };
+}
+
+const accuraciesOf = ({ before, after }: Commit): BeforeAfter => ({
+  before: before.accuracy,
+  after: after.accuracy,
+});
+
+type Outcome = Omit<RunResult, "finished">;

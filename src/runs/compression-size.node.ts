@@ -16,18 +16,12 @@ import {
   roundedUp,
   withCounts,
 } from "./budget.ts";
-import type { CompressRequest } from "./compress.node.ts";
+import type { GroupRequest, Size } from "./compress-request.ts";
 import { findRun } from "./execute-run.node.ts";
 import { significant } from "./format.ts";
 import { measureLatency } from "./latency.ts";
 import { measureLedger } from "./latency-table.ts";
 import { methodOf } from "./methods.ts";
-
-/** How small a recipe shall make a network: by counts, or by a budget that training itself shares out. */
-export interface Size {
-  keep?: KeepCounts;
-  budget?: string;
-}
 
 /**
  * What a request comes to for a network with trained weights. Budgets with rounded widths become counts before training:
@@ -35,7 +29,7 @@ export interface Size {
  */
 export async function createSize(
   original: Graph,
-  { method, groups, budget, round = 1 }: CompressRequest,
+  { method, groups, budget, round = 1 }: GroupRequest,
 ): Promise<(trained: Graph, earlier?: string) => Promise<Size>> {
   const sets = findGroups(original, groups);
   if ("within" in budget) {

@@ -40,19 +40,25 @@ export interface FastestForm {
 
 /**
  * The fastest at batch 64 of the ways to write the shrunk network: with columns that are zero or without, with widths as they
- * are or rounded up. Throws a `Problem` where one of them gives other outputs than the masked network.
+ * are or rounded up. With `asShrunk` as it is, and only measured. Throws a `Problem` where one of them gives other outputs than the masked network.
  */
 export async function fastestForm(
   { before, masked, shrunk }: { before: Graph; masked: Graph; shrunk: Graph },
   data: Split,
   scale: Scale,
+  { asShrunk = false } = {},
 ): Promise<FastestForm> {
-  const fewer = await fewerColumns(shrunk, BATCHES.b64, (forms) =>
-    measureLatency(forms, { batch: BATCHES.b64, threads: 1, runs: 15, atLeast: 30 }),
-  );
+  const fewer = asShrunk
+    ? { graph: shrunk, layers: [] }
+    : await fewerColumns(shrunk, BATCHES.b64, (forms) =>
+        measureLatency(forms, { batch: BATCHES.b64, threads: 1, runs: 15, atLeast: 30 }),
+      );
   const bases = fewer.graph === shrunk ? [shrunk] : [shrunk, fewer.graph];
   const forms = bases.flatMap((base) =>
-    [...new Set([base, alignChannels(base, ALIGNMENT)])].map((graph) => ({ graph, base })),
+    [...new Set(asShrunk ? [base] : [base, alignChannels(base, ALIGNMENT)])].map((graph) => ({
+      graph,
+      base,
+    })),
   );
   let outputError = 0;
   for (const { graph } of forms)

@@ -93,12 +93,22 @@ export const METHODS = {
   },
 } as const satisfies Record<string, Method>;
 
-/** Ways to decide which single weights go, by their posteriors: `posterior` in a recipe. */
-export const POSTERIOR_METHODS = ["turbo-vbi", "vbi"] as const;
+/** Ways to decide which single weights go, by their posteriors, in one line each: `posterior` in a recipe. */
+export const POSTERIOR_METHODS = {
+  "turbo-vbi":
+    "single weights, as many as the data do not need; by posteriors with a prior that pulls what stays into runs",
+  vbi: "the same with independent weights",
+} as const;
 
 export type MethodName = keyof typeof METHODS;
+export type PosteriorMethod = keyof typeof POSTERIOR_METHODS;
 
 export const METHOD_NAMES = Object.keys(METHODS) as readonly MethodName[];
+export const POSTERIOR_METHOD_NAMES = Object.keys(POSTERIOR_METHODS) as readonly PosteriorMethod[];
+
+export function isPosteriorMethod(name: MethodName | PosteriorMethod): name is PosteriorMethod {
+  return Object.hasOwn(POSTERIOR_METHODS, name);
+}
 
 /** The method under its general type. */
 export function methodOf(name: MethodName): Method {

@@ -16,8 +16,8 @@ import type { PriorSpec } from "../sparsity/turbo-vbi/priors/kinds.ts";
 import { parseBudget } from "./budget.ts";
 import type { InputScale } from "./input-scale.ts";
 import { INPUT_SCALES } from "./input-scale.ts";
-import type { MethodName } from "./methods.ts";
-import { METHOD_NAMES, methodOf, POSTERIOR_METHODS } from "./methods.ts";
+import type { MethodName, PosteriorMethod } from "./methods.ts";
+import { METHOD_NAMES, methodOf, POSTERIOR_METHOD_NAMES } from "./methods.ts";
 import type { Fields, Path, Reader, Refuse } from "./schema.ts";
 import * as s from "./schema.ts";
 
@@ -93,9 +93,9 @@ export interface SparsifierRecipe {
 /** Every weight gets a posterior, and in the end those that are likelier unused than not are zero; see `TurboVbiOptions`. */
 export interface PosteriorRecipe {
   /** `vbi`: bits are independent. */
-  method: (typeof POSTERIOR_METHODS)[number];
-  /** The structure of supports. By default chains with a mean run of 3.5, and 5 % in use. */
-  prior: PriorSpec;
+  method: PosteriorMethod;
+  /** The structure of supports; null: see `defaultPrior`. */
+  prior: PriorSpec | null;
   /** Other priors for some layers. */
   layers: Record<string, PriorSpec>;
   /** Variance of weights in use, in units of that of each layer's weights when posteriors start. Smaller keeps more. */
@@ -160,6 +160,7 @@ const schedule = s.variant<"kind", ScheduleSpec>("kind", {
     start: s.withDefault(share, 0.04),
     end: s.withDefault(share, 1e-4),
   },
+  "inverse-root": {},
 });
 
 /** Turns a `Problem` of a parser into a refusal that says where. */
@@ -236,8 +237,8 @@ const prior = s.variant<"kind", PriorSpec>("kind", {
   ising: { density: between, down: notNegative, along: notNegative },
 });
 
-const posteriorFields = s.object<Omit<PosteriorRecipe, "prior"> & { prior: PriorSpec | null }>({
-  method: s.oneOf(POSTERIOR_METHODS),
+const posteriorFields = s.object<PosteriorRecipe>({
+  method: s.oneOf(POSTERIOR_METHOD_NAMES),
   prior: s.orNull(prior),
   layers: s.withDefault(s.record(prior), {}),
   slab: s.withDefault(positive, 2),
@@ -251,13 +252,10 @@ const posteriorFields = s.object<Omit<PosteriorRecipe, "prior"> & { prior: Prior
 
 const posterior: Reader<PosteriorRecipe> = (value, path, refuse) => {
   const read = posteriorFields(value, path, refuse);
-  const independent = read.method === "vbi";
-  const own =
-    read.prior ??
-    (independent ? { kind: "iid", lambda: 0.05 } : { kind: "chain", lambda: 0.05, meanRun: 3.5 });
-  if (independent && [own, ...Object.values(read.layers)].some((p) => p.kind !== "iid"))
+  const priors = [read.prior, ...Object.values(read.layers)];
+  if (read.method === "vbi" && priors.some((p) => p && p.kind !== "iid"))
     refuse([...path, "prior"], "bits are independent in vbi; other priors are turbo-vbi");
-  return { ...read, prior: own };
+  return read;
 };
 
 const lowMemory = s.object<LowMemoryRecipe>({

@@ -114,6 +114,16 @@ describe("wrong usage", () => {
       /a number above 0/,
     ],
     ["more than all", ["compress", "lenet", "--data", "glyphs", "--keep", "1.5"], /above 0 and at most 1/],
+    [
+      "a count for posteriors",
+      ["compress", "lenet", "--data", "glyphs", "--keep", "0.5", "--method", "turbo-vbi"],
+      /--keep is about groups, and turbo-vbi leaves as many single weights as the data need/,
+    ],
+    [
+      "a slab for groups",
+      ["compress", "lenet", "--data", "glyphs", "--keep", "0.5", "--slab", "3"],
+      /--slab goes with turbo-vbi and vbi/,
+    ],
     ["no size", ["compress", "lenet", "--data", "glyphs"], /say how small: --keep or --budget/],
     [
       "two sizes",

@@ -4,17 +4,22 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { glyphs } from "../../src/data/synthetic/glyphs.ts";
 import { exportModel } from "../../src/engine/onnx/export.ts";
+import { importModel } from "../../src/engine/onnx/import.ts";
 import { replay } from "../../src/engine/replay.ts";
 import type { Tensor } from "../../src/engine/tensor.ts";
 import { smallCnn } from "../../src/nn/models/small-cnn.ts";
 import { countsWithin, parseBudget, planBudget, withCounts } from "../../src/runs/budget.ts";
-import type { CompressOptions, CompressRequest } from "../../src/runs/compress.node.ts";
+import type { CompressOptions } from "../../src/runs/compress.node.ts";
 import { compress } from "../../src/runs/compress.node.ts";
+import type { GroupRequest } from "../../src/runs/compress-request.ts";
 import { createSize } from "../../src/runs/compression-size.node.ts";
+import { executeRun } from "../../src/runs/execute-run.node.ts";
 import { requireSameOutputs } from "../../src/runs/same-outputs.ts";
 import { accountModel } from "../../src/sparsity/accounting.ts";
+import { packModel } from "../../src/sparsity/encoding/packed-model.ts";
 import { findGroups } from "../../src/sparsity/groups/kinds.ts";
 import { expectProblemLater } from "../data/support.ts";
+import { recipeOf, writeTask } from "./support.ts";
 
 let folder: string;
 beforeAll(async () => {
@@ -22,7 +27,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-const request = (name: string, changes: Partial<CompressRequest> = {}): CompressRequest => ({
+const request = (name: string, changes: Partial<GroupRequest> = {}): GroupRequest => ({
   model: "small-cnn",
   data: "glyphs",
   inputScale: "standard",
@@ -70,6 +75,50 @@ test("single weights leave zeros behind, and the kernels that skip them are meas
     for (const figures of [before, after, masked, result.skippingZeros!])
       expect(figures[b]).toBeGreaterThan(0);
   }
+});
+
+test("posteriors leave as many weights as the slab allows, and lie beside the model", async () => {
+  const task = join(folder, "task");
+  const recipe = { ...recipeOf(writeTask(task)), sparsifier: null };
+  await executeRun(recipe, join(task, "trained"));
+  const warnings: string[] = [];
+  const compressed = async (slab: number) =>
+    (await compress(
+      {
+        ...request(`posterior-${slab}`),
+        model: join(task, "trained", "model.onnx"),
+        data: join(task, "data.npz"),
+        method: "turbo-vbi",
+        slab,
+        optimizer: "adam",
+        learningRate: 0.005,
+        epochs: 8,
+        batch: 20,
+      },
+      { ...options, warn: (message) => warnings.push(message) },
+    ))!;
+  const { result, model, deviations, runs } = await compressed(0.1);
+  const trained = importModel(await readFile(join(runs.sparse, "trained.onnx")));
+  expect(result.patterns!.map((l) => l.name)).toEqual(["conv1", "conv2", "fc"]);
+  for (const { name, nonZeros } of result.patterns!)
+    expect(trained.parameters.get(`${name}.weight`)!.data.filter((w) => w !== 0)).toHaveLength(nonZeros);
+  expect(result).toMatchObject({ requested: null, budget: null, groups: "weight" });
+  expect(result.kept).toEqual(Object.fromEntries(result.patterns!.map((l) => [l.name, l.nonZeros])));
+  expect(result.commit!.before).toBeGreaterThan(0.3);
+  expect(result.outputError).toBeLessThan(1e-5);
+  expect(result.nonZeros.after).toBeLessThan(0.7 * result.nonZeros.before);
+  expect(result.packedBytes).toBe(packModel(exportModel(model)).bytes.length);
+  for (const [name, { shape, data }] of deviations!) {
+    const weights = model.parameters.get(name)!;
+    expect(shape).toEqual(weights.shape);
+    expect([...data].map((s) => s > 0)).toEqual([...weights.data].map((w) => w !== 0));
+  }
+  expect(warnings).toEqual([]);
+  // Weights as wide as that are not what these data speak for.
+  const wide = (await compressed(10)).result;
+  const total = (r: typeof result) => Object.values(r.kept).reduce((a, b) => a + b);
+  expect(total(wide)).toBeLessThan(0.8 * total(result));
+  expect(warnings).toEqual([expect.stringMatching(/^no weight of .* is left; a smaller slab keeps more/)]);
 });
 
 test("filter shapes that are zero are measured as fewer columns, and the file is in the fastest form", async () => {

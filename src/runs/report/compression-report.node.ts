@@ -1,5 +1,7 @@
+import type { LayerPattern } from "../../sparsity/pattern-report.ts";
 import type { Compression, CompressResult } from "../compress.node.ts";
 import { formatBytes, formatCount, formatShare, significant } from "../format.ts";
+import { PATTERN_HEADINGS, patternRows } from "../pattern-rows.ts";
 import { readMetrics } from "../run-directory.node.ts";
 import type { MetricsLine } from "../run-result.ts";
 import type { Html } from "./html.ts";
@@ -39,11 +41,17 @@ export async function compressionReport(result: CompressResult, runs: Compressio
         note: "Latencies are medians of interleaved runs on one thread; with its zeros left in place the network is not faster, which is why it is shrunk.",
         content: beforeAfter(result),
       },
-      {
-        heading: "How many groups each layer kept",
-        note: "“Reached in training” counts the groups that were left when the layer was frozen; what is above the number asked for was cut by force.",
-        content: layerTable(result),
-      },
+      result.patterns
+        ? {
+            heading: "Which weights each layer kept",
+            note: "Weights stay that are likelier in use than not. A run is a block of neighbours along what enters one neuron or filter; index bits are those for one weight in use.",
+            content: patternTable(result.patterns),
+          }
+        : {
+            heading: "How many groups each layer kept",
+            note: "“Reached in training” counts the groups that were left when the layer was frozen; what is above the number asked for was cut by force.",
+            content: layerTable(result),
+          },
       ...(result.columns.length > 0
         ? [
             {
@@ -57,7 +65,7 @@ export async function compressionReport(result: CompressResult, runs: Compressio
         heading: "How training got there",
         content: figures([
           accuracyCurves(dense, sparse),
-          groupCurves(sparse),
+          result.patterns ? densityCurves(sparse) : groupCurves(sparse),
           ...layerCurves(sparse, ["gap", "between"]),
         ]),
       },
@@ -114,6 +122,14 @@ function layerTable({ requested, budget, natural, kept }: CompressResult): Html 
   });
 }
 
+function patternTable(patterns: readonly LayerPattern[]): Html {
+  const [first, ...others] = PATTERN_HEADINGS;
+  return htmlTable({
+    columns: [{ heading: first }, ...others.map(right)],
+    rows: patternRows(patterns),
+  });
+}
+
 function columnTable({ columns }: CompressResult): Html {
   return htmlTable({
     columns: [
@@ -140,7 +156,17 @@ function accuracyCurves(dense: readonly MetricsLine[], sparse: readonly MetricsL
 }
 
 function groupCurves(sparse: readonly MetricsLine[]) {
-  const names = Object.keys(sparse.at(-1)?.metrics ?? {}).filter((name) => name.startsWith("groups/"));
-  const lines = names.map((name) => ({ label: name.slice("groups/".length), points: curve(sparse, name) }));
-  return { title: "Groups that are not zero", svg: linePlot({ lines, x: "epoch" }) };
+  const svg = linePlot({ lines: linesOf(sparse, "groups/"), x: "epoch" });
+  return { title: "Groups that are not zero", svg };
+}
+
+function densityCurves(sparse: readonly MetricsLine[]) {
+  const svg = linePlot({ lines: linesOf(sparse, "density/"), x: "epoch", percent: true });
+  return { title: "Share of weights that are likelier in use than not", svg };
+}
+
+/** The metrics with this prefix, one line each. */
+function linesOf(lines: readonly MetricsLine[], prefix: string) {
+  const names = Object.keys(lines.at(-1)?.metrics ?? {}).filter((name) => name.startsWith(prefix));
+  return names.map((name) => ({ label: name.slice(prefix.length), points: curve(lines, name) }));
 }

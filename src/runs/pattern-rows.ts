@@ -1,0 +1,36 @@
+import type { LayerPattern } from "../sparsity/pattern-report.ts";
+import { formatCount, formatShare, significant } from "./format.ts";
+
+/** Headings of a table of patterns; the first column is text, the others are numbers. */
+export const PATTERN_HEADINGS = [
+  "layer",
+  "weights",
+  "in use",
+  "density",
+  "runs",
+  "mean run",
+  "live rows",
+  "live columns",
+  "index bits: runs",
+  "CSR",
+  "bitmap",
+  "all bits",
+] as const;
+
+/** One row for each layer. Index bits are those for one weight in use; all bits are floats and their cheapest index. */
+export function patternRows(patterns: readonly LayerPattern[]): string[][] {
+  return patterns.map((l) => [
+    l.name,
+    formatCount(l.weights),
+    formatCount(l.nonZeros),
+    formatShare(l.density),
+    formatCount(l.runs),
+    significant(l.meanRun),
+    formatCount(l.liveLines),
+    formatCount(l.liveColumns),
+    ...[l.indexBits.runs, l.indexBits.csr, l.indexBits.bitmap].map((bits) =>
+      l.nonZeros ? (bits / l.nonZeros).toFixed(2) : "–",
+    ),
+    formatCount(l.totalBits),
+  ]);
+}
