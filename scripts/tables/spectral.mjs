@@ -74,6 +74,67 @@ export const TABLES = {
         ]),
       ),
   ],
+  "spectral-text": [
+    "spectral-text",
+    ({ model, rank, steps, seeds, tokens, unigram, rows, gaps, largest }) => {
+      const spread = ({ mean, sd, values }) =>
+        values.length > 1 ? `${mean.toFixed(2)} ± ${sd.toFixed(2)}` : mean.toFixed(2);
+      const rates = [...new Set(rows.flatMap((r) => r.tried.map((t) => t.learningRate)))].sort(
+        (a, b) => a - b,
+      );
+      const texts = ["validation", "ptb", "shakespeare", "wikitext2"];
+      return [
+        `${model.blocks} blocks of width ${model.width}, rank ${rank}, ${count(steps)} steps, ${count(tokens)} tokens of training text. Perplexity, mean ± s.d. of ${seeds.length} seeds, each method at its best rate:`,
+        table(
+          [
+            "method",
+            "rate",
+            "PTB and Shakespeare",
+            "PTB",
+            "Shakespeare",
+            "WikiText-2",
+            "numbers that train",
+            "optimiser, kB",
+            "processor time, min",
+          ],
+          [
+            ...rows.map((r) => [
+              r.method,
+              r.learningRate,
+              ...texts.map((t) => spread(r.perplexity[t])),
+              count(r.footprint.trainable),
+              count(r.footprint.optimizer / 1000),
+              (r.seconds.mean / 60).toFixed(1),
+            ]),
+            [
+              "how often each token is there",
+              "",
+              "",
+              ...texts.slice(1).map((t) => unigram[t].toFixed(2)),
+              "",
+              "",
+              "",
+            ],
+          ],
+        ),
+        gaps &&
+          `Gap closed: ${gaps.map((g, i) => `${["both", "PTB", "Shakespeare", "WikiText-2"][i]} ${g.closed === undefined ? "none there" : `${(100 * g.closed).toFixed(1)} %`}`).join(", ")}; the paper reports 67.6 % of OPT-125M. SST that always takes the largest singular values, first seed: ${typeof largest === "number" ? largest.toFixed(2) : largest}, against ${rows.find((r) => r.method === "sst").perplexity.validation.values[0].toFixed(2)}.`,
+        "First seed, at every rate tried:",
+        table(
+          ["method", ...rates.map((r) => `rate ${r}`)],
+          rows.map((r) => [
+            r.method,
+            ...rates.map((rate) => {
+              const found = r.tried.find((t) => t.learningRate === rate)?.perplexity;
+              return typeof found === "number" ? found.toFixed(2) : (found ?? "");
+            }),
+          ]),
+        ),
+      ]
+        .filter(Boolean)
+        .join("\n\n");
+    },
+  ],
   "spectral-memory": [
     "spectral-memory",
     ({ settings, rows }) => {
@@ -102,6 +163,23 @@ export const TABLES = {
         ),
       ].join("\n\n");
     },
+  ],
+  generation: [
+    "generation",
+    ({ context, rows }) =>
+      [
+        `The last of ${context} tokens, one thread (\`npm run bench -- generation\`):`,
+        table(
+          ["layout", "blocks × width", "all anew, ms", "past kept, ms", "times faster"],
+          rows.map((r) => [
+            r.layout,
+            `${r.blocks} × ${r.width}`,
+            r.anew.toFixed(1),
+            r.kept.toFixed(2),
+            r.ratio.toFixed(1),
+          ]),
+        ),
+      ].join("\n\n"),
   ],
   svd: [
     "svd",
