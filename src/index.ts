@@ -83,6 +83,7 @@ export {
 } from "./memory/memory.ts";
 export { planField } from "./memory/planner.ts";
 export { PRESETS, type Rules } from "./memory/rules.ts";
+export { type BleuOptions, corpusBleu } from "./nn/bleu.ts";
 export { classification, classificationSource, evaluateClassifier } from "./nn/classification.ts";
 export {
   createGenerator,
@@ -102,6 +103,7 @@ export { type TranslatorOptions, translator } from "./nn/models/translator.ts";
 export { vgg } from "./nn/models/vgg.ts";
 export type { Optimizer, OptimizerSpec } from "./nn/optimizers.ts";
 export { regression, regressionSource, squaredError } from "./nn/regression.ts";
+export { sacreBleu } from "./nn/sacre-bleu.ts";
 export type { ScheduleSpec } from "./nn/schedules.ts";
 export type { GradientAt, Sparsifier, TrainingMoment } from "./nn/sparsifier.ts";
 export { type TrainingSource, type TrainOptions, train } from "./nn/trainer.ts";

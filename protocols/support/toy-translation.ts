@@ -84,7 +84,7 @@ async function score(model: Graph, seed: number): Promise<number> {
   }
   return corpusBleu(
     said,
-    pairs.map((p) => p.target),
+    pairs.map((p) => [p.target]),
   );
 }
 

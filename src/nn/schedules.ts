@@ -8,12 +8,16 @@ export type ScheduleSpec =
   /** Half a cosine from 1 to `floor`, starting after `flat` of the run. */
   | { kind: "cosine"; flat?: number; floor?: number }
   /** Up from `start` to 1 by `peak` of the run, then down to `end`, both along a cosine (Smith and Topin 2018). */
-  | { kind: "one-cycle"; peak?: number; start?: number; end?: number };
+  | { kind: "one-cycle"; peak?: number; start?: number; end?: number }
+  /** By 1/√step from the end of the warm-up on ("Noam", Vaswani et al. 2017, with the base rate/√(width·warm-up)). */
+  | { kind: "inverse-root" };
 
 /** Factor on the base learning rate at `step` of `total` steps, after a linear warm-up over the first `warmup` steps. */
 export type Schedule = (step: number, total: number) => number;
 
 export function createSchedule(spec: ScheduleSpec, warmup = 0): Schedule {
+  if (spec.kind === "inverse-root")
+    return (step) => Math.min((step + 1) / warmup, Math.sqrt(Math.max(1, warmup) / (step + 1)));
   const shape = shapeOf(spec);
   return (step, total) => (step < warmup ? (step + 1) / warmup : 1) * shape(step / Math.max(1, total));
 }
@@ -21,7 +25,7 @@ export function createSchedule(spec: ScheduleSpec, warmup = 0): Schedule {
 const cosine = (from: number, to: number, share: number) =>
   to + ((from - to) * (1 + Math.cos(Math.PI * Math.min(1, share)))) / 2;
 
-function shapeOf(spec: ScheduleSpec): (progress: number) => number {
+function shapeOf(spec: Exclude<ScheduleSpec, { kind: "inverse-root" }>): (progress: number) => number {
   switch (spec.kind) {
     case "constant":
       return () => 1;
@@ -39,7 +43,7 @@ function shapeOf(spec: ScheduleSpec): (progress: number) => number {
     }
     default:
       throw new Problem(
-        `unknown learning-rate schedule "${(spec as { kind: string }).kind}"; known: constant, step, cosine, one-cycle`,
+        `unknown learning-rate schedule "${(spec as { kind: string }).kind}"; known: constant, step, cosine, one-cycle, inverse-root`,
       );
   }
 }

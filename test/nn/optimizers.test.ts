@@ -4,6 +4,7 @@ import type { OptimizerSpec } from "../../src/nn/optimizers.ts";
 import { clipNorm, createOptimizer } from "../../src/nn/optimizers.ts";
 import type { ScheduleSpec } from "../../src/nn/schedules.ts";
 import { createSchedule } from "../../src/nn/schedules.ts";
+import sst from "../vectors/sst.json" with { type: "json" };
 import vectors from "../vectors/torch-optimizers.json" with { type: "json" };
 
 interface Case {
@@ -150,6 +151,15 @@ describe("schedules", () => {
   test("one-cycle rises to 1 at its peak and falls to almost nothing", () => {
     const spec = { kind: "one-cycle" } as const;
     expect([0, 30, 100].map((s) => Number(at(spec, s).toFixed(6)))).toEqual([0.04, 1, 0.0001]);
+  });
+  test("inverse-root is the Noam schedule of the vectors; without a warm-up it falls from 1", () => {
+    const { lr, model, warmup, steps, value } = sst.noam;
+    const schedule = createSchedule({ kind: "inverse-root" }, warmup);
+    steps.forEach((step, i) => {
+      const rate = (lr / Math.sqrt(model * warmup)) * schedule(step - 1, 40_000);
+      expect(Math.abs(rate / value[i] - 1)).toBeLessThan(1e-12);
+    });
+    expect([0, 3, 99].map((s) => at({ kind: "inverse-root" }, s))).toEqual([1, 0.5, 0.1]);
   });
   test("an unknown schedule is refused with the known ones", () => {
     expect(() => createSchedule({ kind: "sawtooth" } as unknown as ScheduleSpec)).toThrow(
