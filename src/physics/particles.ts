@@ -26,19 +26,3 @@ export interface Particles {
   /** Kirchhoff stresses in Pa that belong to `f`, [count, dim, dim]. */
   readonly stress: Float64Array;
 }
-
-/** `count` particles without motion or deformation, all at the origin. */
-export function createParticles(dim: Dim, count: number): Particles {
-  const square = dim * dim;
-  const f = new Float64Array(count * square);
-  for (let i = 0; i < count; i++) for (let k = 0; k < dim; k++) f[i * square + k * (dim + 1)] = 1;
-  return {
-    dim,
-    count,
-    x: new Float64Array(count * dim),
-    v: new Float64Array(count * dim),
-    c: new Float64Array(count * square),
-    f,
-    stress: new Float64Array(count * square),
-  };
-}

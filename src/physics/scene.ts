@@ -1,10 +1,10 @@
 import { Problem } from "../problem.ts";
 import type { Random } from "../random.ts";
 import { random } from "../random.ts";
-import type { Walls } from "./grid.ts";
 import type { Dim } from "./particles.ts";
 import type { Shape } from "./shapes.ts";
 import { fillShape, SHAPES } from "./shapes.ts";
+import type { Walls } from "./step.ts";
 
 /** What is drawn at random. */
 export const SCENES = {

@@ -1,15 +1,14 @@
+import type { Call, Team } from "../kernels/team.ts";
+import { canShareMemory, createTeam } from "../kernels/team.ts";
 import { Problem } from "../problem.ts";
-import type { Constitution } from "./constitution.ts";
-import { constitutionOf } from "./constitution.ts";
-import type { Grid, Walls } from "./grid.ts";
-import { createGrid, updateGrid } from "./grid.ts";
+import { constitutionCall } from "./constitution.ts";
 import type { Material } from "./materials.ts";
 import { soundSpeed } from "./materials.ts";
 import type { Body, Dim, Particles } from "./particles.ts";
-import { createParticles } from "./particles.ts";
-import { carryTracers } from "./tracers.ts";
-import { gather2, scatter2 } from "./transfer2.ts";
-import { gather3, scatter3 } from "./transfer3.ts";
+import type { StepOptions, Walls } from "./step.ts";
+import { stepCalls } from "./step.ts";
+import type { Workspace } from "./workspace.ts";
+import { createWorkspace, MOST_THREADS, physicsModules } from "./workspace.ts";
 
 /** The largest time step that is accepted, as a share of the time a pressure wave needs for one cell. */
 export const COURANT = 0.6;
@@ -53,6 +52,13 @@ export interface Simulation {
   readonly bounds: readonly [number, number];
   /** Goes on by `steps` time steps. */
   step(steps?: number): void;
+  /**
+   * From now on so many threads, this one included, share the work; 1 to begin with. The bits stay the same. Other
+   * threads end with the process, in browsers with `useThreads(1)`.
+   *
+   * Throws a `Problem` where memory cannot be shared or no thread can be started.
+   */
+  useThreads(threads: number): Promise<void>;
 }
 
 /** The largest time step in s that a simulation of these materials accepts. */
@@ -67,31 +73,22 @@ export function largestTimeStep(materials: readonly Material[], cells: number): 
  * Throws a `Problem` for particles outside the box or not finite and for a time step that is too long.
  */
 export function createSimulation(options: SimulationOptions): Simulation {
-  const { dim, cells, dt, gravity = [0, -9.8, 0], walls = "free-slip", bound = 3 } = options;
+  const { cells, dt, gravity = [0, -9.8, 0], walls = "free-slip", bound = 3 } = options;
   requireStableStep(options);
-  const grid = createGrid(dim, cells);
-  const { particles, bodies } = assemble(options, grid);
-  const tracers = Float64Array.from(options.tracers ?? []);
-  requireInside(tracers, grid, "tracer");
-  const update = bodies.map(({ material }): Constitution => constitutionOf(material, dim, dt));
-  for (const { material, start, end } of bodies)
-    constitutionOf(material, dim, dt, { flow: false })(particles, start, end);
-  const scatter = dim === 2 ? scatter2 : scatter3;
-  const gather = dim === 2 ? gather2 : gather3;
-  const forces = { dt, gravity, walls, bound };
+  const { workspace, bodies } = assemble(options);
+  const { particles, tracers, memory, perform } = workspace;
+  for (const body of bodies) perform(constitutionCall(body.material, particles, body, { dt, flow: false }));
+  const task: StepOptions = { bodies, dt, gravity, walls, bound };
+  let calls: readonly Call[] = stepCalls(workspace, task, 0, 1);
+  let team: Team | undefined;
 
   const step = () => {
-    grid.nodes.fill(0);
-    for (const { material, start, end, volume } of bodies)
-      scatter(grid, particles, start, end, material.density * volume, volume, dt);
-    updateGrid(grid, forces);
-    gather(grid, particles, 0, particles.count, dt);
-    carryTracers(grid, tracers, dt);
-    bodies.forEach(({ start, end }, b) => {
-      update[b](particles, start, end);
-    });
+    team?.start(0);
+    for (const call of calls)
+      if (call) perform(call);
+      else team?.meet();
   };
-  const inset = Math.max(0.5, bound - 1) * grid.dx;
+  const inset = Math.max(0.5, bound - 1) / cells;
   return {
     particles,
     bodies,
@@ -100,7 +97,28 @@ export function createSimulation(options: SimulationOptions): Simulation {
     step: (steps = 1) => {
       for (let s = 0; s < steps; s++) step();
     },
+    useThreads: async (threads) => {
+      requireThreads(threads);
+      await team?.end();
+      team = undefined;
+      calls = stepCalls(workspace, task, 0, 1);
+      if (threads === 1) return;
+      const others = Array.from({ length: threads - 1 }, (_, i) => [
+        stepCalls(workspace, task, i + 1, threads),
+      ]);
+      team = await createTeam({ memory, wasm: physicsModules, jobs: others });
+      calls = stepCalls(workspace, task, 0, threads);
+    },
   };
+}
+
+function requireThreads(threads: number): void {
+  if (!Number.isInteger(threads) || threads < 1 || threads > MOST_THREADS)
+    throw new Problem(`${threads} threads are asked for; choose 1 to ${MOST_THREADS}`);
+  if (threads > 1 && !canShareMemory())
+    throw new Problem(
+      "threads cannot share memory here: the page has to be cross-origin isolated; use one thread",
+    );
 }
 
 function requireStableStep({ dt, cells, bodies }: SimulationOptions): void {
@@ -114,10 +132,10 @@ function requireStableStep({ dt, cells, bodies }: SimulationOptions): void {
     );
 }
 
-function assemble({ dim, bodies: states }: SimulationOptions, grid: Grid) {
+function assemble({ dim, cells, bodies: states, tracers = [] }: SimulationOptions) {
   let count = 0;
   const bodies = states.map(
-    ({ material, positions, volume = (grid.dx / 2) ** dim }): Body => ({
+    ({ material, positions, volume = (0.5 / cells) ** dim }): Body => ({
       material,
       start: count,
       end: (count += positions.length / dim),
@@ -125,7 +143,8 @@ function assemble({ dim, bodies: states }: SimulationOptions, grid: Grid) {
     }),
   );
   if (count === 0) throw new Problem("a simulation needs at least one particle");
-  const particles = createParticles(dim, count);
+  const workspace = createWorkspace(dim, cells, count, tracers.length / dim);
+  const { particles } = workspace;
   for (const [b, { positions, velocities, affine, deformation }] of states.entries()) {
     const { start } = bodies[b];
     particles.x.set(positions, start * dim);
@@ -133,15 +152,18 @@ function assemble({ dim, bodies: states }: SimulationOptions, grid: Grid) {
     if (affine) particles.c.set(affine, start * dim * dim);
     if (deformation) particles.f.set(deformation, start * dim * dim);
   }
-  requireInside(particles.x, grid, "particle");
-  return { particles, bodies };
+  workspace.tracers.set(tracers);
+  requireInside(particles.x, workspace, "particle");
+  requireInside(workspace.tracers, workspace, "tracer");
+  return { workspace, bodies };
 }
 
-function requireInside(x: Float64Array, { dim, dx }: Grid, what: string): void {
+function requireInside(x: Float64Array, { dim, cells }: Workspace, what: string): void {
+  const margin = 0.5 / cells;
   // Written so that NaN is caught too.
-  const bad = x.findIndex((value) => !(value >= dx / 2 && value <= 1 - dx / 2));
+  const bad = x.findIndex((value) => !(value >= margin && value <= 1 - margin));
   if (bad >= 0)
     throw new Problem(
-      `${what} ${Math.floor(bad / dim)} is at ${x[bad]} on axis ${"xyz"[bad % dim]}; expected ${dx / 2} to ${1 - dx / 2}, half a cell inside the unit box`,
+      `${what} ${Math.floor(bad / dim)} is at ${x[bad]} on axis ${"xyz"[bad % dim]}; expected ${margin} to ${1 - margin}, half a cell inside the unit box`,
     );
 }

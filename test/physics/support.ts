@@ -1,5 +1,12 @@
 import { readFileSync } from "node:fs";
+import { createArena } from "../../src/kernels/arena.ts";
+import { constitutionWasm } from "../../src/kernels/constitution.wasm.ts";
+import { instantiate } from "../../src/kernels/instantiate.ts";
+import { constitutionCall } from "../../src/physics/constitution.ts";
+import type { Material } from "../../src/physics/materials.ts";
 import type { Dim, Particles } from "../../src/physics/particles.ts";
+import { returnMapOf } from "../../src/physics/plasticity.ts";
+import { createWorkspace } from "../../src/physics/workspace.ts";
 
 type Matrix = number[][];
 
@@ -84,4 +91,69 @@ export function extent({ x, dim }: Particles, axis: number): { low: number; high
     high = Math.max(high, x[i]);
   }
   return { low, high };
+}
+
+/** F after the return map and its stress, for one particle. */
+export function respond(material: Material, f: ArrayLike<number>, options: { dt: number; flow: boolean }) {
+  const { particles, perform } = createWorkspace(f.length === 4 ? 2 : 3, 1, 1);
+  particles.f.set(f);
+  perform(constitutionCall(material, particles, { start: 0, end: 1 }, options));
+  return { f: particles.f.slice(), stress: particles.stress.slice() };
+}
+
+/** A grid's nodes after the particles at `x` have added to it and nothing else has happened. */
+export function scatterOnly(
+  dim: Dim,
+  cells: number,
+  x: ArrayLike<number>,
+  { mass, velocities }: { mass: number; velocities?: ArrayLike<number> },
+): Float64Array {
+  const { particles, nodes, rows, perform } = createWorkspace(dim, cells, x.length / dim);
+  particles.x.set(x);
+  if (velocities) particles.v.set(velocities);
+  const [pn, pr, px, pv, pc, ps] = [
+    nodes,
+    rows[0],
+    particles.x,
+    particles.v,
+    particles.c,
+    particles.stress,
+  ].map((array) => array.byteOffset);
+  perform(["divideRows", [pr, px, dim, particles.count, cells, 0, 1]]);
+  perform([`scatter${dim}`, [pn, cells, pr, px, pv, pc, ps, 0, particles.count, mass, 1, 1e-3]]);
+  return nodes;
+}
+
+const arena = createArena(1000);
+const input = arena.float64(9);
+const output = arena.float64(21);
+const kernels = instantiate<{
+  singularValues2(f: number, out: number): void;
+  singularValues3(f: number, out: number): void;
+  yieldStrains(dim: number, strains: number, ...map: number[]): number;
+}>(constitutionWasm, arena.memory);
+
+/** Rotations U, Vᵀ and σ with F = U diag(σ) Vᵀ. */
+export function decompose(f: ArrayLike<number>): { u: Float64Array; s: Float64Array; vt: Float64Array } {
+  input.set(f);
+  if (f.length === 4) {
+    kernels.singularValues2(input.byteOffset, output.byteOffset);
+    const [cu, su, s1, s2, cv, sv] = output;
+    return {
+      u: Float64Array.of(cu, -su, su, cu),
+      s: Float64Array.of(s1, s2),
+      vt: Float64Array.of(cv, -sv, sv, cv),
+    };
+  }
+  kernels.singularValues3(input.byteOffset, output.byteOffset);
+  return { u: output.slice(0, 9), s: output.slice(9, 12), vt: output.slice(12, 21) };
+}
+
+/** The return map of strains, in place; whether it changed them. */
+export function yieldStrains(material: Material, strains: Float64Array, dt: number): boolean {
+  input.set(strains);
+  const map = returnMapOf(material, strains.length, dt);
+  const changed = kernels.yieldStrains(strains.length, input.byteOffset, ...map);
+  strains.set(input.subarray(0, strains.length));
+  return changed !== 0;
 }
