@@ -1,6 +1,6 @@
 /**
  * All of MNIST stored once by sparse distributed codes: accuracy over images a class, in shuffled order and class after
- * class, beside exact nearest neighbour and a perceptron trained on the same streams; controls at 50 a class. Each job
+ * class, beside exact nearest neighbour and a perceptron trained on the same streams; controls at 50 a class and with all. Each job
  * has a process of its own and is kept under runs/protocols, so that an interrupted run goes on.
  *
  * Options: --per-class 1,5,10,50,200,1000,6000; --seeds 0,1,2 up to 200 images a class and --large-seeds 0 beyond;
@@ -17,6 +17,7 @@ import { reportMarks } from "./support/marks.ts";
 import { DATA_DIR, ROOT, summarize, writeResults } from "./support/results.ts";
 import {
   EDGES,
+  LEARNING,
   LEVEL,
   nearestDigits,
   type Order,
@@ -48,15 +49,20 @@ const METHODS = [
   "memory",
   "random codes",
   "never freezes",
+  "stores everything",
   "nearest edges",
   "nearest pixels",
   "perceptron",
 ] as const;
+/** Of these, runs of 50 images a class and of all. */
+const CONTROLS: readonly string[] = ["random codes", "never freezes", "stores everything"];
+/** These learn the same images in either order. */
+const IN_TURN: readonly string[] = ["memory", "stores everything", "perceptron"];
 type Method = (typeof METHODS)[number];
 type Job = Stream & { method: Method; test: number; validate: boolean; settings: unknown };
 
 interface Result {
-  accuracy: number | { binary: number; logLik: number };
+  accuracy: number | Record<"binary" | "typical" | "logLik", number>;
   learningCpuSeconds?: number;
 }
 
@@ -79,6 +85,8 @@ async function runJob({ method, test, validate, ...stream }: Job): Promise<Resul
       return rememberDigits(data.train, asked, stream, { preset: "uniform", rules: { freezeAt: null } });
     case "never freezes":
       return rememberDigits(data.train, asked, stream, { rules: { freezeAt: null } });
+    case "stores everything":
+      return rememberDigits(data.train, asked, stream, { rules: { ...LEARNING, skipIfFamiliar: null } });
     case "nearest edges":
       return nearestDigits(data.train, asked, stream, "edges");
     case "nearest pixels":
@@ -91,15 +99,13 @@ async function runJob({ method, test, validate, ...stream }: Job): Promise<Resul
 async function compare(): Promise<void> {
   const { validate } = values;
   const test = Number(values.test);
-  const settings = { edges: EDGES, level: LEVEL, perceptron: PERCEPTRON };
+  const settings = { edges: EDGES, level: LEVEL, learning: LEARNING, perceptron: PERCEPTRON };
   const numbers = (text: string) => text.split(",").map(Number);
   const jobs = numbers(values["per-class"]).flatMap((perClass) =>
     numbers(perClass <= SMALL ? values.seeds : values["large-seeds"]).flatMap((seed) =>
       METHODS.flatMap((method): Job[] => {
-        if ((method === "random codes" || method === "never freezes") && perClass !== 50 && perClass !== 6000)
-          return [];
-        const orders: Order[] =
-          method === "memory" || method === "perceptron" ? ["shuffled", "class after class"] : ["shuffled"];
+        if (CONTROLS.includes(method) && perClass !== 50 && perClass !== 6000) return [];
+        const orders: Order[] = IN_TURN.includes(method) ? ["shuffled", "class after class"] : ["shuffled"];
         return orders.map((order) => ({ method, perClass, order, seed, test, validate, settings }));
       }),
     ),
@@ -132,7 +138,7 @@ async function compare(): Promise<void> {
   const [shuffled, inTurn] = [all("shuffled"), all("class after class")];
   if (!shuffled || !inTurn) return;
   const of = ({ figures }: DigitsRow, name: string) => figures[name].mean;
-  const cost = of(shuffled, "logLik") - of(inTurn, "logLik");
+  const cost = (readout: string) => of(shuffled, readout) - of(inTurn, readout);
   const file = of(shuffled, "fileBytes") / 1e6;
   const seconds = of(shuffled, "learningCpuSeconds");
   reportMarks([
@@ -140,7 +146,10 @@ async function compare(): Promise<void> {
       claim: `all images, binary label field as published: at least 91 % right (${of(shuffled, "binary").toFixed(4)})`,
       passed: of(shuffled, "binary") >= 0.91,
     },
-    { claim: `class after class costs at most 2 points (${(100 * cost).toFixed(2)})`, passed: cost <= 0.02 },
+    {
+      claim: `class after class costs at most 2 points by logLik (${(100 * cost("logLik")).toFixed(2)}; by typical ${(100 * cost("typical")).toFixed(2)}, by binary ${(100 * cost("binary")).toFixed(2)})`,
+      passed: cost("logLik") <= 0.02,
+    },
     { claim: `learning takes less than 60 s of one core (${seconds.toFixed(1)})`, passed: seconds < 60 },
     { claim: `the memory takes less than 200 MB (${file.toFixed(1)} as a file)`, passed: file < 200 },
   ]);

@@ -11,7 +11,7 @@ export const TABLES = {
         const row = rows.find((r) => r.method === method && r.order === order && r.perClass === perClass);
         return row ? percent(row.figures[figure]) : "–";
       };
-      const names = { accuracy: "", binary: ", `binary`", logLik: ", `logLik`" };
+      const names = { accuracy: "", binary: ", `binary`", typical: ", `typical`", logLik: ", `logLik`" };
       return table(
         ["right, %, by images a class", ...sizes.map(count)],
         kinds.flatMap((kind) =>

@@ -17,11 +17,13 @@ export interface LabelField {
 
 /**
  * How a code is turned into a score for each class: `binary`, the active cells with a weight to the class (as published);
- * `count`, their relative frequencies summed; `logLik`, naive Bayes over the active cells; `bernoulli`, over all cells.
+ * `typical`, the active cells that are active more often for the class than for items of all classes; `count`, their
+ * relative frequencies summed; `logLik`, naive Bayes over the active cells; `bernoulli`, over all cells. `binary` never
+ * takes a weight back, so that it favours the classes that came first; the others hardly mind the order.
  */
-export type Readout = "binary" | "count" | "logLik" | "bernoulli";
+export type Readout = "binary" | "typical" | "count" | "logLik" | "bernoulli";
 
-export const READOUTS: readonly Readout[] = ["binary", "count", "logLik", "bernoulli"];
+export const READOUTS: readonly Readout[] = ["binary", "typical", "count", "logLik", "bernoulli"];
 
 export function createLabelField(cells: number): LabelField {
   return { cells, names: [], counts: [], weights: [], items: [] };
@@ -53,6 +55,8 @@ export function addClass({ names, items, counts, weights, cells }: LabelField, n
 
 /** The score of every class for a code, in the order of `names`. */
 export function labelScores(field: LabelField, active: readonly number[], readout: Readout): Float64Array {
+  const all = field.items.reduce((a, b) => a + b, 0);
+  const usual = (cell: number) => field.counts.reduce((sum, counts) => sum + counts[cell], 0) / all;
   return Float64Array.from(field.counts, (counts, c) => {
     const items = field.items[c];
     const p = (cell: number) => (counts[cell] + 0.5) / (items + 1);
@@ -60,6 +64,9 @@ export function labelScores(field: LabelField, active: readonly number[], readou
     switch (readout) {
       case "binary":
         for (const cell of active) score += getBit(field.weights[c], 0, cell);
+        return score;
+      case "typical":
+        for (const cell of active) score += Number(counts[cell] / items > usual(cell));
         return score;
       case "count":
         for (const cell of active) score += counts[cell] / items;

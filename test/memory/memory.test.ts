@@ -2,7 +2,7 @@ import { describe, expect, it, test } from "vitest";
 import { averageLinkage } from "../../src/memory/cluster.ts";
 import { decodeVotes, inputsFrom, strongestInputs } from "../../src/memory/decode.ts";
 import { patchFields, radiusFields } from "../../src/memory/fields.ts";
-import { createLabelField, labelScores, learnLabel } from "../../src/memory/label-field.ts";
+import { createLabelField, labelScores, learnLabel, READOUTS } from "../../src/memory/label-field.ts";
 import { agreement, cellsOf, createMemory, memoryFromBytes } from "../../src/memory/memory.ts";
 import { resolveRules } from "../../src/memory/rules.ts";
 import { deriveSeed, random } from "../../src/random.ts";
@@ -107,7 +107,7 @@ describe("one field", () => {
   });
 
   it("classifies by any read-out; uniform codes know their items, too", () => {
-    for (const readout of ["binary", "count", "logLik", "bernoulli"] as const) {
+    for (const readout of READOUTS) {
       const { memory } = filled();
       for (const [i, item] of items.entries()) {
         const { label, scores } = memory.classify(item, { readout });
@@ -252,6 +252,10 @@ test("read-outs of the label field", () => {
     ["logLik", logLik],
   ] as const)
     labelScores(field, active, readout).forEach((x, c) => expect(x).toBeCloseTo(expected[c], 9));
+  // Cells 0 and 3 are active in 3/4 and 2/4 of the first class, in 3/9 and 4/9 of all items; cells 1 and 2 in 2/5 and 4/5
+  // of the second class, in 3/9 and 4/9 of all.
+  expect(Array.from(labelScores(field, [0, 3], "typical"))).toEqual([2, 0]);
+  expect(Array.from(labelScores(field, [1, 2], "typical"))).toEqual([0, 2]);
   // All cells, silent ones included.
   const p = (cell: number, c: number) => (counts[cell][c] + 0.5) / (items[c] + 1);
   labelScores(field, active, "bernoulli").forEach((x, c) => {
