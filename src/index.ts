@@ -190,16 +190,19 @@ export { graspScores, snipScores, synflowMasks, synflowScores } from "./sparsity
 export { smallerTicket } from "./sparsity/tickets/smaller-ticket.ts";
 export { createTask, splitTask, TASKS } from "./sparsity/tickets/tasks.ts";
 export { type TrainShrinkingOptions, trainShrinking } from "./sparsity/train-shrinking.ts";
+export { type BcGnjOptions, createBcGnj } from "./sparsity/turbo-vbi/baselines/bc-gnj.ts";
+export type { NoiseSelectionOptions } from "./sparsity/turbo-vbi/baselines/noise-selection.ts";
+export { createSparseVd } from "./sparsity/turbo-vbi/baselines/sparse-vd.ts";
+export { createVibNet } from "./sparsity/turbo-vbi/baselines/vibnet.ts";
 export { likeliestWeights, likelyWeights } from "./sparsity/turbo-vbi/choose.ts";
 export { fitLinear, type LinearModel, type LinearOptions } from "./sparsity/turbo-vbi/linear.ts";
 export type { Variant } from "./sparsity/turbo-vbi/module-a.ts";
-export type { Posterior } from "./sparsity/turbo-vbi/posterior.ts";
+export type { Posterior, PosteriorSparsifier } from "./sparsity/turbo-vbi/posterior.ts";
 export { type PrecisionPrior, precisionPrior } from "./sparsity/turbo-vbi/precision-prior.ts";
 export { createPrior, type PriorSpec } from "./sparsity/turbo-vbi/priors/kinds.ts";
 export { type SupportPrior, sendMessages } from "./sparsity/turbo-vbi/priors/prior.ts";
 export {
   createTurboVbi,
-  type TurboVbi,
   type TurboVbiLayer,
   type TurboVbiOptions,
 } from "./sparsity/turbo-vbi/turbo-vbi.ts";

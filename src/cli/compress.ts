@@ -14,6 +14,7 @@ import { checkWritable, readBytes, writeWhole } from "../runs/files.node.ts";
 import type { InputScale } from "../runs/input-scale.ts";
 import { SCALE_KEY, scaleFor } from "../runs/input-scale.ts";
 import {
+  hasSupport,
   isPosteriorMethod,
   METHOD_NAMES,
   METHODS,
@@ -46,6 +47,7 @@ interface CompressOptions extends JsonOption {
   validation: number;
   round?: number;
   slab?: number;
+  strength?: number;
   epochs: number;
   optimizer?: GroupRequest["optimizer"];
   learningRate?: number;
@@ -138,7 +140,12 @@ export function compressCommand(): Command {
     )
     .option(
       "--slab <ratio>",
-      `with ${POSTERIOR_METHOD_NAMES.join(" and ")}: variance of weights in use, over that of each layer's weights; smaller keeps more, default 2`,
+      "with turbo-vbi and vbi: variance of weights in use, over that of each layer's weights; smaller keeps more, default 2",
+      parsePositive,
+    )
+    .option(
+      "--strength <factor>",
+      "with sparse-vd, bc-gnj and vibnet: factor on what noise costs; smaller keeps more, default 1",
       parsePositive,
     )
     .option(
@@ -172,7 +179,7 @@ export function compressCommand(): Command {
 }
 
 async function readRequest(model: string, options: CompressOptions): Promise<CompressRequest> {
-  const { method, keep, budget, groups, round, fixed, slab, learningRate } = options;
+  const { method, keep, budget, groups, round, fixed, slab, strength, learningRate } = options;
   const name = `compress-${basename(model, ".onnx")}-${basename(options.data)}`;
   const common = {
     model,
@@ -186,18 +193,21 @@ async function readRequest(model: string, options: CompressOptions): Promise<Com
     directory: await numberedDirectory(join(options.runs, name), options),
   };
   if (isPosteriorMethod(method)) {
+    const dial = hasSupport(method) ? "slab" : "strength";
     const other = Object.entries({ keep, budget, groups, round, fixed }).find(([, v]) => v !== undefined);
     if (other)
       throw new InvalidArgumentError(
-        `--${other[0]} is about groups, and ${method} leaves as many single weights as the data need; --slab moves that`,
+        `--${other[0]} is about groups, and ${method} leaves as many weights as the data need; --${dial} moves that`,
       );
+    if ((dial === "slab" ? strength : slab) !== undefined)
+      throw new InvalidArgumentError(`--${dial} is what moves ${method}`);
     const { optimizer = "adam" } = options;
     if (optimizer !== "adam")
       throw new InvalidArgumentError(`${method} trains deviations beside weights, which needs adam`);
-    return { ...common, method, slab, optimizer, learningRate: learningRate ?? 0.001 };
+    return { ...common, method, slab, strength, optimizer, learningRate: learningRate ?? 0.001 };
   }
-  if (slab !== undefined)
-    throw new InvalidArgumentError(`--slab goes with ${POSTERIOR_METHOD_NAMES.join(" and ")}`);
+  if (slab !== undefined || strength !== undefined)
+    throw new InvalidArgumentError(`--slab and --strength go with ${POSTERIOR_METHOD_NAMES.join(", ")}`);
   if (keep === undefined && budget === undefined)
     throw new InvalidArgumentError("say how small: --keep or --budget, e.g. --keep 0.3");
   if (keep !== undefined && budget !== undefined)

@@ -43,8 +43,10 @@ export interface PosteriorRequest extends Request {
   method: PosteriorMethod;
   /** Of the second training run; the dense network is trained by SGD. */
   optimizer: "adam";
-  /** Variance of weights in use, in units of that of each layer's weights. Smaller keeps more. Default 2. */
+  /** Of turbo-vbi and vbi: variance of weights in use, in units of that of each layer's weights. Smaller keeps more. Default 2. */
   slab?: number;
+  /** Of the others: factor on what noise costs. Smaller keeps more. Default 1. */
+  strength?: number;
 }
 
 /** How small a recipe shall make a network: by counts, or by a budget that training itself shares out. */
@@ -99,7 +101,7 @@ const ROUNDS = 9;
 
 /** Posteriors start from trained weights, and the last epochs polish what they leave. */
 export function posteriorRecipe(request: PosteriorRequest, model: string, temperature: number): Recipe {
-  const { method, slab, epochs, optimizer, learningRate } = request;
+  const { method, slab, strength, epochs, optimizer, learningRate } = request;
   const select = Math.min(0.75, (epochs - 1) / epochs);
   const roundEpochs = Math.min(3, Math.max(1, Math.floor((select * epochs) / ROUNDS)));
   return recipeOf({ ...request, model }, "sparse", {
@@ -107,7 +109,7 @@ export function posteriorRecipe(request: PosteriorRequest, model: string, temper
     learningRate,
     temperature,
     schedule: { kind: "cosine", flat: select },
-    posterior: { method, slab, warmup: 0, select, roundEpochs },
+    posterior: { method, slab, strength, warmup: 0, select, roundEpochs },
   });
 }
 

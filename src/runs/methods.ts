@@ -98,6 +98,9 @@ export const POSTERIOR_METHODS = {
   "turbo-vbi":
     "single weights, as many as the data do not need; by posteriors with a prior that pulls what stays into runs",
   vbi: "the same with independent weights",
+  "sparse-vd": "single weights that are mostly noise, by variational dropout (Molchanov et al. 2017)",
+  "bc-gnj": "neurons and channels that are mostly noise, by Bayesian compression (Louizos et al. 2017)",
+  vibnet: "neurons and channels whose gates are mostly noise, by an information bottleneck (Dai et al. 2018)",
 } as const;
 
 export type MethodName = keyof typeof METHODS;
@@ -108,6 +111,11 @@ export const POSTERIOR_METHOD_NAMES = Object.keys(POSTERIOR_METHODS) as readonly
 
 export function isPosteriorMethod(name: MethodName | PosteriorMethod): name is PosteriorMethod {
   return Object.hasOwn(POSTERIOR_METHODS, name);
+}
+
+/** Whether every weight has a bit that says if it is in use, with a prior that can be chosen. */
+export function hasSupport(name: PosteriorMethod): name is "turbo-vbi" | "vbi" {
+  return name === "turbo-vbi" || name === "vbi";
 }
 
 /** The method under its general type. */

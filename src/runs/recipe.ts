@@ -17,7 +17,7 @@ import { parseBudget } from "./budget.ts";
 import type { InputScale } from "./input-scale.ts";
 import { INPUT_SCALES } from "./input-scale.ts";
 import type { MethodName, PosteriorMethod } from "./methods.ts";
-import { METHOD_NAMES, methodOf, POSTERIOR_METHOD_NAMES } from "./methods.ts";
+import { hasSupport, METHOD_NAMES, methodOf, POSTERIOR_METHOD_NAMES } from "./methods.ts";
 import type { Fields, Path, Reader, Refuse } from "./schema.ts";
 import * as s from "./schema.ts";
 
@@ -98,8 +98,10 @@ export interface PosteriorRecipe {
   prior: PriorSpec | null;
   /** Other priors for some layers. */
   layers: Record<string, PriorSpec>;
-  /** Variance of weights in use, in units of that of each layer's weights when posteriors start. Smaller keeps more. */
+  /** Of turbo-vbi and vbi: variance of weights in use, in units of that of each layer's weights when posteriors start. Smaller keeps more. */
   slab: number;
+  /** Of all others: factor on what the noise of weights costs. Smaller keeps more. */
+  strength: number;
   /** Shares of the epochs before there are posteriors, and with them; in the rest what is left trains alone. */
   warmup: number;
   select: number;
@@ -242,6 +244,7 @@ const posteriorFields = s.object<PosteriorRecipe>({
   prior: s.orNull(prior),
   layers: s.withDefault(s.record(prior), {}),
   slab: s.withDefault(positive, 2),
+  strength: s.withDefault(positive, 1),
   warmup: s.withDefault(share, 0.3),
   select: s.withDefault(share, 0.5),
   roundEpochs: s.withDefault(atLeast(1), 3),
@@ -253,6 +256,11 @@ const posteriorFields = s.object<PosteriorRecipe>({
 const posterior: Reader<PosteriorRecipe> = (value, path, refuse) => {
   const read = posteriorFields(value, path, refuse);
   const priors = [read.prior, ...Object.values(read.layers)];
+  if (!hasSupport(read.method) && priors.some((p) => p !== null))
+    refuse(
+      [...path, "prior"],
+      `${read.method} has a prior of its own; those of supports are for turbo-vbi and vbi`,
+    );
   if (read.method === "vbi" && priors.some((p) => p && p.kind !== "iid"))
     refuse([...path, "prior"], "bits are independent in vbi; other priors are turbo-vbi");
   return read;

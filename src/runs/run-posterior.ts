@@ -3,10 +3,14 @@ import { Problem } from "../problem.ts";
 import type { WeightLayout } from "../sparsity/lines.ts";
 import { findWeights } from "../sparsity/lines.ts";
 import { hasOrderedColumns } from "../sparsity/ordered-columns.ts";
+import { createBcGnj } from "../sparsity/turbo-vbi/baselines/bc-gnj.ts";
+import { createSparseVd } from "../sparsity/turbo-vbi/baselines/sparse-vd.ts";
+import { createVibNet } from "../sparsity/turbo-vbi/baselines/vibnet.ts";
+import type { PosteriorSparsifier } from "../sparsity/turbo-vbi/posterior.ts";
 import type { PriorSpec } from "../sparsity/turbo-vbi/priors/kinds.ts";
-import type { TurboVbi } from "../sparsity/turbo-vbi/turbo-vbi.ts";
 import { createTurboVbi } from "../sparsity/turbo-vbi/turbo-vbi.ts";
 import type { PosteriorMethod } from "./methods.ts";
+import { hasSupport } from "./methods.ts";
 import { nearest } from "./nearest.ts";
 import type { PosteriorRecipe } from "./recipe.ts";
 
@@ -21,12 +25,19 @@ function defaultPrior(graph: Graph, layer: WeightLayout, method: PosteriorMethod
     : { kind: "iid", lambda };
 }
 
+const NOISE_METHODS = { "sparse-vd": createSparseVd, "bc-gnj": createBcGnj, vibnet: createVibNet };
+
 /** The posteriors of a recipe for its model. Throws a `Problem` where a layer that it names has no weights of its own. */
 export function createRunPosterior(
   graph: Graph,
   { method, prior, layers: own, ...options }: PosteriorRecipe,
   { samples, seed }: { samples: number; seed: number },
-): TurboVbi {
+): PosteriorSparsifier {
+  if (!hasSupport(method)) {
+    const { warmup, select, strength, roundEpochs, annealRounds } = options;
+    const annealEpochs = roundEpochs * annealRounds;
+    return NOISE_METHODS[method](graph, { samples, seed, warmup, select, strength, annealEpochs });
+  }
   const weights = findWeights(graph);
   const names = weights.map((w) => w.name);
   for (const name of Object.keys(own))

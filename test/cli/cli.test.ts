@@ -117,12 +117,17 @@ describe("wrong usage", () => {
     [
       "a count for posteriors",
       ["compress", "lenet", "--data", "glyphs", "--keep", "0.5", "--method", "turbo-vbi"],
-      /--keep is about groups, and turbo-vbi leaves as many single weights as the data need/,
+      /--keep is about groups, and turbo-vbi leaves as many weights as the data need; --slab moves that/,
+    ],
+    [
+      "a dial of another method",
+      ["compress", "lenet", "--data", "glyphs", "--slab", "3", "--method", "vibnet"],
+      /--strength is what moves vibnet/,
     ],
     [
       "a slab for groups",
       ["compress", "lenet", "--data", "glyphs", "--keep", "0.5", "--slab", "3"],
-      /--slab goes with turbo-vbi and vbi/,
+      /--slab and --strength go with turbo-vbi, vbi, sparse-vd/,
     ],
     ["no size", ["compress", "lenet", "--data", "glyphs"], /say how small: --keep or --budget/],
     [

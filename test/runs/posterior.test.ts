@@ -66,6 +66,15 @@ test.each([
   expect(resumed.commit).toEqual(whole.commit);
 });
 
+test.each(["sparse-vd", "bc-gnj", "vibnet"])("%s takes the place of supports", async (method) => {
+  const { recipe, path, model } = task({ method, prior: null, strength: 3 });
+  const { patterns, commit, metrics } = await executeRun(recipe, path("a"));
+  expect(commit).toBeDefined();
+  for (const { name, density } of patterns!) expect(metrics[`density/${name}`]).toBeCloseTo(density, 9);
+  const deviations = await loadPosterior(join(path("a"), "model.onnx"), model("a", "model.onnx"));
+  expect(deviations.size).toBe(3);
+});
+
 test("the posterior lies beside the model, and eval draws from it", async () => {
   const { recipe, path, model } = task({ prior: CHAIN });
   await executeRun(recipe, path("a"));
@@ -102,6 +111,7 @@ test.each([
   [{ method: "vbi", prior: CHAIN }, /bits are independent in vbi/],
   [{ method: "vbi", prior: null, layers: { fc: CHAIN } }, /bits are independent in vbi/],
   [{ prior: { kind: "chain", lambda: 0.9, meanRun: 2 } }, /runs are longer than 2/],
+  [{ method: "vibnet", prior: CHAIN }, /vibnet has a prior of its own/],
 ])("%o is refused", async (posterior, message) => {
   const { recipe, path } = task(posterior);
   await expectProblemLater(executeRun(recipe, path("a")), message);

@@ -1,22 +1,22 @@
-import type { Graph, Value } from "../../engine/graph.ts";
+import type { Value } from "../../engine/graph.ts";
 import { input, valueNamed } from "../../engine/graph.ts";
-import { mul, randomNormal, sum } from "../../engine/operators/index.ts";
+import { mul, sum } from "../../engine/operators/index.ts";
 import type { FlatArrays } from "../../engine/parameters.ts";
 import { flatArrays } from "../../engine/parameters.ts";
-import { fromNumbers, type Tensor } from "../../engine/tensor.ts";
-import type { Sparsifier, TrainingMoment } from "../../nn/sparsifier.ts";
+import type { TrainingMoment } from "../../nn/sparsifier.ts";
 import { Problem } from "../../problem.ts";
-import { deriveSeed } from "../../random.ts";
 import type { Commit } from "../k-anneal-state.ts";
 import { fromLines, toLines } from "../lines.ts";
 import { likelyWeights } from "./choose.ts";
 import { gaussianPenalty } from "./gaussian-penalty.ts";
+import { createHeldZeros } from "./held-zeros.ts";
 import { localReparameterization, logSigmaName } from "./local-reparameterization.ts";
 import { logit } from "./log-odds.ts";
 import type { ModuleA } from "./module-a.ts";
 import { createModuleA } from "./module-a.ts";
+import { createNoiseInputs } from "./noise-inputs.ts";
 import type { TurboVbiLayer, TurboVbiOptions } from "./options.ts";
-import type { Posterior } from "./posterior.ts";
+import type { Posterior, PosteriorSparsifier } from "./posterior.ts";
 import type { PrecisionPrior } from "./precision-prior.ts";
 import { precisionPrior } from "./precision-prior.ts";
 import { createPrior, densityOf } from "./priors/kinds.ts";
@@ -26,16 +26,6 @@ import type { Supports } from "./supports.ts";
 
 export type { CustomPrior, TurboVbiLayer, TurboVbiOptions } from "./options.ts";
 
-export interface TurboVbi extends Sparsifier {
-  /** Posteriors of the layers as they stand; undefined before training has started. */
-  posteriors(): Posterior[] | undefined;
-  /** Figures of the network right before and right after weights became zero; undefined before that. */
-  commit(): Commit | undefined;
-}
-
-const SEED = "turbo-vbi/seed";
-const NOISE = "turbo-vbi/noise";
-const WEIGHT = "turbo-vbi/weight";
 const precisionInput = (parameter: string) => `${parameter}/precision`;
 
 /**
@@ -44,7 +34,7 @@ const precisionInput = (parameter: string) => `${parameter}/precision`;
  * epoch Module A refreshes precisions and support, and after each round Module B sends messages along the support prior.
  * In the end the weights whose support is off are zero and stay so.
  */
-export function createTurboVbi(options: TurboVbiOptions): TurboVbi {
+export function createTurboVbi(options: TurboVbiOptions): PosteriorSparsifier {
   const {
     layers,
     samples,
@@ -72,18 +62,15 @@ export function createTurboVbi(options: TurboVbiOptions): TurboVbi {
   let posterior: FlatArrays;
   let precision: FlatArrays;
   let moments: FlatArrays[] = [];
-  let held: Map<string, Uint8Array> | undefined;
   let started = false;
-  let commit: Commit | undefined;
+  const zeros = createHeldZeros();
+  const inputs = createNoiseInputs("turbo-vbi", { seed, noisy: learned });
+  const settled = learned ? layers.map((l) => logSigmaName(l.parameter)) : [];
 
   const sampling = localReparameterization({
     means: new Set(learned ? layers.map((l) => l.parameter) : []),
     logSigma,
-    noise: (like, place) => {
-      const { graph, shape } = like;
-      const stream = `${deriveSeed(seed, "turbo-vbi")}/${place}`;
-      return mul(randomNormal(graph, shape, valueNamed(graph, SEED), stream), valueNamed(graph, NOISE));
-    },
+    noise: (like, place) => inputs.noise(like.graph, like.shape, place),
   });
 
   /** What is known of a layer, in the order of its prior. */
@@ -140,13 +127,6 @@ export function createTurboVbi(options: TurboVbiOptions): TurboVbi {
 
   const phasesOf = (moment: Pick<TrainingMoment, "epoch" | "epochs">) => roundsAt(moment, options);
 
-  function clear({ arrays }: FlatArrays): void {
-    for (const [name, mask] of held!) {
-      const array = arrays[name];
-      for (let n = 0; n < mask.length; n++) if (!mask[n]) array[n] = 0;
-    }
-  }
-
   const posteriorOf = (layer: TurboVbiLayer): Posterior => {
     const { arrays } = parameters;
     return {
@@ -165,7 +145,7 @@ export function createTurboVbi(options: TurboVbiOptions): TurboVbi {
     name: "turbo-vbi",
     ownsWeightDecay: new Set(layers.flatMap((l) => [l.parameter, logSigmaName(l.parameter)])),
     reparameterize: (value) => {
-      declareInputs(value.graph);
+      inputs.declare(value.graph);
       return sampling.reparameterize(value);
     },
     penalty: (graph) => {
@@ -178,16 +158,12 @@ export function createTurboVbi(options: TurboVbiOptions): TurboVbi {
         };
         return gaussianPenalty(mean, rho, spread || undefined);
       });
-      return mul(terms.length === 1 ? terms[0] : sum(...terms), valueNamed(graph, WEIGHT));
+      return mul(terms.length === 1 ? terms[0] : sum(...terms), inputs.weight(graph));
     },
     feeds: (moment) => {
       const { selecting, weight } = phasesOf(moment);
       return {
-        [WEIGHT]: scalarTensor("float32", selecting ? weight / samples : 0),
-        ...(learned && {
-          [SEED]: scalarTensor("int32", moment.step),
-          [NOISE]: scalarTensor("float32", Number(selecting)),
-        }),
+        ...inputs.feeds(moment.step, selecting, selecting ? weight / samples : 0),
         ...Object.fromEntries(
           layers.map(({ parameter }) => [precisionInput(parameter), precision.tensors.get(parameter)!]),
         ),
@@ -205,22 +181,12 @@ export function createTurboVbi(options: TurboVbiOptions): TurboVbi {
     beforeEpoch: (moment) => {
       if (phasesOf(moment).first && !started) start();
     },
-    beforeStep: ({ gradients }) => {
-      if (held) clear(gradients);
-    },
+    beforeStep: ({ gradients }) => zeros.clear(gradients),
     atBoundary: async (moment, evaluate) => {
       const { selecting, last, polishes, endsRound } = phasesOf(moment);
       if (!selecting) return;
       update(endsRound);
-      if (!last || !polishes) return;
-      const before = await evaluate();
-      held = masksOf();
-      clear(parameters);
-      commit = { before, after: await evaluate() };
-      for (const arrays of moments) {
-        clear(arrays);
-        if (learned) for (const { parameter } of layers) arrays.arrays[logSigmaName(parameter)].fill(0);
-      }
+      if (last && polishes) await zeros.cut(masksOf(), { parameters, moments, settled }, evaluate);
     },
     metrics: () =>
       started
@@ -232,15 +198,13 @@ export function createTurboVbi(options: TurboVbiOptions): TurboVbi {
       started,
       precisions: precisions.map((p) => p ?? null),
       priors: priors.map((p) => p.state?.() ?? null),
-      holds: held !== undefined,
-      commit: commit ?? null,
+      commit: zeros.commit() ?? null,
     }),
     restore: (saved) => {
       const old = saved as {
         started: boolean;
         precisions: (PrecisionPrior | null)[];
         priors: unknown[];
-        holds: boolean;
         commit: Commit | null;
       };
       started = old.started;
@@ -249,20 +213,11 @@ export function createTurboVbi(options: TurboVbiOptions): TurboVbi {
         if (p !== null) priors[i].restore?.(p);
       });
       if (started) makeModules();
-      if (old.holds) held = masksOf();
-      commit = old.commit ?? undefined;
+      if (old.commit) zeros.restore(masksOf(), old.commit);
     },
     posteriors,
-    commit: () => commit,
+    commit: () => zeros.commit(),
   };
-
-  function declareInputs(graph: Graph): void {
-    if (graph.types.has(WEIGHT)) return;
-    input(graph, WEIGHT, [], { batched: false });
-    if (!learned) return;
-    input(graph, SEED, [], { dtype: "int32", batched: false });
-    input(graph, NOISE, [], { batched: false });
-  }
 
   /** Which weights live, from what was known when they were chosen. */
   function masksOf(): Map<string, Uint8Array> {
@@ -270,10 +225,6 @@ export function createTurboVbi(options: TurboVbiOptions): TurboVbi {
       layers.map(({ parameter }) => [parameter, likelyWeights({ logOdds: posterior.arrays[parameter] })]),
     );
   }
-}
-
-function scalarTensor(dtype: "float32" | "int32", value: number): Tensor {
-  return { dtype, shape: [], data: fromNumbers(dtype, [value]) };
 }
 
 function varianceOf(values: Float32Array): number {
