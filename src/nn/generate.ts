@@ -72,15 +72,7 @@ export async function openCachedDecoder(
   options: DecoderOptions,
   session?: SessionOptions,
 ): Promise<CachedDecoder> {
-  const graph = cachedDecoder({ ...options, batch: 1 });
-  for (const [name, { shape }] of graph.parameters) {
-    const trained = model.parameters.get(name);
-    if (!trained || trained.shape.join() !== shape.join())
-      throw new Problem(
-        `the options are of another decoder: they want "${name}" of shape [${shape}], the model has ${trained ? `[${trained.shape}]` : "none"}`,
-      );
-    graph.parameters.set(name, trained);
-  }
+  const graph = cachedDecoder(model, { ...options, batch: 1 });
   const allocate = (names: readonly string[]): Record<string, Tensor> =>
     Object.fromEntries(
       names.map((name) => [name, zeros(graph.types.get(name)!.shape, graph.types.get(name)!.dtype)]),

@@ -13,6 +13,7 @@ import {
 } from "../../engine/operators/index.ts";
 import { apply } from "../../engine/operators/operator.ts";
 import { tensor } from "../../engine/tensor.ts";
+import { Problem } from "../../problem.ts";
 import type { DecoderOptions, Sequence } from "./decoder.ts";
 import { attentionScores, decoderLogits } from "./decoder.ts";
 
@@ -21,9 +22,10 @@ import { attentionScores, decoderLogits } from "./decoder.ts";
  * `position` [1], both int32, and the keys and values of all tokens before it, `past.<block>.key` and `past.<block>.value`
  * [batch, heads, context, width/heads], of which the rows from `position` on are not looked at. Its own are the outputs
  * `present.<block>.key` and `present.<block>.value` [batch, heads, 1, width/heads]; they belong into row `position` of the
- * past of the next token. Parameters are named as in `decoder`.
+ * past of the next token. Parameters are the model's own, which was made with the same options. Throws a `Problem` where it was
+ * made with others.
  */
-export function cachedDecoder(options: DecoderOptions): Graph {
+export function cachedDecoder(model: Graph, options: DecoderOptions): Graph {
   const { context, width, heads, batch = 1 } = options;
   const graph = createGraph("cached_decoder");
   const ids = input(graph, "input", [batch, 1], { dtype: "int32" });
@@ -49,5 +51,13 @@ export function cachedDecoder(options: DecoderOptions): Graph {
   };
   output(decoderLogits(ids, options, sequence));
   for (const present of presents) output(present);
+  for (const [name, { shape }] of graph.parameters) {
+    const own = model.parameters.get(name);
+    if (!own || own.shape.join() !== shape.join())
+      throw new Problem(
+        `the options are of another decoder: they want "${name}" of shape [${shape}], the model has ${own ? `[${own.shape}]` : "none"}`,
+      );
+    graph.parameters.set(name, own);
+  }
   return graph;
 }
