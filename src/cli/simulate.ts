@@ -8,6 +8,7 @@ import type { SceneName } from "../physics/scene.ts";
 import { SCENES } from "../physics/scene.ts";
 import type { Shape } from "../physics/shapes.ts";
 import { SHAPES } from "../physics/shapes.ts";
+import { MOST_THREADS } from "../physics/threads.ts";
 import { Problem } from "../problem.ts";
 import { formatCount, formatMany, formatSeconds } from "../runs/format.ts";
 import type { JsonOption } from "./command.ts";
@@ -28,6 +29,7 @@ interface SimulateOptions extends JsonOption {
   speed?: number;
   tracers: number;
   seed: number;
+  threads: number;
   trajectories?: number;
   test: number;
 }
@@ -91,6 +93,12 @@ export function simulateCommand(): Command {
     .option("--speed <v>", "largest component of the first velocities; 3 m/s in a drop, 1 in a column", speed)
     .option("--tracers <n>", "points without mass that move along", wholeNumber(0, 1e7), 0)
     .option("--seed <n>", "of shapes, places and velocities", wholeNumber(0), 0)
+    .option(
+      "--threads <n>",
+      "threads that share each time step, which changes no bit; they pay for tens of thousands of points",
+      wholeNumber(1, MOST_THREADS),
+      1,
+    )
     .option("--trajectories <n>", "simulate a training set of so many into a folder", wholeNumber(1, 9999))
     .option("--test <n>", "with --trajectories: and so many to test on", wholeNumber(0, 9999), 0)
     .action(async (options: SimulateOptions) => {
@@ -125,6 +133,7 @@ async function simulateOne(options: SimulateOptions): Promise<void> {
   const { saveRecording } = await import("../runs/particle-file.node.ts");
   await checkWritable(output);
   const recording = startRecording(recordingOptions(options));
+  await recording.simulation.useThreads(options.threads);
   const { points, metadata } = recording;
   const { cells, substeps } = metadata;
   note(
@@ -157,7 +166,7 @@ async function simulateOne(options: SimulateOptions): Promise<void> {
 }
 
 async function simulateMany(options: SimulateOptions, train: number): Promise<void> {
-  const { output, frames, test } = options;
+  const { output, frames, test, threads } = options;
   const { simulateParticleSet } = await import("../runs/particle-set.node.ts");
   const interrupt = onInterrupt("stopping after this frame; complete trajectories stay");
   const progress = startProgress({ label: "simulating", total: (train + test) * frames, unit: "frames" });
@@ -166,6 +175,7 @@ async function simulateMany(options: SimulateOptions, train: number): Promise<vo
     const { trajectories, finished } = await simulateParticleSet(output, {
       ...recordingOptions(options),
       frames,
+      threads,
       trajectories: { train, test },
       signal: interrupt.signal,
       onFrame: (trajectory, frame) =>

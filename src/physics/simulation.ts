@@ -7,8 +7,9 @@ import { soundSpeed } from "./materials.ts";
 import type { Body, Dim, Particles } from "./particles.ts";
 import type { StepOptions, Walls } from "./step.ts";
 import { stepCalls } from "./step.ts";
+import { MOST_THREADS } from "./threads.ts";
 import type { Workspace } from "./workspace.ts";
-import { createWorkspace, MOST_THREADS, physicsModules } from "./workspace.ts";
+import { createWorkspace, physicsModules } from "./workspace.ts";
 
 /** The largest time step that is accepted, as a share of the time a pressure wave needs for one cell. */
 export const COURANT = 0.6;

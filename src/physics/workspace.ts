@@ -6,9 +6,7 @@ import { scatterWasm } from "../kernels/scatter.wasm.ts";
 import type { Call } from "../kernels/team.ts";
 import { canShareMemory } from "../kernels/team.ts";
 import type { Dim, Particles } from "./particles.ts";
-
-/** Threads that can share a simulation. */
-export const MOST_THREADS = 64;
+import { MOST_THREADS } from "./threads.ts";
 
 /** What the kernels of a simulation work on: everything lies in one memory, shared between threads where that is possible. */
 export interface Workspace {

@@ -13,6 +13,8 @@ export interface ParticleSetOptions extends Omit<RecordingOptions, "split"> {
   frames: number;
   /** How many trajectories each split gets. */
   trajectories: Readonly<Record<Split, number>>;
+  /** That share a time step. Default 1. */
+  threads?: number;
   signal?: AbortSignal;
   onFrame?(trajectory: number, frame: number): void;
 }
@@ -33,7 +35,7 @@ export async function simulateParticleSet(
   folder: string,
   options: ParticleSetOptions,
 ): Promise<ParticleSetResult> {
-  const { frames, signal, dim } = options;
+  const { frames, signal, dim, threads = 1 } = options;
   const statistics = poolStatistics(dim);
   const done = { train: 0, test: 0 };
   let recordingAt = 0;
@@ -46,6 +48,7 @@ export async function simulateParticleSet(
       scene = recording.metadata;
       if (signal?.aborted) return { trajectories: done, finished: false };
       const path = join(folder, split, `${String(index).padStart(4, "0")}.npz`);
+      await recording.simulation.useThreads(threads);
       statistics.nextTrajectory();
       const complete = await saveRecording(path, recording, {
         frames,
@@ -56,6 +59,7 @@ export async function simulateParticleSet(
           options.onFrame?.(recordingAt, frame);
         },
       });
+      await recording.simulation.useThreads(1);
       if (complete < frames) return { trajectories: done, finished: false };
       done[split]++;
     }

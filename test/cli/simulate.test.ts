@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -39,6 +39,19 @@ test("one scene of two materials into a file", async () => {
   expect(file.metadata!.bodies.map(({ material }) => material)).toEqual(["water", "jelly"]);
   expect(file.frames).toBe(4);
   await file.close();
+});
+
+test("two threads write the file that one writes", async () => {
+  const args = ["simulate", "--material", "sand,goop", "--dim", "3", "--points", "600", "--frames", "4"];
+  for (const threads of ["1", "2"]) {
+    const { code, stderr } = await filigree([...args, "--threads", threads, "-o", `${threads}.npz`], folder);
+    expect(code, stderr).toBe(0);
+  }
+  const [one, two] = ["1", "2"].map((name) => readFileSync(join(folder, `${name}.npz`)));
+  expect(two.equals(one)).toBe(true);
+  // Control: another seed is another file.
+  await filigree([...args, "--seed", "1", "-o", "3.npz"], folder);
+  expect(readFileSync(join(folder, "3.npz")).equals(one)).toBe(false);
 });
 
 test("a set with its test split", async () => {

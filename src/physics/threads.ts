@@ -1,0 +1,2 @@
+/** Threads that can share a simulation. */
+export const MOST_THREADS = 64;
