@@ -48,7 +48,7 @@ export function timeBars(runs: readonly RunSummary[]): Html {
   return plotSvg({
     width: 940,
     height: 22 * bars.length + 50,
-    marginLeft: 280,
+    marginLeft: 330,
     marginRight: 90,
     marginBottom: 38,
     x: {
