@@ -107,7 +107,7 @@ with the reference evaluation in double precision (tolerance ${TOLERANCE} of the
 
 WebGPU is measured in Node.js; \`onnxruntime-web/webgpu\`, which the browser test trains with, has the same kernels. Examples
 are small and mostly in single precision: another type or rank may fare differently. The operators of domain \`filigree\`
-(ConvInputGradient, ConvWeightGradient, MaxPoolGradient) stand for standard ones that depend on the device.
+(ConvInputGradient, ConvWeightGradient, MaxPoolGradient, SumByIndex) stand for standard ones that depend on the device.
 ${FOLDED.join(", ")} are computed when a model is imported and reach no device.
 
 | operator | cpu | webgpu | wasm |

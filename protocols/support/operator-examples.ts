@@ -95,6 +95,10 @@ const builders: Readonly<Record<string, Build>> = {
   ConvTranspose: ({ real }) => op.convTranspose(real(image), real([4, 2, 3, 3]), { strides: 2 }),
   ConvInputGradient: ({ real }) => op.convInputGradient(real(image), real([4, 4, 3, 3]), windows, 1),
   ConvWeightGradient: ({ real }) => op.convWeightGradient(real(image), real(image), windows, 1),
+  SumByIndex: ({ graph, real }) => {
+    const indices = constant(graph, tensor("int32", [5], [0, 2, -1, 2, 1]));
+    return apply(graph, "SumByIndex", [real([5, 4]), indices], { shape: [4, 4], axis: 0 })[0];
+  },
   MaxPool: ({ real }) => op.maxPool(real(image), 2),
   MaxPoolGradient: ({ graph, real }) =>
     apply(graph, "MaxPoolGradient", [real(image), real([2, 4, 3, 3])], {

@@ -3,8 +3,11 @@ import { Problem } from "../problem.ts";
 import type { Graph } from "./graph.ts";
 import { blockSize } from "./lowering/block-size.ts";
 import { lowerBlocked, trainsConvolutions } from "./lowering/blocked.ts";
+import { broadcastInPlace } from "./lowering/broadcast.ts";
 import { shareGelu } from "./lowering/gelu.ts";
 import { lowerWithoutPoolIndices } from "./lowering/pooling-without-indices.ts";
+import { scatterIntoSums } from "./lowering/scatter-sum.ts";
+import { sumOnOneThread } from "./lowering/single-thread.ts";
 import { maskRelu } from "./lowering/step-mask.ts";
 import { exportModel } from "./onnx/export.ts";
 import type { DType, Tensor } from "./tensor.ts";
@@ -41,7 +44,7 @@ export interface Session {
 /** Compiles a graph with ONNX Runtime. Throws a `Problem` that names the device where it is not to be had. */
 export async function createSession(graph: Graph, options: SessionOptions = {}): Promise<Session> {
   const { feedParameters = false } = options;
-  const compiled = await lowerFor(options.device, feedParameters ? shareGelu(graph) : graph);
+  const compiled = await lowerFor(options, feedParameters ? shareGelu(graph) : graph);
   const session = await openSession(exportModel(compiled, { parametersAsInputs: feedParameters }), options);
   const parameters = feedParameters
     ? Object.fromEntries([...graph.parameters].map(([name, t]) => [name, toRuntime(t)]))
@@ -66,11 +69,14 @@ export async function createSession(graph: Graph, options: SessionOptions = {}):
 }
 
 /** The graph in the operators that serve the device best. */
-async function lowerFor(device: Device | undefined, graph: Graph): Promise<Graph> {
+async function lowerFor({ device, threads }: SessionOptions, graph: Graph): Promise<Graph> {
   if (device === "webgpu" || device === "cuda") return lowerWithoutPoolIndices(graph);
-  if (!IN_NODE || device === "wasm") return graph;
-  const block = trainsConvolutions(graph) ? await blockSize() : 0;
-  return block > 0 ? lowerBlocked(graph, block) : maskRelu(graph);
+  const native = IN_NODE && device !== "wasm";
+  const summed = native && threads === 1 ? sumOnOneThread(graph) : graph;
+  const block = native && trainsConvolutions(graph) ? await blockSize() : 0;
+  if (block > 0) return lowerBlocked(summed, block);
+  const lean = scatterIntoSums(broadcastInPlace(summed));
+  return native ? maskRelu(lean) : lean;
 }
 
 /** Opens the bytes of any .onnx model. The model keeps whatever opset and dimensions it was written with. */

@@ -10,9 +10,11 @@ import type { Numeric } from "./operator.ts";
 import {
   apply,
   defineOperator,
+  INTERNAL_DOMAIN,
   integers,
   normalizeAxis,
   numberAttribute,
+  numbersAttribute,
   requireConstant,
   scalar,
 } from "./operator.ts";
@@ -78,19 +80,55 @@ export function embedding(table: Value, ids: Value): Value {
   return gather(table, ids, 0);
 }
 
-/** Rows up to this many are summed by a product with a one-hot matrix, more by ScatterElements. */
-const ONE_HOT_ROWS = 256;
+defineOperator({
+  name: "SumByIndex",
+  domain: INTERNAL_DOMAIN,
+  attributes: { shape: "ints", axis: "int" },
+  infer: ({ inputs: [updates], attributes }) => [
+    { dtype: updates!.dtype, shape: numbersAttribute(attributes, "shape")! },
+  ],
+  gradient: ({ inputs: [, indices], gradients: [g], attributes }) => [
+    gather(g!, indices, numberAttribute(attributes, "axis", 0)),
+  ],
+  evaluate: ({ inputs: [updates, indices], attributes, outputTypes: [{ shape }] }) => {
+    const axis = numberAttribute(attributes, "axis", 0);
+    const inner = sizeOf(shape.slice(axis + 1));
+    const outer = sizeOf(shape.slice(0, axis));
+    const data = new Float64Array(sizeOf(shape));
+    let from = 0;
+    for (let o = 0; o < outer; o++)
+      for (const index of indices.data) {
+        const to = (o * shape[axis] + position(index, shape[axis])) * inner;
+        for (let i = 0; i < inner; i++) data[to + i] += updates.data[from++];
+      }
+    return [{ shape, data }];
+  },
+  lower: ({ inputs: [updates, indices], outputs: [{ shape }], attributes }) => [
+    sumInParallel(updates!, indices!, shape, numberAttribute(attributes, "axis", 0)),
+  ],
+});
 
 /**
  * Sums slices that share an index: the transpose of `gather`, whose result has `shape`. `updates` has the shape that
  * `gather` would give.
- *
- * Never ScatterND with `add`: on several threads ONNX Runtime 1.30 loses updates whose indices coincide. Of the ways
- * that are right, measured with 4096 indices of width 256 on one CPU thread, a one-hot product against ScatterElements
- * in milliseconds: 100 rows 3.5 and 9.5, 256 rows 8 and 9, 512 rows 18 and 10, 1000 rows 35 and 9, 10000 rows 670 and
- * 43. ScatterElements runs up to three times faster when the axis is the last.
  */
 export function sumByIndex(updates: Value, indices: Value, shape: Shape, axis: number): Value {
+  return apply(updates.graph, "SumByIndex", [updates, indices], { shape: [...shape], axis })[0];
+}
+
+/** Rows up to this many are summed by a product with a one-hot matrix, more by ScatterElements. */
+const ONE_HOT_ROWS = 256;
+
+/**
+ * `sumByIndex` for any number of threads.
+ *
+ * Never ScatterND with `add`: on several threads ONNX Runtime 1.30 loses updates whose indices coincide (on one it is
+ * what lowering/single-thread.ts takes). Of the ways that are right, measured with 4096 indices of width 256 on one CPU
+ * thread, a one-hot product against ScatterElements in milliseconds: 100 rows 3.5 and 9.5, 256 rows 8 and 9, 512 rows 18
+ * and 10, 1000 rows 35 and 9, 10000 rows 670 and 43. ScatterElements runs up to three times faster when the axis is the
+ * last.
+ */
+function sumInParallel(updates: Value, indices: Value, shape: Shape, axis: number): Value {
   const rows = shape[axis];
   const count = sizeOf(indices.shape);
   const before = sizeOf(shape.slice(0, axis));

@@ -6,6 +6,7 @@ import {
   gemm,
   matmul,
   mul,
+  reduceSum,
   relu,
   reshape,
   softmax,
@@ -59,8 +60,8 @@ export function modularTransformer(options: ModularTransformerOptions): Graph {
   const embed = weight("embed", width, vocabulary, width);
   const positions = weight("positions", context, width);
   const size = width / heads;
-  /** [batch·n, width] → [batch, heads, n, size]. */
-  const perHead = (x: Value, n: number) => transpose(reshape(x, [-1, n, heads, size]), [0, 2, 1, 3]);
+  /** [batch·n, width] → [batch, n, heads, size]. */
+  const perHead = (x: Value, n: number) => reshape(x, [-1, n, heads, size]);
 
   // A token at a position is the same row in every sample: the first block projects each such row once.
   const rows = reshape(add(transpose(embed, [1, 0]), reshape(positions, [context, 1, width])), [-1, width]);
@@ -87,12 +88,26 @@ export function modularTransformer(options: ModularTransformerOptions): Graph {
     const keys = perHead(read("every", project("key")), context);
     const queries = perHead(read("read", project("query")), n);
     const values = perHead(read("every", project("value")), context);
-    const attention = softmax(mul(matmul(queries, transpose(keys, [0, 1, 3, 2])), size ** -0.5));
-    const mixed = reshape(transpose(matmul(attention, values), [0, 2, 1, 3]), [-1, width]);
+    const mixed = reshape((n === 1 ? attendOnce : attend)(queries, keys, values), [-1, width]);
     const attended = add(read("read"), project("out")(mixed));
     const neurons = relu(gemm(attended, weight(`${name}mlp.in`, hidden, width), { transB: true }));
     x = add(attended, gemm(neurons, weight(`${name}mlp.out`, width, hidden), { transB: true }));
   }
   output(gemm(x!, weight("unembed", width, classes, width)));
   return graph;
+}
+
+/** Attention by heads: queries [batch, n, heads, size], keys and values [batch, context, heads, size] → [batch, n, heads, size]. */
+function attend(queries: Value, keys: Value, values: Value): Value {
+  const [q, k, v] = [queries, keys, values].map((x) => transpose(x, [0, 2, 1, 3]));
+  const attention = softmax(mul(matmul(q, transpose(k, [0, 1, 3, 2])), q.shape[3] ** -0.5));
+  return transpose(matmul(attention, v), [0, 2, 1, 3]);
+}
+
+/** The same for a single query: products with one row each are sums, which run several times faster. */
+function attendOnce(query: Value, keys: Value, values: Value): Value {
+  const [, context, heads, size] = keys.shape;
+  const scores = transpose(reduceSum(mul(keys, query), [3]), [0, 2, 1]);
+  const attention = transpose(softmax(mul(scores, size ** -0.5)), [0, 2, 1]);
+  return reduceSum(mul(values, reshape(attention, [-1, context, heads, 1])), [1]);
 }

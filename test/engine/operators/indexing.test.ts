@@ -187,15 +187,20 @@ test.each(Object.entries(plain))("%s: ONNX Runtime agrees", async (_, { build })
 });
 
 describe("sums of many updates that meet", () => {
-  // Beyond 256 rows ScatterElements sums, up to there a product does.
-  test.each([3, 5000])("in %i rows are complete on several threads", async (rows) => {
+  // On several threads, beyond 256 rows ScatterElements sums, up to there a product does; on one ScatterND.
+  test.each([
+    [3, 4],
+    [5000, 4],
+    [3, 1],
+    [5000, 1],
+  ])("in %i rows are complete on %i threads", async (rows, threads) => {
     const [count, width] = [30_000, 8];
     const graph = createGraph("sum");
     const updates = input(graph, "updates", [count, width]);
     const at = input(graph, "at", [count], { dtype: "int64" });
     const zero = op.expand(constant(graph, tensor("float32", [], [0])), [rows, width]);
     output(op.scatterAdd(zero, at, updates));
-    const session = await createSession(graph, { device: "cpu", threads: 4 });
+    const session = await createSession(graph, { device: "cpu", threads });
     const indices = BigInt64Array.from({ length: count }, (_, i) => BigInt((i * 7919) % rows));
     const found = await session.run({
       updates: tensor("float32", [count, width], new Float32Array(count * width).fill(1)),

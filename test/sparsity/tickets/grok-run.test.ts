@@ -16,14 +16,19 @@ const task = createTask("modadd", 19);
 const build = () => modularMlp({ vocabulary: 19, classes: 19, width: 128, hidden: 48, seed: 0 });
 const lesson = modularLesson(build(), task, splitTask(task, 0.85, 0));
 const settings = { learningRate: 3e-3, steps: 3000 };
+/**
+ * Steps from generalisation to the ticket. After 800 the ticket of this seed took 240 or 490 steps with the loss computed in
+ * two ways that agree to rounding; after 1600 it took 350 and 370, and that of seed 2 330 and 350.
+ */
+const AFTER = 1600;
 
 test("a network groks and stops; its ticket is sooner, a random mask is not; dead weights stay dead", async () => {
   const model = build();
   const initial = weightsOf(model);
-  const base = await grokRun(model, lesson, { ...settings, holdFor: 800 });
+  const base = await grokRun(model, lesson, { ...settings, holdFor: AFTER });
   const { memorised, generalised, generalisedForGood } = base.times;
   expect(generalised).toBeGreaterThan(memorised!);
-  expect(base.curve.at(-1)!.step).toBe(generalisedForGood! + 800);
+  expect(base.curve.at(-1)!.step).toBe(generalisedForGood! + AFTER);
   expect(weightsOf(model)).toEqual(base.weights);
 
   const masked = async (masks: ReturnType<typeof magnitudeMasks>) => {
