@@ -135,6 +135,38 @@ export const TABLES = {
         .join("\n\n");
     },
   ],
+  "spectral-multi30k": [
+    "spectral-multi30k",
+    ({ model, rank, steps, seeds, rows, gaps }) =>
+      [
+        `${model.encoderBlocks} + ${model.decoderBlocks} blocks of width ${model.width}, rank ${rank}, ${count(steps)} steps; BLEU of the test part of 2016, mean ± s.d. of ${seeds.length} seeds:`,
+        table(
+          [
+            "geometry",
+            "method",
+            "rate",
+            "BLEU",
+            "beside other references",
+            "numbers that train",
+            "optimiser, kB",
+            "processor time, min",
+          ],
+          rows.map((r) => [
+            r.geometry,
+            r.method,
+            r.learningRate,
+            seeds.length > 1 ? `${r.bleu.mean.toFixed(1)} ± ${r.bleu.sd.toFixed(1)}` : r.bleu.mean.toFixed(1),
+            r.mismatched.mean.toFixed(1),
+            count(r.footprint.trainable),
+            count(r.footprint.optimizer / 1000),
+            (r.seconds.mean / 60).toFixed(1),
+          ]),
+        ),
+        ...gaps
+          .filter((g) => g.closed !== undefined)
+          .map((g) => `Gap closed, ${g.geometry}: ${(100 * g.closed).toFixed(0)} %.`),
+      ].join("\n\n"),
+  ],
   "spectral-memory": [
     "spectral-memory",
     ({ settings, rows }) => {
