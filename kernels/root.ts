@@ -365,16 +365,34 @@ export function shares(
   u: usize,
   factors: usize,
 ): void {
-  const mask: usize = perGroupRho ? -1 : 0;
+  if (m == 0) return;
+  if (perGroupRho) sharesAt(slope, rho, true, m, omega, u, factors);
+  else sharesAt(slope, rho, false, m, omega, u, factors);
+}
+
+// @ts-ignore: decorator
+@inline
+function sharesAt(
+  slope: usize,
+  rho: usize,
+  perGroupRho: bool,
+  m: i32,
+  omega: f64,
+  u: usize,
+  factors: usize,
+): void {
   const omegas = f64x2.splat(omega);
   const ones = f64x2.splat(1);
   const none = f64x2.splat(0);
   const zeros = f64x2.splat(ZERO_SLOPE);
   const roundings = f64x2.splat(ROUNDING);
+  const shared = v128.load(rho);
   const end = <usize>m << 3;
-  for (let at: usize = 0; at < end; at += 16) {
+  let at: usize = 0;
+  // Tested at the end, so that what all rounds share is computed before the first.
+  do {
     const a = v128.load(slope + at);
-    const r = v128.load(rho + (at & mask));
+    const r = perGroupRho ? v128.load(rho + at) : shared;
     const linear = f64x2.sub(f64x2.mul(omegas, a), r);
     const rounding = f64x2.mul(roundings, f64x2.add(ones, r));
     const positive = v128.and(f64x2.gt(linear, rounding), f64x2.gt(a, zeros));
@@ -383,5 +401,6 @@ export function shares(
     v128.store(u + at, share);
     const factor = f64x2.div(share, f64x2.add(share, r));
     v128.store(factors + at, v128.bitselect(factor, ones, f64x2.ne(r, none)));
-  }
+    at += 16;
+  } while (at < end);
 }

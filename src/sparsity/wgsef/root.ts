@@ -73,9 +73,10 @@ const ZERO_SLOPE = 1e-200;
 /**
  * The root ω of g(ω) = Σ_j c_j·clip(ω·A_j − ρ_j, 0, 1) = K (wgsef.md 3.3), in linear time.
  *
- * g is piecewise linear with two breakpoints a group. Where ρ and c are the same for all, Newton's method from the root of
- * a sample ends at the root's own piece after about five passes (kernels/uniformProx.ts). Otherwise, or where it does not end,
- * each round evaluates g at a random breakpoint inside the bracket and settles the groups whose breakpoints fall outside.
+ * g is piecewise linear with two breakpoints a group. Where ρ and c are the same for all, a sample encloses the root, one
+ * pass settles all groups without a breakpoint there, and Newton's method solves for the rest; where the sample misled, it
+ * takes about five passes over all (kernels/uniformProx.ts). Otherwise, or where it does not end, each round evaluates g at a
+ * random breakpoint inside the bracket and settles the groups whose breakpoints fall outside.
  * With many groups a random sample is solved first, for two levels around K: one pass then settles nearly all groups.
  * Medians as pivots bound the worst case by O(m). Pivots are drawn anew from one seed in every call, so equal input gives
  * equal bits.

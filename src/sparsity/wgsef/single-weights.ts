@@ -1,7 +1,7 @@
 import { arenaOf } from "../../kernels/arena.ts";
 import { METRIC_FLOOR } from "./debiased.ts";
 import { notNegative, positive } from "./per-group.ts";
-import { sampleSize, uniformKernels } from "./uniform.ts";
+import { sampleSize, searchRoom, uniformKernels } from "./uniform.ts";
 
 /** What a proximal step did to single weights, of magnitude b before it. */
 export interface SingleWeightsResult {
@@ -18,7 +18,8 @@ const RECOVERED = 2 ** -20;
 
 /**
  * The whole proximal step where each weight is a group of its own and all count alike: `proxFactors` for the magnitudes, or
- * with μ `debiasedProxFactors`, without an array of norms or factors. About five passes that read, one that writes.
+ * with μ `debiasedProxFactors`, without an array of norms or factors. One pass that reads and one that writes, unless a
+ * sample misleads the search for the root.
  *
  * @param w m weights in an arena, changed in place.
  * @returns undefined, and w untouched, where w lies in no arena, the hard limit is due, or a weight is not finite.
@@ -37,7 +38,7 @@ export function proxSingleWeights(
   const { findRoot, shrinkWeights } = uniformKernels(arena);
   const size = sampleSize(w.length);
   const omega = arena.temporarily(() =>
-    findRoot(w.byteOffset, true, rho, w.length, k, arena.float64(size).byteOffset, size),
+    findRoot(w.byteOffset, true, rho, w.length, k, arena.float32(searchRoom(size)).byteOffset, size),
   );
   if (Number.isNaN(omega)) return undefined;
   shrinkWeights(w.byteOffset, w.length, omega, 1 / metric);

@@ -10,8 +10,8 @@ export interface UniformKernels {
     rho: number,
     groups: number,
     budget: number,
+    room: number,
     sample: number,
-    size: number,
   ): number;
   visited(): number;
   shrinkWeights(w: number, groups: number, omega: number, longer: number): void;
@@ -27,4 +27,9 @@ const SAMPLED_FROM = 512;
 /** How many of m groups are solved first, to begin near the root. */
 export function sampleSize(m: number): number {
   return m < SAMPLED_FROM ? 0 : Math.ceil(m ** (2 / 3));
+}
+
+/** How many slopes the search with such a sample needs room for. */
+export function searchRoom(sample: number): number {
+  return sample && 8 * sample + 1028;
 }
