@@ -33,36 +33,39 @@ function columnBits(): v128 {
   return i8x16(1, 2, 4, 8, 16, 32, 64, -128, 1, 2, 4, 8, 16, 32, 64, -128);
 }
 
+/** Rows that the six bit planes of `sums128` count. */
+const PLANES_HOLD: i32 = 63;
+
 /**
  * out[i] += number of the given rows in which bit i is 1. Four words of a row are counted at a time, the rest one by
- * one.
+ * one; a few rows at a time through all their columns, so that they are read from front to back.
  */
 export function sums(words: usize, stride: i32, rows: usize, count: i32, out: usize): void {
   const even = stride & ~3;
-  for (let w = 0; w < even; w += 4)
-    sums128(words + ((<usize>w) << 2), stride, rows, count, out + ((<usize>w) << 8));
-  for (let w = even; w < stride; w++)
-    sums32(words + ((<usize>w) << 2), stride, rows, count, out + ((<usize>w) << 8));
+  for (; count > 0; count -= PLANES_HOLD, rows += PLANES_HOLD << 2) {
+    const some = min(count, PLANES_HOLD);
+    for (let w = 0; w < even; w += 4)
+      sums128(words + ((<usize>w) << 2), stride, rows, some, out + ((<usize>w) << 8));
+    for (let w = even; w < stride; w++)
+      sums32(words + ((<usize>w) << 2), stride, rows, some, out + ((<usize>w) << 8));
+  }
 }
 
-/** A word of 32 bits becomes 32 bytes of 0 or −1, which byte counters subtract; they hold 255 rows. */
+/** A word of 32 bits becomes 32 bytes of 0 or −1, which byte counters subtract. */
 function sums32(column: usize, stride: i32, rows: usize, count: i32, out: usize): void {
   const bits = columnBits();
-  for (let from = 0; from < count; from += 255) {
-    const to = min(from + 255, count);
-    let low = i8x16.splat(0);
-    let high = i8x16.splat(0);
-    for (let r = from; r < to; r++) {
-      const row = <usize>load<u32>(rows + ((<usize>r) << 2)) * stride;
-      const word = v128.load32_splat(column + (row << 2));
-      const first = v128.and(i8x16.shuffle(word, word, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1), bits);
-      const second = v128.and(i8x16.shuffle(word, word, 2, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3), bits);
-      low = i8x16.sub(low, i8x16.eq(first, bits));
-      high = i8x16.sub(high, i8x16.eq(second, bits));
-    }
-    flushBytes(low, out);
-    flushBytes(high, out + 128);
+  let low = i8x16.splat(0);
+  let high = i8x16.splat(0);
+  for (let r = 0; r < count; r++) {
+    const row = <usize>load<u32>(rows + ((<usize>r) << 2)) * stride;
+    const word = v128.load32_splat(column + (row << 2));
+    const first = v128.and(i8x16.shuffle(word, word, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1), bits);
+    const second = v128.and(i8x16.shuffle(word, word, 2, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3), bits);
+    low = i8x16.sub(low, i8x16.eq(first, bits));
+    high = i8x16.sub(high, i8x16.eq(second, bits));
   }
+  flushBytes(low, out);
+  flushBytes(high, out + 128);
 }
 
 // @ts-ignore: decorator
@@ -77,70 +80,64 @@ function rowAt(column: usize, stride: i32, rows: usize, r: i32): v128 {
   return v128.load(column + ((<usize>load<u32>(rows + ((<usize>r) << 2)) * stride) << 2));
 }
 
-/** Rows that the six bit planes of `sums128` count. */
-const PLANES_HOLD: i32 = 63;
-
 /**
  * 128 columns: bit i of the planes p0 to p5 is the count of column i as a binary number. Four rows go in by three full
  * adders and a ripple of carries.
  */
 function sums128(column: usize, stride: i32, rows: usize, count: i32, out: usize): void {
-  for (let from = 0; from < count; from += PLANES_HOLD) {
-    const to = min(from + PLANES_HOLD, count);
-    let p0 = i8x16.splat(0);
-    let p1 = p0;
-    let p2 = p0;
-    let p3 = p0;
-    let p4 = p0;
-    let p5 = p0;
-    let r = from;
-    for (; r + 4 <= to; r += 4) {
-      const a = rowAt(column, stride, rows, r);
-      const b = rowAt(column, stride, rows, r + 1);
-      const c = rowAt(column, stride, rows, r + 2);
-      const d = rowAt(column, stride, rows, r + 3);
-      const ab = majority(a, b, p0);
-      p0 = v128.xor(p0, v128.xor(a, b));
-      const cd = majority(c, d, p0);
-      p0 = v128.xor(p0, v128.xor(c, d));
-      let carry = majority(ab, cd, p1);
-      p1 = v128.xor(p1, v128.xor(ab, cd));
-      let next = v128.and(carry, p2);
-      p2 = v128.xor(p2, carry);
-      carry = v128.and(next, p3);
-      p3 = v128.xor(p3, next);
-      next = v128.and(carry, p4);
-      p4 = v128.xor(p4, carry);
-      p5 = v128.xor(p5, next);
-    }
-    for (; r < to; r++) {
-      const a = rowAt(column, stride, rows, r);
-      let carry = v128.and(a, p0);
-      p0 = v128.xor(p0, a);
-      let next = v128.and(carry, p1);
-      p1 = v128.xor(p1, carry);
-      carry = v128.and(next, p2);
-      p2 = v128.xor(p2, next);
-      next = v128.and(carry, p3);
-      p3 = v128.xor(p3, carry);
-      carry = v128.and(next, p4);
-      p4 = v128.xor(p4, next);
-      p5 = v128.xor(p5, carry);
-    }
-    // The shuffles of 16 columns need constants, so that the eight parts are brought to the front one after the other.
-    for (let part: usize = 0; part < 8; part++) {
-      let counts = ones(p0, 1);
-      counts = v128.or(counts, ones(p1, 2));
-      if (to - from > 3) counts = v128.or(counts, v128.or(ones(p2, 4), ones(p3, 8)));
-      if (to - from > 15) counts = v128.or(counts, v128.or(ones(p4, 16), ones(p5, 32)));
-      flushBytes(counts, out + (part << 7));
-      p0 = nextColumns(p0);
-      p1 = nextColumns(p1);
-      p2 = nextColumns(p2);
-      p3 = nextColumns(p3);
-      p4 = nextColumns(p4);
-      p5 = nextColumns(p5);
-    }
+  let p0 = i8x16.splat(0);
+  let p1 = p0;
+  let p2 = p0;
+  let p3 = p0;
+  let p4 = p0;
+  let p5 = p0;
+  let r = 0;
+  for (; r + 4 <= count; r += 4) {
+    const a = rowAt(column, stride, rows, r);
+    const b = rowAt(column, stride, rows, r + 1);
+    const c = rowAt(column, stride, rows, r + 2);
+    const d = rowAt(column, stride, rows, r + 3);
+    const ab = majority(a, b, p0);
+    p0 = v128.xor(p0, v128.xor(a, b));
+    const cd = majority(c, d, p0);
+    p0 = v128.xor(p0, v128.xor(c, d));
+    let carry = majority(ab, cd, p1);
+    p1 = v128.xor(p1, v128.xor(ab, cd));
+    let next = v128.and(carry, p2);
+    p2 = v128.xor(p2, carry);
+    carry = v128.and(next, p3);
+    p3 = v128.xor(p3, next);
+    next = v128.and(carry, p4);
+    p4 = v128.xor(p4, carry);
+    p5 = v128.xor(p5, next);
+  }
+  for (; r < count; r++) {
+    const a = rowAt(column, stride, rows, r);
+    let carry = v128.and(a, p0);
+    p0 = v128.xor(p0, a);
+    let next = v128.and(carry, p1);
+    p1 = v128.xor(p1, carry);
+    carry = v128.and(next, p2);
+    p2 = v128.xor(p2, next);
+    next = v128.and(carry, p3);
+    p3 = v128.xor(p3, carry);
+    carry = v128.and(next, p4);
+    p4 = v128.xor(p4, next);
+    p5 = v128.xor(p5, carry);
+  }
+  // The shuffles of 16 columns need constants, so that the eight parts are brought to the front one after the other.
+  for (let part: usize = 0; part < 8; part++) {
+    let counts = ones(p0, 1);
+    counts = v128.or(counts, ones(p1, 2));
+    if (count > 3) counts = v128.or(counts, v128.or(ones(p2, 4), ones(p3, 8)));
+    if (count > 15) counts = v128.or(counts, v128.or(ones(p4, 16), ones(p5, 32)));
+    flushBytes(counts, out + (part << 7));
+    p0 = nextColumns(p0);
+    p1 = nextColumns(p1);
+    p2 = nextColumns(p2);
+    p3 = nextColumns(p3);
+    p4 = nextColumns(p4);
+    p5 = nextColumns(p5);
   }
 }
 

@@ -12,7 +12,7 @@ export interface SparseDistributedOptions {
 }
 
 /**
- * Sparse distributed memory (Kanerva 1988): hard locations with random addresses, half of whose bits are set, hold a
+ * Sparse distributed memory (Kanerva 1988): hard locations with random addresses, each with half of its bits set, hold a
  * counter for each input. Writing adds 1 for each active input and −1 for each other to the counters of the nearest
  * locations, reading adds the counters up; the inputs with the largest sums are the answer.
  */
@@ -21,21 +21,17 @@ export function createSparseDistributedMemory(
   { locations, reached = Math.max(1, Math.round(locations / 20)), seed = 0 }: SparseDistributedOptions,
 ): PatternMemory {
   const rng = random(seed);
-  const addresses = Uint8Array.from({ length: locations * inputs }, () => rng.integer(2));
+  const addresses = new Uint8Array(locations * inputs);
+  for (let l = 0; l < locations; l++)
+    for (const j of rng.permutation(inputs).subarray(0, inputs >> 1)) addresses[l * inputs + j] = 1;
   const counters = new Int32Array(locations * inputs);
-  const ones = Array.from({ length: locations }, (_, l) =>
-    addresses.subarray(l * inputs, (l + 1) * inputs).reduce((sum, bit) => sum + bit, 0),
-  );
-  /** The nearest by Hamming distance, which is |address| + |cue| − 2·shared. */
-  const near = (cue: ArrayLike<number>) =>
-    strongestInputs(
-      Float64Array.from(ones, (count, l) => {
-        let shared = 0;
-        for (let a = 0; a < cue.length; a++) shared += addresses[l * inputs + cue[a]];
-        return 2 * shared - count;
-      }),
-      reached,
-    );
+  /** The nearest by Hamming distance are those that share most bits, because addresses have equally many. */
+  const near = (cue: ArrayLike<number>) => {
+    const shared = new Float64Array(locations);
+    for (let l = 0; l < locations; l++)
+      for (let a = 0; a < cue.length; a++) shared[l] += addresses[l * inputs + cue[a]];
+    return strongestInputs(shared, reached);
+  };
   return {
     learn: (pattern) => {
       for (const l of near(pattern)) {
