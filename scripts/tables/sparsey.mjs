@@ -25,6 +25,16 @@ export const TABLES = {
       );
     },
   ],
+  "sparsey-baselines": [
+    "sparsey-baselines",
+    ({ figures: { P7 } }) => {
+      const cues = Object.keys(Object.values(P7)[0]);
+      return table(
+        ["exactly completed, %", ...cues],
+        Object.entries(P7).map(([memory, rates]) => [memory, ...cues.map((cue) => percent(rates[cue]))]),
+      );
+    },
+  ],
   "sparsey-actions": [
     "sparsey-actions",
     ({ figures: { recognition: r, "leave one person out": one } }) =>
