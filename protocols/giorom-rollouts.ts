@@ -1,5 +1,11 @@
-/** giorom.md P3: networks trained on three materials, rolled out on unseen blocks, faster ones, and other shapes. */
+/**
+ * giorom.md P3: networks trained on five materials, rolled out on unseen blocks, faster ones, and other shapes. Each
+ * network is trained in a process of its own and kept, so that the protocol goes on where it was stopped.
+ *
+ * usage: giorom-rollouts.js [--seeds 1]
+ */
 import { join } from "node:path";
+import { parseArgs } from "node:util";
 import type { Window } from "../src/giorom/features.ts";
 import type { Predictor } from "../src/giorom/rollout.ts";
 import {
@@ -10,7 +16,7 @@ import {
   squaredError,
   staticRule,
 } from "../src/giorom/rollout.ts";
-import { openSimulator } from "../src/giorom/simulator.ts";
+import { openSimulator, type Simulator } from "../src/giorom/simulator.ts";
 import {
   farthest,
   type ModelName,
@@ -19,10 +25,10 @@ import {
   type TrainingJob,
   trainModel,
 } from "./support/giorom/models.ts";
-import { BOUNDS, type SceneName, simulate, type Trial } from "./support/giorom/scenes.ts";
+import { BOUNDS, SCENES, type SceneName, simulate, type Trial } from "./support/giorom/scenes.ts";
 import { finishJob, ownJob, runJobs } from "./support/jobs.ts";
 import { reportMarks } from "./support/marks.ts";
-import { ROOT, writeResults } from "./support/results.ts";
+import { ROOT, summarize, writeResults } from "./support/results.ts";
 
 const SHUFFLED_STEPS = 600;
 const HORIZONS = [10, 25, 50, 100] as const;
@@ -37,25 +43,27 @@ const SETS: Record<string, (index: number) => Trial> = {
   "unseen shape: L": (index) => ({ split: "test", index: 60 + index, shape: "l" }),
 };
 
-const job = (scene: SceneName, model: ModelName, shuffled = false): TrainingJob => ({
+const { values: options } = parseArgs({
+  options: { seeds: { type: "string", default: "1" }, job: { type: "string" } },
+});
+const SEEDS = Array.from({ length: Number(options.seeds) }, (_, seed) => seed);
+
+const job = (scene: SceneName, model: ModelName, seed: number, shuffled = false): TrainingJob => ({
   scene,
   model,
   steps: shuffled ? SHUFFLED_STEPS : STEPS,
-  seed: 0,
+  seed,
   ...(shuffled && { shuffled }),
 });
 
-const JOBS: TrainingJob[] = [
-  job("sand", "lite"),
-  job("gel", "lite"),
-  job("water", "lite"),
-  job("sand", "messages only"),
-  job("sand", "grid only"),
-  job("sand", "GNS"),
-  job("sand", "lite", true),
-  job("gel", "messages only"),
-  job("water", "messages only"),
-];
+const sceneNames = Object.keys(SCENES) as SceneName[];
+
+const JOBS: TrainingJob[] = SEEDS.flatMap((seed) => [
+  ...sceneNames.flatMap((scene) => [job(scene, "lite", seed), job(scene, "messages only", seed)]),
+  job("sand", "grid only", seed),
+  job("sand", "GNS", seed),
+  job("sand", "lite", seed, true),
+]);
 
 export interface Row {
   scene: string;
@@ -63,11 +71,27 @@ export interface Row {
   model: string;
   /** Mean over particles and frames of the squared error of one step's position, all true before. */
   oneStep: number;
-  /** Rollout error over the first 10, 25, 50 and 100 predicted frames, mean of the trajectories. */
+  /** Rollout error over the first 10, 25, 50 and 100 predicted frames, mean of the trajectories and seeds. */
   errors: number[];
+  /** Of a network: sample standard deviations of those over the seeds; 0 for one seed. */
+  deviations?: number[];
 }
 
-async function measure(predict: Predictor, trajectories: readonly (readonly Float64Array[])[]) {
+type Measured = Pick<Row, "oneStep" | "errors">;
+
+function overSeeds(runs: readonly Measured[]): Omit<Row, "scene" | "set" | "model"> {
+  const errors = HORIZONS.map((_, i) => summarize(runs.map((r) => r.errors[i])));
+  return {
+    oneStep: summarize(runs.map((r) => r.oneStep)).mean,
+    errors: errors.map(({ mean }) => mean),
+    deviations: errors.map(({ sd }) => sd),
+  };
+}
+
+async function measure(
+  predict: Predictor,
+  trajectories: readonly (readonly Float64Array[])[],
+): Promise<Measured> {
   const errors = HORIZONS.map(() => 0);
   let oneStep = 0;
   for (const frames of trajectories) {
@@ -91,43 +115,43 @@ async function protocol(): Promise<void> {
     JOBS,
     1,
     join(ROOT, "runs", "protocols", "giorom"),
-    ({ scene, model, shuffled }) => console.log(`trained: ${scene}, ${model}${shuffled ? ", shuffled" : ""}`),
+    ({ scene, model, seed, shuffled }) =>
+      console.log(`trained: ${scene}, ${model}${shuffled ? ", shuffled" : ""}, seed ${seed}`),
   );
   const rows: Row[] = [];
-  for (const scene of ["sand", "gel", "water"] as const) {
-    const predictors: [string, Predictor, () => Promise<void>][] = [];
+  const report = (row: Row) => {
+    rows.push(row);
+    const { scene, set, model, oneStep, errors } = row;
+    console.log([scene, set, model, ...[oneStep, ...errors].map((e) => e.toExponential(2))].join("  "));
+  };
+  for (const scene of sceneNames) {
+    const networks = new Map<string, Simulator[]>();
     for (const [i, { model, shuffled, scene: of }] of JOBS.entries()) {
       if (of !== scene) continue;
-      const simulator = await openSimulator(models[i], { threads: 1 });
       const name = shuffled ? "control: shuffled targets" : model;
-      predictors.push([name, (window: Window) => simulator.step(window), simulator.release]);
+      const simulator = await openSimulator(models[i], { threads: 1 });
+      networks.set(name, [...(networks.get(name) ?? []), simulator]);
     }
-    const rules: [string, Predictor][] = [
-      ["constant velocity", constantVelocity],
-      ["ballistic", ballistic([0, -9.8 * 25e-6], BOUNDS)],
-      ["static", staticRule],
-    ];
-    for (const [name, rule] of rules) predictors.push([name, rule, async () => {}]);
+    const rules: Record<string, Predictor> = {
+      "constant velocity": constantVelocity,
+      ballistic: ballistic([0, -9.8 * 25e-6], BOUNDS),
+      static: staticRule,
+    };
     for (const [set, trial] of Object.entries(SETS)) {
       const trajectories = Array.from({ length: TESTS }, (_, index) => {
         const frames = simulate(scene, trial(index));
         return sparse(frames, farthest(frames)).frames as Float64Array[];
       });
-      for (const [model, predict] of predictors) {
-        const row = { scene, set, model, ...(await measure(predict, trajectories)) };
-        rows.push(row);
-        console.log(
-          [
-            scene,
-            set,
-            model,
-            row.oneStep.toExponential(2),
-            ...row.errors.map((e) => e.toExponential(2)),
-          ].join("  "),
-        );
+      for (const [model, simulators] of networks) {
+        const runs: Measured[] = [];
+        for (const { step } of simulators)
+          runs.push(await measure((window: Window) => step(window), trajectories));
+        report({ scene, set, model, ...overSeeds(runs) });
       }
+      for (const [model, rule] of Object.entries(rules))
+        report({ scene, set, model, ...(await measure(rule, trajectories)) });
     }
-    for (const [, , release] of predictors) await release();
+    for (const simulators of networks.values()) for (const { release } of simulators) await release();
   }
   const error = (scene: string, model: string, horizon: number, set = "unseen blocks") =>
     rows.find((r) => r.scene === scene && r.model === model && r.set === set)!.errors[
@@ -142,14 +166,20 @@ async function protocol(): Promise<void> {
       error("sand", "lite", 50) <= trivial("sand", 50) / 3,
     "gel, 25 frames: at most a third of the best rule's error":
       error("gel", "lite", 25) <= trivial("gel", 25) / 3,
-    "water, 50 frames: better than every rule": error("water", "lite", 50) < trivial("water", 50),
+    ...Object.fromEntries(
+      (["water", "plasticine", "goop"] as const).map((scene) => [
+        `${scene}, 50 frames: better than every rule`,
+        error(scene, "lite", 50) < trivial(scene, 50),
+      ]),
+    ),
     "sand, 50 frames: better than every rule on all sets": Object.keys(SETS).every(
       (set) => error("sand", "lite", 50, set) < trivial("sand", 50, set),
     ),
     "control: shuffled targets are no better than constant velocity":
       error("sand", "control: shuffled targets", 50) > 0.9 * error("sand", "constant velocity", 50),
   };
-  await writeResults("giorom-rollouts", "npm run protocol -- giorom-rollouts", {
+  await writeResults("giorom-rollouts", `npm run protocol -- giorom-rollouts --seeds ${SEEDS.length}`, {
+    seeds: SEEDS.length,
     steps: STEPS,
     shuffledSteps: SHUFFLED_STEPS,
     horizons: HORIZONS,

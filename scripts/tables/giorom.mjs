@@ -37,7 +37,7 @@ function gioromSpeed({ rows, decoding, claims }) {
 /** Rollout errors: a row for each model, the horizons on unseen blocks, then the middle one on the other sets. */
 function gioromRollouts({ horizons, rows }) {
   const others = columnsOf(rows, "set").slice(1);
-  return ["sand", "gel", "water"]
+  return columnsOf(rows, "scene")
     .map((scene) => {
       const own = rows.filter((r) => r.scene === scene);
       const find = (model, set) => own.find((r) => r.model === model && r.set === set);

@@ -15,6 +15,13 @@ export const SCENES = {
   /** Five times as soft as jelly: it sways visibly (GIOROM spec, P3). */
   gel: { material: { ...MATERIALS.jelly, young: 2e4, poisson: 0.3 }, speed: 2.5, noise: 3e-5 },
   water: { material: MATERIALS.water, speed: 1, noise: 3e-5 },
+  /** Softer than the preset, which bears its own weight here and hardly moves. */
+  plasticine: {
+    material: { ...MATERIALS.plasticine, young: 1e5, yieldStress: 1e3 },
+    speed: 2.5,
+    noise: 3e-5,
+  },
+  goop: { material: MATERIALS.goop, speed: 1, noise: 3e-5 },
 } as const satisfies Record<string, { material: Material; speed: number; noise: number }>;
 
 export type SceneName = keyof typeof SCENES;
