@@ -12,13 +12,21 @@ export interface ReplayOptions {
   parameter?: (parameter: Value) => Value | undefined;
   /** What nodes read in place of any of their inputs. */
   input?: (target: Graph, value: Value | undefined) => Value | undefined;
-  /** Builds something else in place of a node; undefined keeps the node. `inputs` are values of the new graph. */
-  node?: (node: Node, inputs: readonly (Value | undefined)[], target: Graph) => Value[] | undefined;
+  /**
+   * Builds something else in place of a node; undefined keeps the node. `inputs` are values of the new graph, and
+   * `current` gives the one that stands for any earlier value of the old graph.
+   */
+  node?: (
+    node: Node,
+    inputs: readonly (Value | undefined)[],
+    target: Graph,
+    current: (name: string) => Value | undefined,
+  ) => Value[] | undefined;
 }
 
 /**
  * Builds a graph again, node by node, with changes: another batch, other tensors, other nodes. Every shape is inferred
- * afresh. Names are kept, so parameters of the two graphs correspond.
+ * afresh. Names are kept, so parameters of the two graphs correspond; only results of a node beyond its first may get others.
  */
 export function replay(
   graph: Graph,
@@ -54,7 +62,7 @@ export function replay(
   for (const node of graph.nodes) {
     const inputs = node.inputs.map((name) => input(target, current(name)));
     const results =
-      replace?.(node, inputs, target) ??
+      replace?.(node, inputs, target, current) ??
       apply(target, node.op, inputs, node.attributes, {
         name: node.outputs[0],
         outputCount: node.outputs.length,

@@ -1,5 +1,5 @@
 import type { Graph } from "../graph.ts";
-import { producers, valueNamed } from "../graph.ts";
+import { producers } from "../graph.ts";
 import { apply } from "../operators/operator.ts";
 import { replay } from "../replay.ts";
 import { broadcastShapes, sameShape } from "../shapes.ts";
@@ -32,8 +32,8 @@ export function broadcastInPlace(graph: Graph): Graph {
   }
   if (shortened.size === 0) return graph;
   const lowered = replay(graph, {
-    node: ({ op, attributes, outputs: [name] }, _, target) => {
-      const operands = shortened.get(name)?.map((operand) => valueNamed(target, operand));
+    node: ({ op, attributes, outputs: [name] }, _, target, current) => {
+      const operands = shortened.get(name)?.map(current);
       return operands && apply(target, op, operands, attributes, { name });
     },
   });

@@ -15,9 +15,9 @@ export function lowerPlain(graph: Graph): Graph {
 export function lowerNodes(graph: Graph, rule: NonNullable<ReplayOptions["node"]>): Graph {
   const lowered = replay(graph, {
     // What lowering adds is named lower/…, so that nodes which stay find their own names free.
-    node: (node, inputs, target) =>
+    node: (node, inputs, target, current) =>
       withScope(target, `lower/${node.name}`, () => {
-        const found = rule(node, inputs, target);
+        const found = rule(node, inputs, target, current);
         if (found) return found;
         const outputs = node.outputs.map((name) => graph.types.get(name)!);
         return findOperator(node.op)!.lower?.({

@@ -1,5 +1,5 @@
 import type { Graph, Node } from "../graph.ts";
-import { consumers, producers, valueNamed } from "../graph.ts";
+import { consumers, producers } from "../graph.ts";
 import { apply, numberAttribute } from "../operators/operator.ts";
 import { replay } from "../replay.ts";
 import { sameShape } from "../shapes.ts";
@@ -52,9 +52,9 @@ export function scatterIntoSums(graph: Graph): Graph {
   }
   if (merged.size === 0) return graph;
   const lowered = replay(graph, {
-    node: ({ outputs: [name] }, _, target) => {
+    node: ({ outputs: [name] }, _, target, current) => {
       const node = merged.get(name);
-      const inputs = node?.inputs.map((input) => valueNamed(target, input));
+      const inputs = node?.inputs.map(current);
       return inputs && apply(target, "ScatterElements", inputs, node!.attributes, { name });
     },
   });
