@@ -40,11 +40,10 @@ const PARTS: Record<string, ExperimentSettings> = {
     model: "transformer",
     width: 128,
     hidden: 128,
-    learningRate: 3e-3,
-    baseSteps: 20_000,
+    baseSteps: 30_000,
     steps: 6000,
     after: 2000,
-    giveUp: { times: 10, least: 2000 },
+    giveUp: { times: 5, least: 3000 },
     runs: [...CONTROLS, "ticket-0.8"],
   },
   mnist: {

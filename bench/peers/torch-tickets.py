@@ -31,7 +31,7 @@ def mlp_ordered():
 
 
 def transformer(last):
-    x = F.embedding(pairs, P["embed"].t()) + P["positions"]
+    x = F.embedding(pairs, P["embed"].t())
     k, v = x @ P["key"].t(), x @ P["value"].t()
     read = x[:, -1:] if last else x
     q = read @ P["query"].t()

@@ -35,7 +35,9 @@ export type Trace = TracePoint[];
 const MOST_POINTS = 64;
 
 /** Follows the weights of a run at evenly spaced steps: at most 64 of them, however long it is. */
-export function createTrace(settings: Pick<ExperimentSettings, "task" | "p" | "model" | "ratio" | "hidden">) {
+export function createTrace(
+  settings: Pick<ExperimentSettings, "task" | "p" | "model" | "ratio" | "width" | "hidden">,
+) {
   let points: { step: number; weights: Weights }[] = [];
   let interval = 0;
   return {
@@ -78,7 +80,7 @@ export function neuronLayer({ model, task }: Pick<ExperimentSettings, "model" | 
 /** Undefined where there are no tokens. */
 export function wavesOf(
   weights: Weights,
-  settings: Pick<ExperimentSettings, "task" | "p" | "model" | "hidden">,
+  settings: Pick<ExperimentSettings, "task" | "p" | "model" | "width" | "hidden">,
 ): Waves | undefined {
   if (!isModular(settings.task)) return undefined;
   const { elements } = createTask(settings.task, settings.p);
@@ -94,15 +96,13 @@ export function wavesOf(
 /** What each neuron sees of each token, W_I W_E [hidden, tokens]; for a transformer the embedding itself. */
 export function inputSide(
   weights: Weights,
-  { model, hidden }: Pick<ExperimentSettings, "model" | "hidden">,
+  { model, width, hidden }: Pick<ExperimentSettings, "model" | "width" | "hidden">,
 ): { data: Float64Array; rows: number; columns: number } {
   const embed = weights.get("embed")!;
   if (model === "transformer") {
-    const width = weights.get("positions")!.length / 2;
     return { data: Float64Array.from(embed), rows: width, columns: embed.length / width };
   }
   const inproj = weights.get("inproj")!;
-  const width = inproj.length / hidden;
   const columns = embed.length / width;
   const data = new Float64Array(hidden * columns);
   for (let h = 0; h < hidden; h++)

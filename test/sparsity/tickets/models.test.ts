@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { tensor } from "../../../src/engine/tensor.ts";
 import { createOptimizer } from "../../../src/nn/optimizers.ts";
 import { createTrainingStep } from "../../../src/nn/training-step.ts";
 import { exactCrossEntropy } from "../../../src/sparsity/tickets/exact-cross-entropy.ts";
@@ -73,7 +74,7 @@ test("three masked steps of AdamW on ONNX Runtime; dead weights and their moment
 
 test("the transformer's logits, loss and gradients are those of the vectors", () => {
   const model = modularTransformer({ vocabulary: 5, classes: 5, width: 4, hidden: 3, batch: 6 });
-  const order = {
+  const sizes = {
     embed: 20,
     key: 16,
     query: 16,
@@ -83,8 +84,7 @@ test("the transformer's logits, loss and gradients are those of the vectors", ()
     "mlp.out": 12,
     unembed: 20,
   };
-  const weights = { ...byRule(order), positions: new Float64Array(8) };
-  const found = exactly(model, feedsOf(mlp.train, model), weights);
+  const found = exactly(model, feedsOf(mlp.train, model), byRule(sizes));
   expect(worst(found.logits, tinyTransformer.logits.flat())).toBeLessThan(1e-9);
   expect(found.loss).toBeCloseTo(tinyTransformer.loss, 10);
   const letters = {
@@ -101,8 +101,8 @@ test("the transformer's logits, loss and gradients are those of the vectors", ()
     expect(worst(found.gradients[name], tinyTransformer.grads[letter].flat())).toBeLessThan(SIXTH);
 });
 
-test("positions, more heads, more blocks and a third token all matter", () => {
-  const logits = (options: object) => {
+test("more heads and more blocks matter, and which of two tokens is read", () => {
+  const logits = (options: object, swap = false) => {
     const model = modularTransformer({
       vocabulary: 5,
       classes: 5,
@@ -112,13 +112,17 @@ test("positions, more heads, more blocks and a third token all matter", () => {
       ...options,
     });
     useRule(model);
+    const feeds = feedsOf(mlp.train, model);
+    const { shape, data } = feeds.tokens;
+    const exchanged = Int32Array.from({ length: data.length }, (_, i) => Number(data[swap ? i ^ 1 : i]));
+    feeds.tokens = tensor("int32", shape, exchanged);
     return exactly(
       model,
-      feedsOf(mlp.train, model),
+      feeds,
       Object.fromEntries([...model.parameters].map(([n, t]) => [n, Float64Array.from(t.data)])),
     ).logits.join();
   };
-  const all = [{}, { heads: 2 }, { blocks: 2 }, { context: 3 }].map(logits);
+  const all = [logits({}), logits({}, true), logits({ heads: 2 }), logits({ blocks: 2 })];
   expect(new Set(all).size).toBe(4);
 });
 
