@@ -9,7 +9,9 @@ export const TABLES = {
       const kinds = [...new Map(rows.map((r) => [`${r.method}, ${r.order}`, r])).values()];
       const cell = ({ method, order }, perClass, figure) => {
         const row = rows.find((r) => r.method === method && r.order === order && r.perClass === perClass);
-        return row ? percent(row.figures[figure]) : "–";
+        if (!row) return "–";
+        const { mean, values } = row.figures[figure];
+        return values.length > 1 ? percent(row.figures[figure]) : (100 * mean).toFixed(2);
       };
       const names = { accuracy: "", binary: ", `binary`", typical: ", `typical`", logLik: ", `logLik`" };
       return table(
