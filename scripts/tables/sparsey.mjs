@@ -37,6 +37,31 @@ export const TABLES = {
       );
     },
   ],
+  "sparsey-speed": [
+    "sparsey-speed",
+    ({ rows, crossing, bandwidth: b }) => {
+      const micros = (t) => (t < 10 ? t.toFixed(1) : count(t));
+      const memories = columnsOf(rows, "memory");
+      const sizes = columnsOf(rows, "items");
+      return [
+        table(
+          ["store / recognise, µs, with so many stored", ...sizes.map(count)],
+          memories.map((memory) => [
+            memory,
+            ...sizes.map((items) => {
+              const row = rows.find((r) => r.memory === memory && r.items === items);
+              return `${micros(row.store)} / ${micros(row.recognize)}`;
+            }),
+          ]),
+        ),
+        `A search takes longer than the codes from so many items on: ${Object.entries(crossing)
+          .map(([memory, items]) => `${memory} ${count(items)}`)
+          .join(
+            ", ",
+          )}. With weights that fit into no cache (${count(b.bytesRead / 1e6)} MB read an item), recognising takes ${b.timesTheLimit.toFixed(1)} times as long as memory takes to pass the active rows once; the goal is 3.`,
+      ].join("\n\n");
+    },
+  ],
   "sparsey-actions": [
     "sparsey-actions",
     ({ figures: { recognition: r, "leave one person out": one } }) =>
