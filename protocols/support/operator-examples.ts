@@ -62,7 +62,7 @@ const windows = {
 
 const builders: Readonly<Record<string, Build>> = {
   ...all(
-    "Abs Asinh Atan Ceil Cos Cosh Elu Erf Exp Floor HardSigmoid HardSwish Identity IsNaN LeakyRelu LogSoftmax Neg Relu Round Sigmoid Sign Sin Sinh Softmax Softplus Tan Tanh",
+    "Abs Asinh Atan Ceil Cos Cosh Elu Erf Exp Floor Gelu HardSigmoid HardSwish Identity IsNaN LeakyRelu LogSoftmax Neg Relu Round Sigmoid Sign Sin Sinh Softmax Softplus Tan Tanh",
     (n) => one(n),
   ),
   ...all("Log Reciprocal Sqrt", (n) => one(n, positive)),
