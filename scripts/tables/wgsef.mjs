@@ -169,7 +169,9 @@ export const TABLES = {
   "images-control": [
     "images",
     ({ control: { network, rows } }) =>
-      `${network}: ${rows.map((r) => `${percent(r.accuracy)} % at ${100 * r.budget} % of the MACs`).join(", ")}.`,
+      rows.length === 0
+        ? ""
+        : `${network}: ${rows.map((r) => `${percent(r.accuracy)} % at ${100 * r.budget} % of the MACs`).join(", ")}.`,
   ],
   imported: [
     "imported",
