@@ -43,7 +43,7 @@ const PARTS: Record<string, ExperimentSettings> = {
     baseSteps: 30_000,
     steps: 6000,
     after: 2000,
-    giveUp: { times: 5, least: 3000 },
+    giveUp: { times: 10, least: 3000 },
     runs: [...CONTROLS, "ticket-0.8"],
   },
   mnist: {
