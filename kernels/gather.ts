@@ -1,50 +1,7 @@
 // From the grid back to particles by the material point method: see kernels/scatter.ts. A thread does so for its own run
 // of particles. AssemblyScript: arrays are byte addresses.
 
-// @ts-ignore: decorator
-@inline
-function near(f: f64): f64 {
-  return 0.5 * (1.5 - f) * (1.5 - f);
-}
-
-// @ts-ignore: decorator
-@inline
-function middle(f: f64): f64 {
-  return 0.75 - (f - 1) * (f - 1);
-}
-
-// @ts-ignore: decorator
-@inline
-function far(f: f64): f64 {
-  return 0.5 * (f - 0.5) * (f - 0.5);
-}
-
-// @ts-ignore: decorator
-@inline
-function nears(f: v128): v128 {
-  const d = f64x2.sub(f64x2.splat(1.5), f);
-  return f64x2.mul(f64x2.mul(f64x2.splat(0.5), d), d);
-}
-
-// @ts-ignore: decorator
-@inline
-function middles(f: v128): v128 {
-  const d = f64x2.sub(f, f64x2.splat(1));
-  return f64x2.sub(f64x2.splat(0.75), f64x2.mul(d, d));
-}
-
-// @ts-ignore: decorator
-@inline
-function fars(f: v128): v128 {
-  const d = f64x2.sub(f, f64x2.splat(0.5));
-  return f64x2.mul(f64x2.mul(f64x2.splat(0.5), d), d);
-}
-
-// @ts-ignore: decorator
-@inline
-function weight(o: i32, f: f64): f64 {
-  return o == 0 ? near(f) : o == 1 ? middle(f) : far(f);
-}
+import { far, fars, middle, middles, near, nears, weight } from "./shared/spline";
 
 /** v = Σ w u, C = (4/dx²) Σ w u δᵀ, F ← (I + Δt C) F, and x ← x + Δt v, which stays half a cell away from the border. */
 export function gather2(

@@ -2,6 +2,8 @@
 // cost c_j, all float64. A quantity that all groups share is stored twice in a row and read with mask 0, else with mask −1.
 // AssemblyScript: arrays are byte addresses.
 
+import { startUniform, uniform } from "./shared/uniform";
+
 /** At or below this slope a group counts as zero: reciprocals must stay finite, and squares of such norms underflow. */
 const ZERO_SLOPE: f64 = 1e-200;
 /** Shares within so many roundings of 0 and 1 are 0 and 1. */
@@ -32,16 +34,6 @@ let steepness: f64;
 let points: usize;
 let randomRounds: i32;
 let visits: f64;
-let seed: u32;
-
-/** Uniform in [0, 1): mulberry32, as in src/random.ts. */
-function uniform(): f64 {
-  seed += 0x6d2b79f5;
-  let t = seed;
-  t = (t ^ (t >>> 15)) * (t | 1);
-  t ^= t + (t ^ (t >>> 7)) * (t | 61);
-  return <f64>(t ^ (t >>> 14)) / 4294967296;
-}
 
 // @ts-ignore: decorator
 @inline
@@ -302,7 +294,7 @@ export function findRoot(
   points = sample + 3 * (length + 8);
   randomRounds = rounds;
   visits = 0;
-  seed = m;
+  startUniform(m);
 
   if (size) {
     // Two levels around the budget, solved on the sample, enclose the root with probability > .99.

@@ -5,55 +5,12 @@
 // divideRows has chosen for it: it looks at all particles in turn and adds what falls into its rows. So a node's sum has
 // the same order, and the same bits, whatever the number of threads.
 
+import { far, fars, middle, middles, near, nears, weight } from "./shared/spline";
+
 // @ts-ignore: decorator
 @inline
 function lanes(a: f64, b: f64): v128 {
   return f64x2.replace_lane(f64x2.splat(a), 1, b);
-}
-
-// @ts-ignore: decorator
-@inline
-function near(f: f64): f64 {
-  return 0.5 * (1.5 - f) * (1.5 - f);
-}
-
-// @ts-ignore: decorator
-@inline
-function middle(f: f64): f64 {
-  return 0.75 - (f - 1) * (f - 1);
-}
-
-// @ts-ignore: decorator
-@inline
-function far(f: f64): f64 {
-  return 0.5 * (f - 0.5) * (f - 0.5);
-}
-
-// @ts-ignore: decorator
-@inline
-function nears(f: v128): v128 {
-  const d = f64x2.sub(f64x2.splat(1.5), f);
-  return f64x2.mul(f64x2.mul(f64x2.splat(0.5), d), d);
-}
-
-// @ts-ignore: decorator
-@inline
-function middles(f: v128): v128 {
-  const d = f64x2.sub(f, f64x2.splat(1));
-  return f64x2.sub(f64x2.splat(0.75), f64x2.mul(d, d));
-}
-
-// @ts-ignore: decorator
-@inline
-function fars(f: v128): v128 {
-  const d = f64x2.sub(f, f64x2.splat(0.5));
-  return f64x2.mul(f64x2.mul(f64x2.splat(0.5), d), d);
-}
-
-// @ts-ignore: decorator
-@inline
-function weight(o: i32, f: f64): f64 {
-  return o == 0 ? near(f) : o == 1 ? middle(f) : far(f);
 }
 
 /** target += w·v, two at a time */

@@ -3,6 +3,8 @@
 // tell all about g(ω) = Σ_j clip(ω·A_j − ρ, 0, 1) near ω. Slopes are of type T: float64, or the magnitudes of float32
 // weights; I is the integer of the same size. AssemblyScript: arrays are byte addresses.
 
+import { startUniform, uniform } from "./shared/uniform";
+
 /** At or below this slope a group counts as zero. */
 const ZERO_SLOPE: f64 = 1e-200;
 /** Shares within so many roundings of 0 are 0. */
@@ -18,7 +20,6 @@ const BLOCK: i32 = 1024;
 
 let rho: f64;
 let visits: f64;
-let seed: u32;
 
 // Groups whose share is 1, groups whose share lies between, and their slopes' sum: those settled by `sift`, and all at the
 // point where they were counted last.
@@ -28,15 +29,6 @@ let settledSum: f64;
 let full: f64;
 let part: f64;
 let partSum: f64;
-
-/** Uniform in [0, 1): mulberry32, as in src/random.ts. */
-function uniform(): f64 {
-  seed += 0x6d2b79f5;
-  let t = seed;
-  t = (t ^ (t >>> 15)) * (t | 1);
-  t ^= t + (t ^ (t >>> 7)) * (t | 61);
-  return <f64>(t ^ (t >>> 14)) / 4294967296;
-}
 
 // @ts-ignore: decorator
 @inline
@@ -266,7 +258,7 @@ export function findRoot(
 ): f64 {
   rho = offset;
   visits = 0;
-  seed = m;
+  startUniform(m);
   return single
     ? find<f32, i32>(slopes, m, budget, room, size)
     : find<f64, i64>(slopes, m, budget, room, size);

@@ -1,5 +1,6 @@
 // Compiles each kernels/<name>.ts (AssemblyScript) to src/kernels/<name>.wasm.ts, a module that holds the WebAssembly
 // bytes as text: so Node.js, bundlers and browsers load kernels like any other module. Only what has changed is compiled.
+// Kernels may import from kernels/shared.
 // A source that asks for ASC_FEATURE_RELAXED_SIMD is compiled with it too: src/kernels/<name>.relaxed.wasm.ts.
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -26,6 +27,13 @@ const version = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")
   "node_modules/assemblyscript"
 ].version;
 
+const shared = new Map(
+  readdirSync(join(root, "kernels", "shared")).map((name) => [
+    `shared/${name}`,
+    readFileSync(join(root, "kernels", "shared", name), "utf8"),
+  ]),
+);
+
 for (const file of readdirSync(join(root, "kernels")).filter((f) => f.endsWith(".ts"))) {
   const name = file.slice(0, -3);
   const source = readFileSync(join(root, "kernels", file), "utf8");
@@ -42,14 +50,14 @@ for (const file of readdirSync(join(root, "kernels")).filter((f) => f.endsWith("
 
 async function compile(file, source, options, exported, target) {
   const stamp = createHash("sha256")
-    .update(`${version} ${options.join(" ")} ${source}`)
+    .update([version, ...options, source, ...shared.values()].join(" "))
     .digest("hex");
   const output = join(root, "src", "kernels", target);
   if (existsSync(output) && readFileSync(output, "utf8").includes(stamp)) return;
   const { default: asc } = await import("assemblyscript/asc");
   let binary;
   const { error, stderr } = await asc.main([file, "--outFile", "out.wasm", ...options], {
-    readFile: (path) => (path === file ? source : null),
+    readFile: (path) => (path === file ? source : (shared.get(path) ?? null)),
     writeFile: (_path, contents) => {
       binary = contents;
     },
