@@ -24,7 +24,7 @@ export function benchCommand(): Command {
     keys: {
       "threads, runs": "threads, and the least number of runs of each model and batch",
       models:
-        "[{ model, parameters, macs, latencyMs: { <batch>: median }, ratio: { <batch>: to the first model } }]",
+        "[{ model, parameters, macs, latencyMs: { <batch>: lower quartile }, ratio: { <batch>: to the first model } }]",
     },
   })
     .argument("<models...>", ".onnx or .flg files; the first is the reference")
@@ -45,10 +45,10 @@ export function benchCommand(): Command {
             `${paths[i]} takes [batch, ${own}], ${paths[0]} takes [batch, ${shape}]; compare models of one task`,
           );
       });
-      const medians: Record<string, number[]> = {};
+      const times: Record<string, number[]> = {};
       for (const batch of options.batch) {
         note(`timing ${paths.length} models at batch ${batch} …`);
-        medians[batch] = await measureLatency(graphs, {
+        times[batch] = await measureLatency(graphs, {
           batch,
           threads: options.threads,
           runs: options.runs,
@@ -57,7 +57,7 @@ export function benchCommand(): Command {
       const models = paths.map((model, i) => {
         const { parameters, macs } = accountModel(graphs[i]).total;
         const pick = (f: (times: number[]) => number) =>
-          Object.fromEntries(options.batch.map((b) => [b, f(medians[b])]));
+          Object.fromEntries(options.batch.map((b) => [b, f(times[b])]));
         return { model, parameters, macs, latencyMs: pick((t) => t[i]), ratio: pick((t) => t[i] / t[0]) };
       });
       const right = (heading: string) => ({ heading, align: "right" as const });

@@ -23,7 +23,7 @@ export interface FastestForm {
   final: Graph;
   /** Of `final`, without zeros that only fill up widths. */
   cost: Cost;
-  /** Medians of interleaved runs on one thread, at batch 1 and 64. `masked` is the network with its zeros left in place. */
+  /** Of interleaved runs on one thread, at batch 1 and 64, see `measureLatency`. `masked` is the network with its zeros left in place. */
   latencyMs: { before: Latency; after: Latency; masked: Latency };
   /**
    * The same network run by `createSparseSession`, which skips the zeros that stay in it, in milliseconds and with the

@@ -160,7 +160,7 @@ function isolated(flow: Flow, node: Node, removed: ReadonlySet<Id>): Graph {
   return target;
 }
 
-/** Medians, less what an empty run takes. */
+/** What an empty run takes is left out. */
 async function timesOf(graphs: readonly Graph[], batch: number): Promise<number[]> {
   const empty = createGraph("empty");
   const [result] = apply(empty, "Identity", [input(empty, "x", [1], { batched: false })], {}, { name: "y" });

@@ -6,6 +6,7 @@ import type { Tensor } from "../engine/tensor.ts";
 import { sizeOf, zeros } from "../engine/tensor.ts";
 import { Problem } from "../problem.ts";
 import { random } from "../random.ts";
+import { undisturbed } from "../undisturbed.ts";
 
 /** 1 GiB of float32. */
 const MAX_ELEMENTS = 2 ** 28;
@@ -25,8 +26,9 @@ export type LatencyModel =
   | { graph: Graph; open: (sized: Graph) => Promise<Pick<Session, "run" | "release">> };
 
 /**
- * Median time of one run of each model, in milliseconds, in the order given. The models take turns, so that whatever
- * else the machine does falls on all of them alike; compare the figures of one call with each other only.
+ * Time of one run of each model, in milliseconds, in the order given: lower quartiles, see `undisturbed`. The models take
+ * turns, so that whatever else the machine does falls on all of them alike; compare the figures of one call with each other
+ * only.
  */
 export async function measureLatency(
   models: readonly LatencyModel[],
@@ -65,7 +67,7 @@ export async function measureLatency(
       spent += time;
     }
   for (const { session } of sessions) await session.release();
-  return sessions.map(({ times }) => median(times));
+  return sessions.map(({ times }) => undisturbed(times));
 }
 
 export function median(values: readonly number[]): number {

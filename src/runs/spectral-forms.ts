@@ -6,7 +6,7 @@ import { cutSpectra, withCuts } from "../sparsity/spectral/truncate.ts";
 import { measureLatency } from "./latency.ts";
 
 export interface TimedLayer extends TruncatedLayer {
-  /** Median time of the layer alone, in milliseconds, as one weight and as two factors; absent where no factors are smaller. */
+  /** Time of the layer alone, in milliseconds, as one weight and as two factors; absent where no factors are smaller. */
   latencyMs?: { merged: number; factors: number };
 }
 

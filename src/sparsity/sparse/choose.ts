@@ -4,6 +4,7 @@ import { createSession } from "../../engine/session.ts";
 import type { Tensor } from "../../engine/tensor.ts";
 import { sizeOf, zeros } from "../../engine/tensor.ts";
 import { random } from "../../random.ts";
+import { undisturbed } from "../../undisturbed.ts";
 import { layerName } from "../layers.ts";
 import { pieceGraph, sparseLayers } from "./pieces.ts";
 import type { Runner, RunnerOptions } from "./runner.ts";
@@ -19,7 +20,7 @@ export interface LayerChoice {
   density: number;
   run: "dense" | "sparse";
   why: string;
-  /** Median milliseconds of the layer alone, where it was measured. */
+  /** Milliseconds of the layer alone, where it was measured. */
   ms?: { dense: number; sparse: number };
 }
 
@@ -33,7 +34,7 @@ export interface SparsePlan {
   lanes: number;
   layers: LayerChoice[];
   why: string;
-  /** Median milliseconds of the whole network, each way that was tried. */
+  /** Milliseconds of the whole network, each way that was tried. */
   ms?: Record<string, number>;
 }
 
@@ -170,7 +171,7 @@ function randomFeeds(graph: Graph): Record<string, Tensor> {
 /** Milliseconds after which the idle threads of ONNX Runtime no longer look for work, which would hold up others. */
 const REST = 30;
 
-/** Median milliseconds of each job. They take turns, so that whatever else the machine does falls on all of them alike. */
+/** Milliseconds of each job, see `undisturbed`. They take turns, so that whatever else the machine does falls on all of them alike. */
 async function takeTurns(
   jobs: readonly (() => Promise<unknown>)[],
   { threads }: { threads: number },
@@ -188,5 +189,5 @@ async function takeTurns(
       times[i].push(time);
       spent += time;
     }
-  return times.map((list) => list.sort((a, b) => a - b)[list.length >> 1]);
+  return times.map(undisturbed);
 }
