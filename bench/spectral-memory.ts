@@ -1,7 +1,7 @@
 /**
  * What a step of OPT-125M's layout takes: peak memory of the process, bytes of gradients and of what the optimiser
- * remembers (from the arrays that exist), seconds of the clock and of the processor. Full rank, SST, LoRA, ReLoRA* and
- * GaLore with Adam, each in a process of its own. Writes docs/results/spectral-memory.json.
+ * remembers (from the arrays that exist), seconds of the clock and of the processor. Full rank, SST, LoRA, DoRA, ReLoRA*
+ * and GaLore with Adam, each in a process of its own. Writes docs/results/spectral-memory.json.
  *
  * usage: spectral-memory.js [size, default opt-125m] [--rank 64] [--context 128] [--batch 1] [--steps 3] [--blocks n]
  */
@@ -116,7 +116,7 @@ else {
     steps: Number(values.steps),
     blocks: Number(values.blocks ?? DECODER_SIZES[size].blocks),
   };
-  const jobs = (["full", "sst", "lora", "relora", "galore"] as const).map((method) => ({
+  const jobs = (["full", "sst", "lora", "dora", "relora", "galore"] as const).map((method) => ({
     method,
     ...settings,
   }));

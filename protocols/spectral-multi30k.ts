@@ -91,7 +91,7 @@ async function compare(): Promise<void> {
   const gaps = geometries.flatMap((geometry) => {
     const [full, sst] = [bleuOf(geometry, "full"), bleuOf(geometry, "sst")];
     const rivals = methods
-      .filter((m) => ["lora", "relora", "low-rank"].includes(m))
+      .filter((m) => ["lora", "dora", "relora", "low-rank"].includes(m))
       .map((m) => bleuOf(geometry, m)!);
     if (full === undefined || sst === undefined || rivals.length === 0) return [];
     const lowRank = Math.max(...rivals);

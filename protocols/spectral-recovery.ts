@@ -13,6 +13,7 @@ const descent = { optimizer: { kind: "sgd" }, learningRate: 0.1, warmup: 0 } as 
 const rows: Record<string, Omit<RecoveryOptions, "seed">> = {
   full: { method: "full" },
   LoRA: { method: "lora" },
+  DoRA: { method: "dora" },
   "ReLoRA*": { method: "relora" },
   GaLore: { method: "galore" },
   "low rank": { method: "low-rank" },

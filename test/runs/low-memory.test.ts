@@ -19,7 +19,7 @@ function task(lowMemory: object, epochs: number) {
   return { recipe, path: (name: string) => join(folder, name) };
 }
 
-test.each(["sst", "lora"])(
+test.each(["sst", "lora", "dora"])(
   "%s: a recipe ends in a plain network, and says what training held",
   async (method) => {
     const { recipe, path } = task({ method }, 6);
@@ -52,8 +52,8 @@ test("a run stopped within an iteration resumes to the same bits", async () => {
 test("what cannot be is refused", () => {
   const parse = (more: string) =>
     parseRecipe(`model: lenet\ndata: mnist\n${more}`, "test.yaml", { name: "test", threads: 1 });
-  expect(() => parse("lowMemory: { method: dora, rank: 2 }")).toThrow(
-    "one of sst, lora, relora, galore, low-rank",
+  expect(() => parse("lowMemory: { method: vera, rank: 2 }")).toThrow(
+    "one of sst, lora, dora, relora, galore, low-rank",
   );
   expect(() => parse("lowMemory: { method: sst, rank: 2, sampler: best }")).toThrow("mixed");
   expect(() =>

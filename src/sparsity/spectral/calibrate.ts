@@ -39,7 +39,7 @@ export async function inputMoments(
       const coordinates = site.down(constant(site.graph, identity));
       const moments = site.downGradient(coordinates);
       measured.push({ weight, output: moments.name, rows: sizeOf(coordinates.shape) / inputs, inputs });
-      return site.dense(valueNamed(site.graph, keptName(weight)));
+      return site.dense(valueNamed(site.graph, keptName(weight)), site.bias);
     },
   });
   const graph = replay(model, { parameter: products.reparameterize, node: products.replaceNode });

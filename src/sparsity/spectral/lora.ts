@@ -4,7 +4,7 @@ import { mul } from "../../engine/operators/index.ts";
 import type { FlatArrays } from "../../engine/parameters.ts";
 import { flatArrays } from "../../engine/parameters.ts";
 import type { Tensor } from "../../engine/tensor.ts";
-import { zeros } from "../../engine/tensor.ts";
+import { tensor, zeros } from "../../engine/tensor.ts";
 import { compose } from "../../linalg/compose.ts";
 import { uniformFanIn } from "../../nn/initializers.ts";
 import type { Optimizer } from "../../nn/optimizers.ts";
@@ -14,10 +14,12 @@ import { Problem } from "../../problem.ts";
 import { deriveSeed, random } from "../../random.ts";
 import type { Clock } from "./clock.ts";
 import { boundaryAfter, defaultClock, warmupFactor } from "./clock.ts";
+import { createDirections } from "./directions.ts";
 import type { Measured } from "./footprint.ts";
 import { measured } from "./footprint.ts";
 import type { LinearMap } from "./linear-maps.ts";
 import { chooseMaps, commonWidth } from "./linear-maps.ts";
+import { rowLengths, setRowLengths, withMagnitudes } from "./magnitudes.ts";
 import { replaceProducts } from "./products.ts";
 import { mergedWeight, readMatrix, settleWeights, storedWeight } from "./weights.ts";
 
@@ -54,9 +56,18 @@ export function createRelora(model: Graph, options: ReloraOptions): Sparsifier &
   return createAdapters(model, "relora", options, options);
 }
 
+/**
+ * DoRA (Liu et al. 2024, arXiv 2402.09353): LoRA gives the rows of the weight their directions, and a vector that trains
+ * beside it, at first the rows' own lengths, gives them lengths: W = m ∘ (W₀ + s·B A)/‖W₀ + s·B A‖, a length for each output.
+ * The lengths that are divided by count as constants. A row that begins as 0 stays 0, as it has no direction.
+ */
+export function createDora(model: Graph, options: LoraOptions): Sparsifier & Measured {
+  return createAdapters(model, "dora", options);
+}
+
 function createAdapters(
   model: Graph,
-  name: "lora" | "relora",
+  name: "lora" | "relora" | "dora",
   { rank, layers, scale = 1, seed = 0 }: LoraOptions,
   merging?: ReloraOptions,
 ): Sparsifier & Measured {
@@ -65,7 +76,9 @@ function createAdapters(
     throw new Problem(`${name}: rank is ${rank}; take a whole number above 0`);
   const clock = merging && defaultClock(commonWidth(maps), rank, merging);
   let rng = random(deriveSeed(seed, "lora"));
-  const factorNames = new Set(maps.flatMap(({ weight }) => [downName(weight), upName(weight)]));
+  const names = [downName, upName, ...(name === "dora" ? [magnitudeName] : [])];
+  const factorNames = new Set(maps.flatMap(({ weight }) => names.map((nameOf) => nameOf(weight))));
+  const directions = createDirections();
   let base: FlatArrays | undefined;
   /** Where the factors lie; other arrays once they train. */
   let factors: Record<string, Float32Array> = {};
@@ -81,6 +94,7 @@ function createAdapters(
     const matrix = product(map);
     const stored = base!.tensors.get(baseName(map.weight))!;
     readMatrix(map, stored).forEach((v, i) => (matrix[i] += v));
+    if (name === "dora") setRowLengths(matrix, factors[magnitudeName(map.weight)]);
     return matrix;
   };
   const drawDown = ({ inputs }: LinearMap, count: number) => uniformFanIn([count, inputs], inputs, rng);
@@ -109,25 +123,36 @@ function createAdapters(
       parameter(weight.graph, downName(map.weight), down);
       parameter(weight.graph, upName(map.weight), up);
       input(weight.graph, baseName(map.weight), weight.shape, { batched: false });
+      if (name === "dora") {
+        const magnitude = rowLengths(readMatrix(map, model.parameters.get(map.weight)!), map.outputs);
+        factors[magnitudeName(map.weight)] = magnitude;
+        parameter(weight.graph, magnitudeName(map.weight), tensor("float32", [map.outputs], magnitude));
+        for (const factor of [downName, upName]) directions.forget(factor(map.weight));
+      }
       model.parameters.set(
         map.weight,
         mergedWeight(map, weight.shape, () => sum(map)),
       );
     },
-    compute: ({ weight }, site) => {
-      const value = (name: string) => valueNamed(site.graph, name);
-      const along = site.down(value(downName(weight)));
-      return site.up(
-        scale === 1 ? along : mul(along, scale),
-        value(upName(weight)),
-        site.dense(value(baseName(weight))),
-      );
+    compute: (map, site) => {
+      const value = (nameOf: (weight: string) => string) => valueNamed(site.graph, nameOf(map.weight));
+      const [base, down, up] = [baseName, downName, upName].map(value);
+      if (name === "dora") {
+        const magnitude = value(magnitudeName);
+        const found = withMagnitudes(map, site, { base, down, up, magnitude, scale });
+        directions.add(down.name, found.directions.down);
+        directions.add(up.name, found.directions.up);
+        return found.y;
+      }
+      const along = site.down(down);
+      return site.up(scale === 1 ? along : mul(along, scale), up, site.dense(base, site.bias));
     },
   });
 
   const method: Sparsifier = {
     ...products,
     name,
+    direction: ({ name }) => directions.get(name),
     feeds: () => Object.fromEntries(base!.tensors) as Record<string, Tensor>,
     createOptimizer: ({ parameters }, own) => {
       factors = Object.fromEntries([...factorNames].map((n) => [n, parameters.arrays[n]]));
@@ -155,4 +180,5 @@ function createAdapters(
 
 const downName = (weight: string) => `${weight}/down`;
 const upName = (weight: string) => `${weight}/up`;
+const magnitudeName = (weight: string) => `${weight}/magnitude`;
 const baseName = (weight: string) => `${weight}/base`;

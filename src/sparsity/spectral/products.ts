@@ -17,12 +17,12 @@ export interface Site {
   readonly bias: Value | undefined;
   /** x's coordinates along q directions [q, inputs]. */
   down(directions: Value): Value;
-  /** Coordinates times one factor each [q]. */
-  scale(coordinates: Value, factors: Value): Value;
+  /** Coordinates, or outputs, times one factor each [q], plus one number each. */
+  scale(coordinates: Value, factors: Value, plus?: Value): Value;
   /** Σ of q directions [q, outputs] times their coordinates, plus `to`: the bias, or what `up` or `dense` gave. */
   up(coordinates: Value, directions: Value, to?: Value): Value;
-  /** W x plus the bias, for a weight stored as the model stores it. */
-  dense(weight: Value): Value;
+  /** W x plus `to`, such as the bias, for a weight stored as the model stores it. */
+  dense(weight: Value, to?: Value): Value;
   /** ∂/∂directions of `down`, given the derivative with respect to its result. */
   downGradient(derivative: Value): Value;
   /** ∂/∂directions of `up`, had it been applied to `coordinates`, given the derivative with respect to its result. */
@@ -82,9 +82,12 @@ function matrixSite(
     graph: x.graph,
     bias,
     down: (directions) => gemm(rows, directions, { transB: true }),
-    scale: mul,
+    scale: (coordinates, factors, plus) => {
+      const scaled = mul(coordinates, factors);
+      return plus ? add(scaled, plus) : scaled;
+    },
     up: (coordinates, directions, to) => gemm(coordinates, directions, { c: to }),
-    dense: (weight) => gemm(rows, weight, { c: bias, transB: !map.turned }),
+    dense: (weight, to) => gemm(rows, weight, { c: to, transB: !map.turned }),
     downGradient: (derivative) => gemm(derivative, rows, { transA: true }),
     upGradient: (coordinates, derivative) => gemm(coordinates, derivative, { transA: true }),
   });
@@ -102,6 +105,7 @@ function convolutionSite(
   const spatial = kernel.slice(1);
   const filters = (directions: Value) => reshape(directions, [-1, ...kernel]);
   const pixels = spatial.map(() => 1);
+  const everywhere = (each: Value) => reshape(each, [1, -1, ...pixels]);
   const windows = (input: readonly number[], size: readonly number[], own = node.attributes) =>
     gradientWindows(own, input, size).windows;
   return compute(map, {
@@ -111,13 +115,16 @@ function convolutionSite(
       const w = filters(directions);
       return conv(x!, w, windowOptions(windows(x!.shape.slice(2), spatial)));
     },
-    scale: (coordinates, factors) => mul(coordinates, reshape(factors, [1, -1, ...pixels])),
+    scale: (coordinates, factors, plus) => {
+      const scaled = mul(coordinates, everywhere(factors));
+      return plus ? add(scaled, everywhere(plus)) : scaled;
+    },
     up: (coordinates, directions, to) => {
       const w = reshape(transpose(directions, [1, 0]), [map.outputs, -1, ...pixels]);
       if (to === undefined || to.shape.length === 1) return conv(coordinates, w, { bias: to });
       return add(conv(coordinates, w), to);
     },
-    dense: (weight) => apply(target, "Conv", bias ? [x, weight, bias] : [x, weight], node.attributes)[0],
+    dense: (weight, to) => apply(target, "Conv", to ? [x, weight, to] : [x, weight], node.attributes)[0],
     downGradient: (derivative) => {
       const gradient = convWeightGradient(x!, derivative, windows(x!.shape.slice(2), spatial), 1);
       return reshape(gradient, [derivative.shape[1], map.inputs]);

@@ -4,7 +4,7 @@ import type { Clock } from "./clock.ts";
 import type { Measured } from "./footprint.ts";
 import { fullRank } from "./footprint.ts";
 import { createGalore } from "./galore.ts";
-import { createLora, createRelora } from "./lora.ts";
+import { createDora, createLora, createRelora } from "./lora.ts";
 import { createLowRank } from "./low-rank.ts";
 import type { SpectralOptions } from "./spectral-training.ts";
 import { createSpectralTraining } from "./spectral-training.ts";
@@ -14,6 +14,7 @@ export const RANK_METHODS = {
   full: "every weight trains",
   sst: "Sparse Spectral Training: all singular values, a sampled few singular vectors at a time",
   lora: "LoRA: a product of low rank beside each fixed weight",
+  dora: "DoRA: LoRA beside each fixed weight, and a length for each of its rows",
   relora: "ReLoRA*: LoRA whose product is added to the weight now and then",
   galore: "GaLore: Adam on a projection of each gradient",
   "low-rank": "a product of low rank in place of each weight, from the start",
@@ -21,7 +22,7 @@ export const RANK_METHODS = {
 
 export type RankMethod = keyof typeof RANK_METHODS;
 
-export const LOW_MEMORY_METHODS = ["sst", "lora", "relora", "galore", "low-rank"] as const;
+export const LOW_MEMORY_METHODS = ["sst", "lora", "dora", "relora", "galore", "low-rank"] as const;
 
 export interface RankOptions extends Partial<Clock> {
   rank: number;
@@ -49,6 +50,8 @@ export function createRankMethod(
       return createSpectralTraining(model, { rank, layers, ...rest, ...spectral });
     case "lora":
       return createLora(model, { rank, layers, seed: rest.seed });
+    case "dora":
+      return createDora(model, { rank, layers, seed: rest.seed });
     case "relora":
       return createRelora(model, { rank, layers, ...rest });
     case "galore":

@@ -1,17 +1,17 @@
-import type { Graph, Value } from "../../engine/graph.ts";
+import type { Graph } from "../../engine/graph.ts";
 import { input, parameter, valueNamed } from "../../engine/graph.ts";
-import { add } from "../../engine/operators/index.ts";
 import type { FlatArrays } from "../../engine/parameters.ts";
 import { flatArrays } from "../../engine/parameters.ts";
 import type { Tensor } from "../../engine/tensor.ts";
 import { tensor } from "../../engine/tensor.ts";
 import type { Optimizer } from "../../nn/optimizers.ts";
 import { restart } from "../../nn/optimizers.ts";
-import type { Direction, Sparsifier } from "../../nn/sparsifier.ts";
+import type { Sparsifier } from "../../nn/sparsifier.ts";
 import { Problem } from "../../problem.ts";
 import { deriveSeed, random } from "../../random.ts";
 import type { Clock } from "./clock.ts";
 import { boundaryAfter, defaultClock, warmupFactor } from "./clock.ts";
+import { createDirections } from "./directions.ts";
 import type { Measured } from "./footprint.ts";
 import { measured } from "./footprint.ts";
 import type { LayerNames } from "./layer-names.ts";
@@ -111,7 +111,7 @@ export function createSpectralTraining(model: Graph, options: SpectralOptions): 
   let rng = random(deriveSeed(seed, "spectral"));
   const layers = new Map<string, Layer>();
   const owner = new Map<string, { layer: Layer; part: "left" | "right" | "values" }>();
-  const directions = new Map<string, Direction>();
+  const directions = createDirections();
   let resting: FlatArrays | undefined;
   let optimizer: Optimizer | undefined;
   let taken = 0;
@@ -220,7 +220,7 @@ export function createSpectralTraining(model: Graph, options: SpectralOptions): 
         map.weight,
         mergedWeight(map, weight.shape, () => matrixOf(layer.slots)),
       );
-      for (const name of [names.left, names.right]) directions.delete(name);
+      for (const name of [names.left, names.right]) directions.forget(name);
     },
     compute: (map, site) => {
       const { names, slots } = layers.get(map.weight)!;
@@ -234,25 +234,12 @@ export function createSpectralTraining(model: Graph, options: SpectralOptions): 
         y = site.up(rest, value(names.restingLeft), y);
       }
       if (gradient === "enhanced") {
-        addDirection(names.left, { of: [y], from: ([d]) => site.upGradient(along, d) });
-        addDirection(names.right, { of: [scaled], from: ([d]) => site.downGradient(d) });
+        directions.add(names.left, { of: [y], from: ([d]) => site.upGradient(along, d) });
+        directions.add(names.right, { of: [scaled], from: ([d]) => site.downGradient(d) });
       }
       return y;
     },
   });
-
-  /** A weight that is used in several places moves along the sum of their directions. */
-  const addDirection = (name: string, next: Direction) => {
-    const known = directions.get(name);
-    const direction = known
-      ? {
-          of: [...known.of, ...next.of],
-          from: (g: readonly Value[]) =>
-            add(known.from(g.slice(0, known.of.length)), next.from(g.slice(known.of.length))),
-        }
-      : next;
-    directions.set(name, direction);
-  };
 
   const method: Sparsifier & Omit<SpectralTraining, keyof Measured> = {
     ...products,

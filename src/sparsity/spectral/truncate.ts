@@ -125,7 +125,7 @@ export function withCuts(
       compute: ({ weight }, site) => {
         const value = (name: string) => valueNamed(site.graph, name);
         return chosen.get(weight)!.form === "merged"
-          ? site.dense(value(denseName(weight)))
+          ? site.dense(value(denseName(weight)), site.bias)
           : site.up(site.down(value(rightName(weight))), value(leftName(weight)), site.bias);
       },
     },
