@@ -7,15 +7,7 @@ import type { Masks } from "./masks.ts";
  * cleared before the optimiser sees them: neither momentum nor weight decay moves them.
  */
 export function holdMasks(masks: Masks): Sparsifier {
-  const dead = [...masks].map(
-    ([name, mask]) => [name, Uint32Array.from(mask.keys()).filter((i) => mask[i] === 0)] as const,
-  );
-  const clear = ({ arrays }: FlatArrays) => {
-    for (const [name, indices] of dead) {
-      const array = arrays[name];
-      for (let i = 0; i < indices.length; i++) array[indices[i]] = 0;
-    }
-  };
+  const clear = clearing(masks);
   return {
     name: "mask",
     createOptimizer: ({ parameters }, own) => {
@@ -23,5 +15,18 @@ export function holdMasks(masks: Masks): Sparsifier {
       return own();
     },
     beforeStep: ({ gradients }) => clear(gradients),
+  };
+}
+
+/** Sets to zero what masks have pruned, in weights, gradients or moments. */
+export function clearing(masks: Masks): (values: Pick<FlatArrays, "arrays">) => void {
+  const dead = [...masks].map(
+    ([name, mask]) => [name, Uint32Array.from(mask.keys()).filter((i) => mask[i] === 0)] as const,
+  );
+  return ({ arrays }) => {
+    for (const [name, indices] of dead) {
+      const array = arrays[name];
+      for (let i = 0; i < indices.length; i++) array[indices[i]] = 0;
+    }
   };
 }

@@ -68,11 +68,15 @@ export function shuffleMasks(masks: Masks, seed: number): Masks {
   });
 }
 
-/** The weights that live in all of several masks. */
-export function composeMasks(first: Masks, ...rest: Masks[]): Masks {
-  return mapValues(first, (mask, name) =>
-    mask.map((m, i) => Number(m && rest.every((r) => r.get(name)![i]))),
-  );
+/** The weights that live in all of several masks; where one has nothing on a parameter, it lets all of it live. */
+export function composeMasks(...several: readonly Masks[]): Masks {
+  const together = new Map<string, Uint8Array>();
+  for (const masks of several)
+    for (const [name, mask] of masks) {
+      const before = together.get(name);
+      together.set(name, before ? mask.map((m, i) => m & before[i]) : mask.slice());
+    }
+  return together;
 }
 
 /** Share of weights that live, of everything and by layer. */

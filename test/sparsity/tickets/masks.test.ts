@@ -85,6 +85,11 @@ test("composition keeps what lives in all", () => {
   expect(flat(composeMasks(one(1, 1, 0, 1), one(1, 0, 1, 1), one(0, 1, 1, 1)))).toEqual([[0, 0, 0, 1]]);
 });
 
+test("a mask that has nothing on a parameter lets all of it live", () => {
+  const both = composeMasks(one(1, 0), new Map([["v", Uint8Array.of(0, 1)]]));
+  expect(Object.fromEntries([...both].map(([n, m]) => [n, [...m]]))).toEqual({ w: [1, 0], v: [0, 1] });
+});
+
 test("weights of another model are refused by name", () => {
   const { model } = tinyMlp();
   expect(() => loadWeights(model, new Map([["embed", new Float32Array(3)]]))).toThrow(
