@@ -5,9 +5,9 @@
 import { parseArgs } from "node:util";
 import { loadDataset } from "../src/data/load.node.ts";
 import { lenet } from "../src/nn/models/lenet.ts";
-import type { ComparisonResult, Method } from "./support/compare.ts";
-import { compareMethods, comparisonTable } from "./support/compare.ts";
-import { DATA_DIR, earlierResults, writeResults } from "./support/results.ts";
+import type { Method } from "./support/compare.ts";
+import { compareMethods, comparisonTable, withEarlierRows } from "./support/compare.ts";
+import { DATA_DIR, writeResults } from "./support/results.ts";
 
 const { values } = parseArgs({
   options: {
@@ -43,19 +43,13 @@ const comparison = {
   threads: 1,
   parallel: 2,
 };
-const result = await compareMethods(comparison);
-if (result) {
-  const earlier =
-    methods.length < METHODS.length ? await earlierResults<ComparisonResult>("mnist-lenet") : undefined;
-  const rows = earlier
-    ? earlier.methods.map((old) => result.methods.find((row) => row.method === old.method) ?? old)
-    : result.methods;
-  const latencyMs = Object.keys(result.latencyMs).length ? result.latencyMs : (earlier?.latencyMs ?? {});
-  console.log(`\n${comparisonTable({ methods: rows, latencyMs })}`);
+const found = await compareMethods(comparison);
+if (found) {
+  const result = methods.length < METHODS.length ? await withEarlierRows("mnist-lenet", found) : found;
+  console.log(`\n${comparisonTable(result)}`);
   const { data: _, build: __, ...settings } = comparison;
   await writeResults("mnist-lenet", `npm run protocol -- mnist-lenet --epochs ${values.epochs}`, {
     settings: { ...settings, methods: METHODS },
-    methods: rows,
-    latencyMs,
+    ...result,
   });
 }

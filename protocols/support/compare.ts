@@ -17,7 +17,7 @@ import { createKAnneal } from "../../src/sparsity/k-anneal.ts";
 import { shrinkZeros } from "../../src/sparsity/shrink-zeros.ts";
 import { finishJob, ownJob, runJobs } from "./jobs.ts";
 import type { Summary } from "./results.ts";
-import { ROOT, summarize } from "./results.ts";
+import { earlierResults, ROOT, summarize } from "./results.ts";
 
 const MOMENTUM = 0.9;
 
@@ -216,6 +216,16 @@ async function trainOnce(c: Comparison, method: Method, seed: number): Promise<J
     natural: Object.fromEntries(outcomes.map((o) => [o.name, o.natural])),
     kept: Object.fromEntries(outcomes.map((o) => [o.name, o.natural - o.forced])),
     commitChange: commit ? commit.after.accuracy - commit.before.accuracy : 0,
+  };
+}
+
+/** A comparison of some of the methods, with the rows and figures that it lacks from the results there are. */
+export async function withEarlierRows(name: string, found: ComparisonResult): Promise<ComparisonResult> {
+  const earlier = await earlierResults<ComparisonResult>(name);
+  if (!earlier) return found;
+  return {
+    methods: earlier.methods.map((old) => found.methods.find((row) => row.method === old.method) ?? old),
+    latencyMs: Object.keys(found.latencyMs).length > 0 ? found.latencyMs : earlier.latencyMs,
   };
 }
 

@@ -160,8 +160,39 @@ function groupKinds({ kinds, runs }) {
   );
 }
 
+const figures = (values) =>
+  values.map((v) => (v === null ? "–" : Number(v.toPrecision(2)).toString())).join(", ");
+
+/** P1 and P2: what each method found, seed by seed. */
+function bySeed({ methods }, columns) {
+  return table(
+    ["method, k = 6 unless said", ...columns.map(([head]) => head)],
+    methods.map((m) => [m.method, ...columns.map(([, cell]) => cell(m))]),
+  );
+}
+
 /** Tables of docs/wgsef.md: the name of each, the results it shows, and how. */
 export const TABLES = {
+  regression: [
+    "regression",
+    (results) =>
+      bySeed(results, [
+        ["groups, each seed", (m) => m.groups.join(", ")],
+        ["true ones among them", (m) => m.true.join(", ")],
+        ["left by training", (m) => m.natural.join(", ")],
+        ["test error (MSE)", (m) => figures(m.mse.values)],
+      ]),
+  ],
+  "teacher-student": [
+    "teacher-student",
+    (results) =>
+      bySeed(results, [
+        ["error (NMSE), each seed", (m) => figures(m.nmse.values)],
+        ["neurons", (m) => m.neurons.join(", ")],
+        ["left by training", (m) => m.natural.join(", ")],
+        ["error right after the cut", (m) => figures(m.nmseAfterCut)],
+      ]),
+  ],
   "mnist-lenet": ["mnist-lenet", comparison],
   glyphs: ["glyphs", comparison],
   images: ["images", images],
