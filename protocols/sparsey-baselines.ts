@@ -1,8 +1,12 @@
-/** sparsey.md P2 and P7: codes follow similarity; patterns completed from damaged cues, beside other memories. */
+/**
+ * sparsey.md P2 and P7: codes follow similarity; patterns completed from damaged cues, and what follows in sequences,
+ * beside other memories.
+ */
 import { reportMarks } from "./support/marks.ts";
 import { type Summary, writeResults } from "./support/results.ts";
 import { CUES, MEMORIES, reconstruction } from "./support/sparsey/damaged-cues.ts";
 import { measureAll, SEEDS } from "./support/sparsey/seeds.ts";
+import { nextFrames, SEQUENCE_MEMORIES, SEQUENCE_TASKS } from "./support/sparsey/sequence-memories.ts";
 import { similarityCurve } from "./support/sparsey/similarity-curve.ts";
 
 const table =
@@ -27,6 +31,22 @@ const figures = measureAll(SEEDS, {
   "P2 control: uniform": (seed) => similarityCurve(seed, "uniform", 300),
   P7: table(Object.keys(MEMORIES)),
   "P7 control: other items stored": table(["robust", "nearest pattern"], { stored: false }),
+  "next frame": (seed) =>
+    Object.fromEntries(
+      Object.entries(SEQUENCE_TASKS).map(([name, task]) => [
+        name,
+        Object.fromEntries(
+          Object.keys(SEQUENCE_MEMORIES).map((memory) => [memory, nextFrames(seed, memory, task)]),
+        ),
+      ]),
+    ),
+  "next frame control: other sequences stored": (seed) =>
+    Object.fromEntries(
+      ["robust", "HTM"].map((memory) => [
+        memory,
+        nextFrames(seed, memory, SEQUENCE_TASKS["8 sequences"], { stored: false }),
+      ]),
+    ),
 });
 await writeResults("sparsey-baselines", "npm run protocol -- sparsey-baselines", { seeds: SEEDS, figures });
 

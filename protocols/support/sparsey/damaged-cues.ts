@@ -1,5 +1,6 @@
 /** P7 of sparsey.md: stored patterns completed from damaged cues, beside other one-shot memories of the same size. */
 import { createHopfieldMemory } from "../../../src/memory/baselines/hopfield.ts";
+import { createPoolerMemory } from "../../../src/memory/baselines/htm/htm.ts";
 import { createModernHopfieldMemory } from "../../../src/memory/baselines/modern-hopfield.ts";
 import { createNearestMemory } from "../../../src/memory/baselines/nearest.ts";
 import type { PatternMemory } from "../../../src/memory/baselines/pattern-memory.ts";
@@ -28,12 +29,24 @@ function codes(preset: PresetName, seed: number): PatternMemory {
   };
 }
 
+/** Whatever is learnt is presented so often at once. */
+function presented(times: number, memory: PatternMemory): PatternMemory {
+  return {
+    ...memory,
+    learn: (pattern) => {
+      for (let i = 0; i < times; i++) memory.learn(pattern);
+    },
+  };
+}
+
 export const MEMORIES: Record<string, (seed: number) => PatternMemory> = {
   robust: (seed) => codes("robust", seed),
   capacity: (seed) => codes("capacity", seed),
   Willshaw: () => createWillshawMemory(INPUTS),
   Hopfield: () => createHopfieldMemory(INPUTS, { activity: ACTIVE / INPUTS }),
   "sparse distributed": (seed) => createSparseDistributedMemory(INPUTS, { locations: 288, seed }),
+  "spatial pooler": (seed) => createPoolerMemory(INPUTS, { seed }),
+  "spatial pooler, 10 presentations": (seed) => presented(10, createPoolerMemory(INPUTS, { seed })),
   "modern Hopfield": () => createModernHopfieldMemory(INPUTS),
   "nearest pattern": () => createNearestMemory(INPUTS),
 };
