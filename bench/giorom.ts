@@ -8,7 +8,8 @@ import { join } from "node:path";
 import { finishJob, ownJob, runJobs } from "../protocols/support/jobs.ts";
 import { reportMarks } from "../protocols/support/marks.ts";
 import { writeResults } from "../protocols/support/results.ts";
-import { gnsConfig, liteConfig, type StepperConfig } from "../src/giorom/config.ts";
+import { gnsConfig } from "../src/giorom/baselines.ts";
+import { liteConfig, type StepperConfig } from "../src/giorom/config.ts";
 import {
   exportKernelDecoder,
   kernelDecoder,

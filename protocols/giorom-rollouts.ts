@@ -7,15 +7,9 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import type { Window } from "../src/giorom/features.ts";
-import type { Predictor } from "../src/giorom/rollout.ts";
-import {
-  ballistic,
-  constantVelocity,
-  rollout,
-  rolloutError,
-  squaredError,
-  staticRule,
-} from "../src/giorom/rollout.ts";
+import { rollout, rolloutError, squaredError } from "../src/giorom/rollout.ts";
+import type { Predictor } from "../src/giorom/rules.ts";
+import { ballistic, constantVelocity, staticRule } from "../src/giorom/rules.ts";
 import { openSimulator, type Simulator } from "../src/giorom/simulator.ts";
 import {
   farthest,

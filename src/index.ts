@@ -21,7 +21,8 @@ export { createSession, type Device, type Session, type SessionOptions } from ".
 export { simplify } from "./engine/simplify.ts";
 export { type DType, type Shape, type Tensor, tensor, zeros } from "./engine/tensor.ts";
 export * from "./geometry/index.ts";
-export { CONFIGS, gnsConfig, type LiteOptions, liteConfig, type StepperConfig } from "./giorom/config.ts";
+export { fnoConfig, gatConfig, gnsConfig, neuralMpmConfig } from "./giorom/baselines.ts";
+export { CONFIGS, type LiteOptions, liteConfig, type StepperConfig } from "./giorom/config.ts";
 export { type DecodeOptions, type FrameDecoder, frameDecoder } from "./giorom/decoders/decode-frames.ts";
 export { openFrameNetwork, trainFrameNetwork } from "./giorom/decoders/frame-network.ts";
 export {
@@ -39,14 +40,8 @@ export {
   movingLeastSquaresRows,
   nearestRows,
 } from "./giorom/decoders/weightings.ts";
-export {
-  ballistic,
-  constantVelocity,
-  type Predictor,
-  rollout,
-  rolloutError,
-  staticRule,
-} from "./giorom/rollout.ts";
+export { rollout, rolloutError } from "./giorom/rollout.ts";
+export { ballistic, constantVelocity, type Predictor, staticRule } from "./giorom/rules.ts";
 export { connectivityRadius, coverageOf } from "./giorom/sample.ts";
 export type { Setting } from "./giorom/setting.ts";
 export { openSimulator, type Simulator } from "./giorom/simulator.ts";

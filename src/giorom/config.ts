@@ -2,6 +2,7 @@ import type { Dim } from "../physics/particles.ts";
 import { Problem } from "../problem.ts";
 import type { FnoOptions } from "./fno.ts";
 import type { OperatorTransformerOptions } from "./operator-transformer.ts";
+import type { UnetOptions } from "./unet.ts";
 
 /** The way through a regular grid that lets far particles feel each other. */
 export interface LatentConfig {
@@ -10,12 +11,17 @@ export interface LatentConfig {
   /** Axes of the grid: 2 below 3D particles means that a learned map lays them on a plane first, as the paper's v1 does. */
   dim: Dim;
   channels: number;
+  /** How particles and nodes hear each other: by learned kernels, or by the material point method's weights. Default kernels. */
+  transfer?: "kernels" | "splines";
   /** Hidden layers of the two kernels. */
   encodeHidden: readonly number[];
   decodeHidden: readonly number[];
   /** What goes to the grid: what is known of a particle, or the acceleration read off from it (v1). */
   carries: "state" | "acceleration";
-  processor: ({ kind: "fno" } & FnoOptions) | ({ kind: "transformer" } & OperatorTransformerOptions);
+  processor:
+    | ({ kind: "fno" } & FnoOptions)
+    | ({ kind: "transformer" } & OperatorTransformerOptions)
+    | ({ kind: "unet" } & UnetOptions);
   /** Hidden layers of the 1×1 projection behind the grid. */
   projection: readonly number[];
 }
@@ -30,13 +36,17 @@ export interface StepperConfig {
   history: number;
   /** Kinds of particles that it tells apart by an embedding of 16 numbers; 0 for none. */
   types: number;
-  /** `mean` converges as particles lie denser, `sum` is what GNS does. */
-  aggregation: "mean" | "sum";
+  /** `mean` converges as particles lie denser, `sum` is what GNS does, `attention` weighs neighbours by learned scores. */
+  aggregation: "mean" | "sum" | "attention";
+  /** Of attention. */
+  heads?: number;
   /** The graph convolution of the later versions. On a Laplacian it comes to x += Linear(0.7 x), see GIOROM spec 3.6. */
   selfLinear: boolean;
   /** The published 2D classes own a map from 3D to a plane that they never use; it counts among their parameters. */
   unusedMap: boolean;
   latent?: LatentConfig;
+  /** A Fourier operator on the particles themselves, between the messages as the grid is. */
+  waves?: FnoOptions;
 }
 
 const KERNELS = { encodeHidden: [32, 64], decodeHidden: [32, 64] } as const;
@@ -147,12 +157,11 @@ export interface LiteOptions {
 /** The default: a Fourier operator on a grid of as many axes as the particles have (GIOROM spec 1). */
 export function liteConfig(options: LiteOptions): StepperConfig {
   const { dim, hidden = 32, layers = 2, channels = 8, history = 5, types = 0 } = options;
-  const size = options.grid ?? (dim === 2 ? 12 : 8);
+  const size = options.grid ?? defaultGrid(dim);
   if (hidden < 1 || history < 1 || size === 1)
     throw new Problem(
       "a stepper needs a hidden width, a history and a grid of at least 2 nodes along an axis",
     );
-  const last = Math.min(6, size / 2);
   const base = {
     dim,
     hidden,
@@ -173,35 +182,17 @@ export function liteConfig(options: LiteOptions): StepperConfig {
       encodeHidden: [hidden, hidden],
       decodeHidden: [hidden, hidden],
       carries: "state",
-      processor: {
-        kind: "fno",
-        width: 2 * channels,
-        blocks: 2,
-        signed: 2 * Math.floor(last),
-        last: Math.floor(last),
-        block: "plain",
-      },
+      processor: { kind: "fno", ...plainFno(size, channels) },
       projection: [],
     },
   };
 }
 
-/** GNS: sums of messages over the particles' graph alone, ten rounds (Sanchez-Gonzalez et al. 2020). */
-export function gnsConfig({
-  dim,
-  hidden = 128,
-  layers = 10,
-  history = 5,
-  types = 0,
-}: Omit<LiteOptions, "grid" | "channels">): StepperConfig {
-  return {
-    dim,
-    hidden,
-    layers: [layers, 0],
-    history,
-    types,
-    aggregation: "sum",
-    selfLinear: false,
-    unusedMap: false,
-  };
+/** Nodes along an axis of the grid of `lite`. */
+export const defaultGrid = (dim: Dim): number => (dim === 2 ? 12 : 8);
+
+/** The Fourier operator of `lite`: up to six frequencies along an axis, as many as so many nodes can tell apart. */
+export function plainFno(size: number, channels: number): FnoOptions {
+  const last = Math.min(6, Math.floor(size / 2));
+  return { width: 2 * channels, blocks: 2, signed: 2 * last, last, block: "plain" };
 }

@@ -1,4 +1,5 @@
 import type { Random } from "../random.ts";
+import { ballistic, constantVelocity, type Rule } from "./rules.ts";
 import type { Setting } from "./setting.ts";
 import { scaleOf } from "./setting.ts";
 
@@ -49,8 +50,12 @@ export function walkNoise(window: Window, sigma: number, rng: Random): Float64Ar
 export const addNoise = (window: Window, noise: Window): Float64Array[] =>
   window.map((frame, t) => Float64Array.from(frame, (x, i) => x + noise[t][i]));
 
+/** What happens without the network: velocities stay as they are, or known gravity acts and walls stop. */
+export const ruleOf = ({ gravity, bounds }: Pick<Setting, "gravity" | "bounds">): Rule =>
+  gravity ? ballistic(gravity, bounds) : constantVelocity;
+
 /**
- * The normalised acceleration to predict from a noisy window. The next position is shifted by the last position's noise: the
+ * The normalised acceleration to predict from a noisy window, beyond what the setting's rule gives. The next position is shifted by the last position's noise: the
  * network is to undo the noise of velocities, not that of positions.
  */
 export function accelerationTarget(
@@ -63,11 +68,11 @@ export function accelerationTarget(
 ): void {
   const { statistics, noise, bounds } = setting;
   const dim = bounds.length;
-  const [before, now] = noisy.slice(-2);
+  const expected = ruleOf(setting)(noisy);
   const scale = statistics.accelerationStd.map((std) => scaleOf(std, noise));
-  for (let i = 0; i < now.length; i++) {
+  for (let i = 0; i < expected.length; i++) {
     const k = i % dim;
-    const acceleration = next[i] + lastNoise[i] - 2 * now[i] + before[i];
+    const acceleration = next[i] + lastNoise[i] - expected[i];
     out[row * dim + i] = (acceleration - statistics.accelerationMean[k]) / scale[k];
   }
 }
@@ -76,10 +81,8 @@ export function accelerationTarget(
 export function integrate(window: Window, predicted: ArrayLike<number>, setting: Setting): Float64Array {
   const { statistics, noise, bounds } = setting;
   const dim = bounds.length;
-  const [before, now] = window.slice(-2);
   const scale = statistics.accelerationStd.map((std) => scaleOf(std, noise));
-  return Float64Array.from(
-    now,
-    (x, i) => 2 * x - before[i] + predicted[i] * scale[i % dim] + statistics.accelerationMean[i % dim],
+  return ruleOf(setting)(window).map(
+    (x, i) => x + predicted[i] * scale[i % dim] + statistics.accelerationMean[i % dim],
   );
 }

@@ -29,6 +29,23 @@ export interface FnoOptions {
   block: "plain" | "official";
 }
 
+/** A complex matrix for each mode, and a bias. */
+export function spectralWeights(
+  build: Layers,
+  name: string,
+  modes: number,
+  width: number,
+  features: number,
+): { real: Value; imaginary: Value; bias: Value } {
+  const weights = (part: string) =>
+    build.weight(`${name}.${part}`, [modes, width, features], width, normal(0.5 / width));
+  return {
+    real: weights("real"),
+    imaginary: weights("imaginary"),
+    bias: build.weight(`${name}.bias`, [features], width, constantFill(0)),
+  };
+}
+
 /** K: every kept Fourier coefficient times its own complex matrix, and a bias (GIOROM spec 3.6). z is [batch, size …, width]. */
 export function spectralConvolution(
   build: Layers,
@@ -41,34 +58,34 @@ export function spectralConvolution(
   const width = z.shape[z.shape.length - 1];
   const modes = frequencies.reduce((count, list) => count * list.length, 1);
   const kept = representable(frequencies, size);
-  const weights = (part: string) =>
-    modesOf(
-      build.weight(`${name}.${part}`, [modes, width, features], width, normal(0.5 / width)),
-      frequencies,
-      kept,
-    );
-  const mixed = mixModes(forwardFourier(z, kept), weights("real"), weights("imaginary"));
-  return add(
-    inverseFourier(mixed, kept, size),
-    build.weight(`${name}.bias`, [features], width, constantFill(0)),
-  );
+  const { real, imaginary, bias } = spectralWeights(build, name, modes, width, features);
+  const [ownReal, ownImaginary] = [real, imaginary].map((w) => modesOf(w, frequencies, kept));
+  return add(inverseFourier(mixModes(forwardFourier(z, kept), ownReal, ownImaginary), kept, size), bias);
 }
 
 /** z [batch, size …, channels] → [batch, size …, features]. */
-export function fno(
+export function fno(build: Layers, name: string, z: Value, features: number, options: FnoOptions): Value {
+  const frequencies = lowFrequencies(z.shape.length - 2, options.signed, options.last);
+  return fnoBlocks(build, name, z, features, options, (part, v) =>
+    spectralConvolution(build, part, v, options.width, frequencies),
+  );
+}
+
+/** All of the operator but what its convolution K is. */
+export function fnoBlocks(
   build: Layers,
   name: string,
   z: Value,
   features: number,
-  { width, blocks, last, signed, block }: FnoOptions,
+  { width, blocks, block }: FnoOptions,
+  convolution: (name: string, v: Value) => Value,
 ): Value {
-  const frequencies = lowFrequencies(z.shape.length - 2, signed, last);
   const withoutBias = (part: string, x: Value) =>
     matmul(x, transpose(build.weight(part, [width, width], width), [1, 0]));
   let x = kernel(build, `${name}.lift`, [z], [width, width]);
   for (let i = 0; i < blocks; i++) {
     const at = `${name}.${i}`;
-    const convolve = (v: Value) => spectralConvolution(build, `${at}.spectral`, tanh(v), width, frequencies);
+    const convolve = (v: Value) => convolution(`${at}.spectral`, tanh(v));
     if (block === "plain") {
       x = gelu(add(convolve(x), withoutBias(`${at}.skip.weight`, x)));
       continue;

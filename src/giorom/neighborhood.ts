@@ -4,9 +4,12 @@ import type { Dim } from "../physics/particles.ts";
 import type { Neighbors } from "../physics/radius-graph.ts";
 import { radiusNeighbors } from "../physics/radius-graph.ts";
 import type { StepperConfig } from "./config.ts";
+import type { FnoOptions } from "./fno.ts";
 import type { LatentGrid } from "./latent-grid.ts";
 import { latentGrid } from "./latent-grid.ts";
+import { waveCount, wavesAt } from "./particle-waves.ts";
 import type { Setting } from "./setting.ts";
+import { type SplinePairs, splinePairs } from "./splines.ts";
 import type { StepperSize } from "./stepper.ts";
 import { featureCount } from "./stepper.ts";
 
@@ -17,7 +20,7 @@ export interface Neighborhood {
   /** Particles within the radius of each, itself included; missing without rounds of messages. */
   edges?: Neighbors;
   /** Latent nodes within the latent radius of each particle, and where the grid sees the particles, [points, latent dim]. */
-  pairs?: Neighbors;
+  pairs?: Neighbors | SplinePairs;
   places?: Float64Array;
 }
 
@@ -46,7 +49,10 @@ export function neighborhoods(config: StepperConfig, setting: Setting, plane?: P
       if (layers[0] + layers[1] > 0) found.edges = radiusNeighbors(positions, dim, setting.radius);
       if (latent && grid) {
         found.places = flat ? onPlane(positions, plane!) : positions;
-        found.pairs = radiusNeighbors(grid.positions, latent.dim as Dim, setting.latentRadius, found.places);
+        found.pairs =
+          latent.transfer === "splines"
+            ? splinePairs(found.places, grid)
+            : radiusNeighbors(grid.positions, latent.dim as Dim, setting.latentRadius, found.places);
       }
       return found;
     },
@@ -106,7 +112,7 @@ export function allocateFeeds(
   size: StepperSize,
   trains = false,
 ): Record<string, Tensor> {
-  const { dim, latent, types, layers } = config;
+  const { dim, latent, types, layers, waves } = config;
   const { windows, points, edges, degree, pairs, perNode, perPoint } = size;
   const real = (...shape: number[]) => zeros(shape);
   const whole = (...shape: number[]) => zeros(shape, "int32");
@@ -121,6 +127,10 @@ export function allocateFeeds(
       edges: real(edges, dim + 1),
       ...(trains && { outgoing: whole(points, degree) }),
     });
+  if (waves) {
+    feeds.waves = real(points, windows * waveCount(dim, waves));
+    feeds.shares = real(points, 1);
+  }
   if (latent) {
     Object.assign(feeds, {
       pairPoints: whole(pairs),
@@ -130,8 +140,8 @@ export function allocateFeeds(
       encodeWeights: real(pairs, 1),
       decodeWeights: real(pairs, 1),
     });
-    if (latent.dim === dim) feeds.pairGeometry = real(pairs, dim);
-    else
+    if (latent.transfer !== "splines" && latent.dim === dim) feeds.pairGeometry = real(pairs, dim);
+    if (latent.transfer !== "splines" && latent.dim !== dim)
       Object.assign(feeds, {
         positions: real(points, dim),
         inverseRadius: real(1, 1),
@@ -154,6 +164,7 @@ export function fillFeeds(
   grid?: LatentGrid,
 ): void {
   if (feeds.edges) fillEdges(feeds, windows, config, setting.radius);
+  if (config.waves) fillWaves(feeds, windows, config.waves, setting.bounds);
   if (grid) fillPairs(feeds, windows, config, setting.latentRadius, grid);
 }
 
@@ -188,7 +199,7 @@ function fillEdges(
           squared += offset * offset;
         }
         const q = (geometry[e * (dim + 1) + dim] = Math.sqrt(squared));
-        weights[e] = aggregation === "sum" ? 1 : 1 / ((1 + q) * (starts[i + 1] - starts[i]));
+        weights[e] = aggregation === "mean" ? 1 / ((1 + q) * (starts[i + 1] - starts[i])) : 1;
         senders[e] = first + j;
         receivers[e] = first + i;
         incoming.add(first + i, e);
@@ -215,7 +226,7 @@ function fillPairs(
   const pointPairs = slotsOf(feeds.pointPairs);
   const nodePairs = slotsOf(feeds.nodePairs);
   const flat = dim < config.dim;
-  const geometry = reals(flat ? feeds.pairPlaces : feeds.pairGeometry);
+  const geometry = flat ? feeds.pairPlaces : feeds.pairGeometry;
   pointPairs.clear(pairPoints.length - 1);
   nodePairs.clear(pairPoints.length - 1);
   let p = 0;
@@ -227,22 +238,41 @@ function fillPairs(
     for (let i = 0; i < points; i++)
       for (let at = starts[i]; at < starts[i + 1]; at++, p++) {
         const node = senders[at];
-        for (let k = 0; k < dim; k++) {
+        for (let k = 0; geometry && k < dim; k++) {
           const from = flat ? 0 : places![i * dim + k];
-          geometry[p * dim + k] = (flat ? 1 : -1) * ((grid.positions[node * dim + k] - from) / radius);
+          reals(geometry)[p * dim + k] = (flat ? 1 : -1) * ((grid.positions[node * dim + k] - from) / radius);
         }
-        encode[p] = 1 / perNode[node];
-        decode[p] = 1 / (starts[i + 1] - starts[i]);
+        encode[p] = "scatter" in pairs! ? pairs.scatter[at] : 1 / perNode[node];
+        decode[p] = "gather" in pairs! ? pairs.gather[at] : 1 / (starts[i + 1] - starts[i]);
         pairPoints[p] = first + i;
         pairNodes[p] = w * nodes + node;
         pointPairs.add(first + i, p);
         nodePairs.add(w * nodes + node, p);
       }
-    if (flat) reals(feeds.positions).set(positions, first * config.dim);
+    if (feeds.positions) reals(feeds.positions).set(positions, first * config.dim);
     first += points;
   });
   for (const unused of [encode, decode, pairPoints, pairNodes]) unused.fill(0, p);
-  if (flat) reals(feeds.inverseRadius)[0] = 1 / radius;
+  if (feeds.inverseRadius) reals(feeds.inverseRadius)[0] = 1 / radius;
+}
+
+function fillWaves(
+  feeds: Readonly<Record<string, Tensor>>,
+  windows: readonly Neighborhood[],
+  options: FnoOptions,
+  bounds: Setting["bounds"],
+): void {
+  const [waves, shares] = [reals(feeds.waves).fill(0), reals(feeds.shares).fill(0)];
+  const own = waveCount(bounds.length, options);
+  let row = 0;
+  windows.forEach(({ positions }, w) => {
+    const found = wavesAt(positions, bounds, options);
+    const points = positions.length / bounds.length;
+    for (let i = 0; i < points; i++)
+      waves.set(found.subarray(i * own, (i + 1) * own), ((row + i) * windows.length + w) * own);
+    shares.fill(1 / points, row, row + points);
+    row += points;
+  });
 }
 
 /** Rows of places for edges, filled from the left. */

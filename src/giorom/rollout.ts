@@ -1,8 +1,6 @@
 import { Problem } from "../problem.ts";
 import type { Positions, Window } from "./features.ts";
-
-/** Anything that gives the next positions from the past ones: a network or a rule. */
-export type Predictor = (window: Window) => Positions | Promise<Positions>;
+import type { Predictor } from "./rules.ts";
 
 export interface RolloutOptions {
   /** Frames to predict. */
@@ -41,33 +39,6 @@ export async function rollout(
     onFrame?.(frame, next);
   }
   return predicted;
-}
-
-/** Everything stays where it is. */
-export const staticRule: Predictor = (window) => window[window.length - 1].slice();
-
-export const constantVelocity: Predictor = (window) => {
-  const [before, now] = window.slice(-2);
-  return Float64Array.from(now, (x, i) => 2 * x - before[i]);
-};
-
-/**
- * Free flight, stopped by the walls.
- *
- * @param gravity Acceleration of each axis in box lengths per frame².
- */
-export function ballistic(
-  gravity: readonly number[],
-  bounds: readonly (readonly [number, number])[],
-): Predictor {
-  const dim = gravity.length;
-  return (window) => {
-    const [before, now] = window.slice(-2);
-    return Float64Array.from(now, (x, i) => {
-      const [low, high] = bounds[i % dim];
-      return Math.min(high, Math.max(low, 2 * x - before[i] + gravity[i % dim]));
-    });
-  };
 }
 
 /** Mean over particles of |x − x̂|². */

@@ -9,6 +9,11 @@ export interface Setting {
   /** Around the nodes of the latent grid; 0 without one. */
   latentRadius: number;
   statistics: MotionStatistics;
+  /**
+   * Known acceleration of each axis in box lengths per frame², which is applied first: the network then learns the rest, and
+   * `statistics` are of that. Missing: the network learns it all.
+   */
+  gravity?: number[];
   /** Standard deviation of the noise on the last velocity that the stepper was trained with. */
   noise: number;
   /** Seconds from one frame to the next. */

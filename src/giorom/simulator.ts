@@ -1,9 +1,11 @@
 import { decodeModel } from "../engine/onnx/proto.ts";
 import type { SessionOptions } from "../engine/session.ts";
 import { openSession, toRuntime } from "../engine/session.ts";
+import type { Tensor } from "../engine/tensor.ts";
 import { Problem } from "../problem.ts";
 import type { Window } from "./features.ts";
-import { integrate, windowFeatures } from "./features.ts";
+import { integrate, ruleOf, windowFeatures } from "./features.ts";
+import { freeFlight } from "./free-flight.ts";
 import type { PlaneMap } from "./neighborhood.ts";
 import { allocateFeeds, fillFeeds, neighborhoods, sizeFor } from "./neighborhood.ts";
 import type { StepperDescription } from "./stepper-file.ts";
@@ -15,8 +17,16 @@ export interface Simulator extends StepperDescription {
   release(): Promise<void>;
 }
 
+export interface SimulatorOptions extends SessionOptions {
+  /** Changes what `neighborhood.ts` feeds the network, before each step: for experiments. */
+  adjust?(feeds: Record<string, Tensor>): void;
+}
+
 /** A trained stepper from the bytes of its .onnx file, ready to step particles of any number. */
-export async function openSimulator(bytes: Uint8Array, options: SessionOptions = {}): Promise<Simulator> {
+export async function openSimulator(
+  bytes: Uint8Array,
+  { adjust, ...options }: SimulatorOptions = {},
+): Promise<Simulator> {
   const { config, setting } = describeStepper(bytes);
   const { of, grid } = neighborhoods(config, setting, planeOf(bytes));
   const session = await openSession(bytes, options);
@@ -31,9 +41,14 @@ export async function openSimulator(bytes: Uint8Array, options: SessionOptions =
       fillFeeds(feeds, [hood], config, setting, grid);
       windowFeatures(window, setting, feeds.features.data as Float32Array);
       if (feeds.types) (feeds.types.data as Int32Array).set(types ?? []);
+      adjust?.(feeds);
       const inputs = Object.fromEntries(Object.entries(feeds).map(([name, t]) => [name, toRuntime(t)]));
       const { accelerations } = await session.run(inputs);
-      return integrate(window, accelerations.data as Float32Array, setting);
+      const next = integrate(window, accelerations.data as Float32Array, setting);
+      if (!setting.gravity) return next;
+      const free = freeFlight(window, setting, hood.edges);
+      const known = ruleOf(setting)(window);
+      return next.map((x, i) => (free[Math.floor(i / config.dim)] ? known[i] : x));
     },
     release: () => session.release(),
   };

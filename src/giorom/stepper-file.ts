@@ -35,6 +35,8 @@ const OPEN: Readonly<Record<string, readonly string[]>> = {
   pairGeometry: ["pairs"],
   pairPlaces: ["pairs"],
   pointPairs: ["points", "per_point"],
+  waves: ["points"],
+  shares: ["points"],
   accelerations: ["points"],
 };
 

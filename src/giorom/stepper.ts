@@ -9,14 +9,17 @@ import { layers } from "../nn/layers.ts";
 import type { LatentConfig, StepperConfig } from "./config.ts";
 import { encoder, kernel } from "./dense.ts";
 import { fno } from "./fno.ts";
+import { graphAttention } from "./graph-attention.ts";
 import type { Incidence } from "./incidence.ts";
-import { spread } from "./incidence.ts";
+import { collect, spread } from "./incidence.ts";
 import type { Pairs } from "./integral-transform.ts";
 import { integralTransform } from "./integral-transform.ts";
 import type { Edges } from "./interaction.ts";
 import { interaction } from "./interaction.ts";
 import { latentGrid } from "./latent-grid.ts";
 import { operatorTransformer } from "./operator-transformer.ts";
+import { particleFno, waveCount } from "./particle-waves.ts";
+import { unet } from "./unet.ts";
 
 /** The static shapes of a stepper's graph; several windows of particles lie side by side as one graph without edges between. */
 export interface StepperSize {
@@ -81,7 +84,10 @@ export function stepper(
   const exchange = (name: string, count: number) => {
     for (let i = 0; i < count; i++) {
       const before = x;
-      ({ x, e } = interaction(build, `${name}.${i}`, { x, e: e! }, edges!));
+      ({ x, e } =
+        config.aggregation === "attention"
+          ? graphAttention(build, `${name}.${i}`, { x, e: e! }, edges!, config.heads ?? 3)
+          : interaction(build, `${name}.${i}`, { x, e: e! }, edges!));
       if (config.selfLinear) x = add(x, build.linear(`${name}.${i}.self`, mul(before, 0.7), hidden));
     }
   };
@@ -89,6 +95,15 @@ export function stepper(
 
   exchange("before", config.layers[0]);
   if (latent) x = throughGrid(latent);
+  if (config.waves) {
+    const waves = {
+      waves: real("waves", points, size.windows * waveCount(dim, config.waves)),
+      shares: real("shares", points, 1),
+      windows: size.windows,
+      dim,
+    };
+    x = add(x, particleFno(build, "waves", x, hidden, config.waves, waves));
+  }
   exchange("after", config.layers[1]);
   output(apply(graph, "Identity", [acceleration()], {}, { name: "accelerations" })[0], { batched: false });
   return graph;
@@ -110,20 +125,23 @@ export function stepper(
       slots: whole("pointPairs", points, size.perPoint),
     };
     const ofNodes = { index: whole("pairNodes", size.pairs), slots: whole("nodePairs", nodes, size.perNode) };
+    const encodeWeights = real("encodeWeights", size.pairs, 1);
+    const decodeWeights = real("decodeWeights", size.pairs, 1);
+    const carried = via.carries === "state" ? x : acceleration();
+    if (via.transfer === "splines") {
+      const given = spread(build.linear("encode", carried, via.channels), ofPoints);
+      const got = spread(process(via, collect(mul(given, encodeWeights), ofNodes)), ofNodes);
+      const fromGrid = collect(mul(got, decodeWeights), ofPoints);
+      return add(x, kernel(build, "projection", [fromGrid], [...via.projection, hidden]));
+    }
     const geometry = pairGeometry(via, ofPoints);
-    const encode: Pairs = {
-      geometry,
-      weights: real("encodeWeights", size.pairs, 1),
-      sources: ofPoints,
-      queries: ofNodes,
-    };
+    const encode: Pairs = { geometry, weights: encodeWeights, sources: ofPoints, queries: ofNodes };
     const decode: Pairs = {
       geometry: neg(geometry),
-      weights: real("decodeWeights", size.pairs, 1),
+      weights: decodeWeights,
       sources: ofNodes,
       queries: ofPoints,
     };
-    const carried = via.carries === "state" ? x : acceleration();
     const onGrid = integralTransform(build, "encode", carried, encode, {
       widths: [...via.encodeHidden, via.channels],
       nonlinear: true,
@@ -151,12 +169,14 @@ export function stepper(
   function process(via: LatentConfig, onGrid: Value): Value {
     const { processor } = via;
     const tokens = via.size ** via.dim;
-    if (processor.kind === "fno") {
+    if (processor.kind !== "transformer") {
       const grid = [size.windows, ...new Array<number>(via.dim).fill(via.size), via.channels];
-      return reshape(fno(build, "fno", reshape(onGrid, grid), hidden, processor), [
-        size.windows * tokens,
-        hidden,
-      ]);
+      const image = reshape(onGrid, grid);
+      const z =
+        processor.kind === "fno"
+          ? fno(build, "fno", image, hidden, processor)
+          : unet(build, "unet", image, hidden, processor);
+      return reshape(z, [size.windows * tokens, hidden]);
     }
     const places = latentGrid(
       via.size,

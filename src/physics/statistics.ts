@@ -17,18 +17,25 @@ export interface StatisticsPool {
 /**
  * Mean and population standard deviation of v = x_t − x_{t−1} and a = x_{t+1} − 2x_t + x_{t−1} over all frames, points and
  * trajectories together (GIOROM spec 3.3). The mean of the trajectories' own deviations would be another, smaller number.
+ *
+ * @param expected Another guess of x_{t+1} than 2x_t − x_{t−1}, whose error is pooled as the acceleration.
  */
-export function poolStatistics(dim: number): StatisticsPool {
+export function poolStatistics(
+  dim: number,
+  expected?: (window: readonly Float32Array[]) => ArrayLike<number>,
+): StatisticsPool {
   const velocity = Array.from({ length: dim }, createMoments);
   const acceleration = Array.from({ length: dim }, createMoments);
   let previous: Float32Array | undefined;
   let beforeThat: Float32Array | undefined;
   return {
     frame: (positions) => {
+      const guess = previous && beforeThat && expected?.([beforeThat, previous]);
       if (previous)
         for (let i = 0; i < positions.length; i++) {
           velocity[i % dim].add(positions[i] - previous[i]);
-          if (beforeThat) acceleration[i % dim].add(positions[i] - 2 * previous[i] + beforeThat[i]);
+          if (guess) acceleration[i % dim].add(positions[i] - guess[i]);
+          else if (beforeThat) acceleration[i % dim].add(positions[i] - 2 * previous[i] + beforeThat[i]);
         }
       beforeThat = previous;
       previous = positions.slice();

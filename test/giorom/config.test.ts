@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { CONFIGS, gnsConfig, liteConfig, type StepperConfig } from "../../src/giorom/config.ts";
+import { gnsConfig } from "../../src/giorom/baselines.ts";
+import { CONFIGS, liteConfig, type StepperConfig } from "../../src/giorom/config.ts";
 import { stepper } from "../../src/giorom/stepper.ts";
 
 const SIZE = { windows: 1, points: 4, edges: 8, degree: 2, pairs: 8, perNode: 2, perPoint: 2 };

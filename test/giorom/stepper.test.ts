@@ -4,19 +4,22 @@ import { gradients } from "../../src/engine/gradients.ts";
 import { output, valueNamed } from "../../src/engine/graph.ts";
 import { mul, reduceMean, slice } from "../../src/engine/operators/index.ts";
 import { createSession } from "../../src/engine/session.ts";
+import { fnoConfig, gatConfig, neuralMpmConfig } from "../../src/giorom/baselines.ts";
 import { liteConfig, type StepperConfig } from "../../src/giorom/config.ts";
-import { windowFeatures } from "../../src/giorom/features.ts";
-import {
-  allocateFeeds,
-  fillFeeds,
-  neighborhoods,
-  type PlaneMap,
-  sizeFor,
-} from "../../src/giorom/neighborhood.ts";
+import { neighborhoods } from "../../src/giorom/neighborhood.ts";
 import type { Setting } from "../../src/giorom/setting.ts";
 import { SMALLEST, stepper } from "../../src/giorom/stepper.ts";
 import { random } from "../../src/random.ts";
-import { asNumeric, flat, largestDifference, pattern, setParameter, vectors } from "./support.ts";
+import {
+  asNumeric,
+  cloud,
+  feedsFor,
+  flat,
+  largestDifference,
+  pattern,
+  setParameter,
+  vectors,
+} from "./support.ts";
 
 const tiny = vectors.tiny_model;
 
@@ -80,30 +83,6 @@ function modesFirst(w: ArrayLike<number>, part: 0 | 1): Float64Array {
           out[((corner * 2 + kx) * 2 + ky) * 16 + io] =
             w[(((corner * 16 + io) * 2 + kx) * 2 + ky) * 2 + part];
   return out;
-}
-
-function feedsFor(
-  config: StepperConfig,
-  setting: Setting,
-  windows: Float64Array[][],
-  spare = 0,
-  trains = false,
-  plane?: PlaneMap,
-) {
-  const { of, grid } = neighborhoods(config, setting, plane);
-  const hoods = windows.map((w) => of(w[w.length - 1]));
-  const need = sizeFor(hoods, config);
-  const size = Object.fromEntries(
-    Object.entries(need).map(([key, n]) => [key, key === "windows" ? n : n + spare]),
-  ) as unknown as typeof need;
-  const feeds = allocateFeeds(config, size, trains);
-  fillFeeds(feeds, hoods, config, setting, grid);
-  let row = 0;
-  for (const w of windows) {
-    windowFeatures(w, setting, feeds.features.data as Float32Array, row);
-    row += w[0].length / config.dim;
-  }
-  return { feeds, size };
 }
 
 function tinyModel(trains = false, spare = 0) {
@@ -182,13 +161,6 @@ describe("the tiny model of the vectors", () => {
 const DISC: Setting = { ...SETTING, radius: 0.15, latentRadius: 0.12 };
 const CLOUD = liteConfig({ dim: 2, hidden: 8, history: 2, grid: 6, channels: 4 });
 
-function cloud(seed: number, count: number): Float64Array[] {
-  const { uniform } = random(seed);
-  const start = Float64Array.from({ length: 2 * count }, () => 0.2 + 0.6 * uniform());
-  const second = start.map((x) => x + 0.02 * (uniform() - 0.5));
-  return [start, second, second.map((x) => x + 0.02 * (uniform() - 0.5))];
-}
-
 async function predict(config: StepperConfig, setting: Setting, windows: Float64Array[][], spare = 0) {
   const { feeds, size } = feedsFor(config, setting, windows, spare);
   const graph = stepper(config, size, { seed: 3 });
@@ -254,6 +226,10 @@ const GRID = { size: 4, dim: 2, channels: 3, encodeHidden: [5], decodeHidden: [5
 const KINDS: Record<string, StepperConfig> = {
   lite: CLOUD,
   sums: { ...CLOUD, aggregation: "sum", latent: undefined },
+  "graph attention": gatConfig({ dim: 2, hidden: 6, history: 2 }),
+  "waves of particles": fnoConfig({ dim: 2, hidden: 6, history: 2, grid: 4, channels: 2 }),
+  "splines and an image network": neuralMpmConfig({ dim: 2, hidden: 6, history: 2, grid: 4, channels: 2 }),
+  "an image network in 3D": neuralMpmConfig({ dim: 3, hidden: 6, history: 2, grid: 4, channels: 2 }),
   "v1's blocks": small({
     ...GRID,
     channels: 2,
@@ -320,6 +296,8 @@ test.each(Object.entries(KINDS))(
       "decode",
       "fno",
       "transformer",
+      "waves",
+      "unet",
       "plane",
       "acceleration",
     ]) {

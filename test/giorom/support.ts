@@ -2,6 +2,12 @@ import { readFileSync } from "node:fs";
 import type { Graph } from "../../src/engine/graph.ts";
 import type { Tensor } from "../../src/engine/tensor.ts";
 import { sizeOf } from "../../src/engine/tensor.ts";
+import type { StepperConfig } from "../../src/giorom/config.ts";
+import { windowFeatures } from "../../src/giorom/features.ts";
+import type { PlaneMap } from "../../src/giorom/neighborhood.ts";
+import { allocateFeeds, fillFeeds, neighborhoods, sizeFor } from "../../src/giorom/neighborhood.ts";
+import type { Setting } from "../../src/giorom/setting.ts";
+import { random } from "../../src/random.ts";
 
 export type Matrix = number[][];
 
@@ -88,3 +94,36 @@ export const asNumeric = (feeds: Readonly<Record<string, Tensor>>) =>
   Object.fromEntries(
     Object.entries(feeds).map(([name, t]) => [name, numeric(t.shape, Array.from(t.data, Number))]),
   );
+
+/** What a network is fed of windows side by side, with `spare` rows, edges and pairs more than they need. */
+export function feedsFor(
+  config: StepperConfig,
+  setting: Setting,
+  windows: Float64Array[][],
+  spare = 0,
+  trains = false,
+  plane?: PlaneMap,
+) {
+  const { of, grid } = neighborhoods(config, setting, plane);
+  const hoods = windows.map((w) => of(w[w.length - 1]));
+  const need = sizeFor(hoods, config);
+  const size = Object.fromEntries(
+    Object.entries(need).map(([key, n]) => [key, key === "windows" ? n : n + spare]),
+  ) as unknown as typeof need;
+  const feeds = allocateFeeds(config, size, trains);
+  fillFeeds(feeds, hoods, config, setting, grid);
+  let row = 0;
+  for (const w of windows) {
+    windowFeatures(w, setting, feeds.features.data as Float32Array, row);
+    row += w[0].length / config.dim;
+  }
+  return { feeds, size };
+}
+
+/** Three frames of points that move a little. */
+export function cloud(seed: number, count: number): Float64Array[] {
+  const { uniform } = random(seed);
+  const start = Float64Array.from({ length: 2 * count }, () => 0.2 + 0.6 * uniform());
+  const second = start.map((x) => x + 0.02 * (uniform() - 0.5));
+  return [start, second, second.map((x) => x + 0.02 * (uniform() - 0.5))];
+}

@@ -1,4 +1,5 @@
-import { gnsConfig, liteConfig, type StepperConfig } from "../../../src/giorom/config.ts";
+import { gnsConfig } from "../../../src/giorom/baselines.ts";
+import { liteConfig, type StepperConfig } from "../../../src/giorom/config.ts";
 import { pick } from "../../../src/giorom/sample.ts";
 import type { Setting } from "../../../src/giorom/setting.ts";
 import { stepper } from "../../../src/giorom/stepper.ts";

@@ -1,10 +1,12 @@
+import { gnsConfig } from "../../giorom/baselines.ts";
 import type { StepperConfig } from "../../giorom/config.ts";
-import { gnsConfig, liteConfig } from "../../giorom/config.ts";
+import { liteConfig } from "../../giorom/config.ts";
 import { trainKernelDecoder } from "../../giorom/decoders/kernel-decoder.ts";
 import type { Positions } from "../../giorom/features.ts";
 import { coveringRadius, defaultLatentRadius, latentGrid } from "../../giorom/latent-grid.ts";
-import type { Predictor } from "../../giorom/rollout.ts";
-import { constantVelocity, rollout, rolloutError, staticRule } from "../../giorom/rollout.ts";
+import { rollout, rolloutError } from "../../giorom/rollout.ts";
+import type { Predictor } from "../../giorom/rules.ts";
+import { constantVelocity, staticRule } from "../../giorom/rules.ts";
 import { coverageOf } from "../../giorom/sample.ts";
 import type { Setting } from "../../giorom/setting.ts";
 import { openSimulator } from "../../giorom/simulator.ts";
