@@ -8,12 +8,12 @@ const percent = (share: number) => `${Math.round(100 * share)} %`;
 /** What there is to see of one run, as lines: its mask, its spectrum, and how they came there. */
 export function viewLines(title: string, history: readonly Snapshot[], height: number): string[] {
   const now = history[history.length - 1];
-  const { mask, spectrum, neurons, neuronsAlive } = now;
+  const { mask, spectrum, neurons, neuronsAlive, waveNames } = now;
   const gauge = (share: number) => "█".repeat(Math.round(10 * share)).padEnd(10, "░");
   const over = (name: string, values: readonly number[], most: number) =>
     `${name.padEnd(16)} ${sparkline(values, WIDTH, most)}`;
   const rest = [
-    ...(spectrum ? spectrumLines(spectrum) : []),
+    ...(spectrum ? spectrumLines(spectrum, waveNames) : []),
     "",
     over(
       "test accuracy",
@@ -44,14 +44,14 @@ export function viewLines(title: string, history: readonly Snapshot[], height: n
   return [head, ...(rest.length + picture.length + 1 <= height ? picture : []), ...rest];
 }
 
-function spectrumLines(spectrum: readonly number[]): string[] {
+function spectrumLines(spectrum: readonly number[], names?: readonly string[]): string[] {
   const strongest = spectrum
-    .map((share, i) => ({ f: i + 1, share }))
+    .map((share, i) => ({ f: names?.[i] ?? i + 1, share }))
     .sort((a, b) => b.share - a.share)
     .slice(0, 4);
   return [
     "",
-    `power at frequencies 1 to ${spectrum.length}; most at ${strongest.map(({ f, share }) => `${f} (${percent(share)})`).join(", ")}`,
+    `power at ${names ? `representations ${names.join(" ")}` : `frequencies 1 to ${spectrum.length}`}; most at ${strongest.map(({ f, share }) => `${f} (${percent(share)})`).join(", ")}`,
     ...bars(spectrum, strongest[0].share, 2),
   ];
 }

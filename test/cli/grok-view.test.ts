@@ -68,6 +68,11 @@ test("the view names run, accuracies, living neurons and the strongest frequency
   expect(lines.find((l) => l.startsWith("test accuracy"))).toMatch(/ {2}▃$/);
 });
 
+test("representations are named", () => {
+  const lines = viewLines("seed 0 base", [{ ...snapshot, waveNames: ["sign", "4", "4′"] }], 24);
+  expect(lines.join("\n")).toMatch(/power at representations sign 4 4′; most at 4 \(70 %\), 4′ \(20 %\)/);
+});
+
 test("a low terminal gets what fits", () => {
   const lines = viewLines("seed 0 base", [snapshot], 9);
   expect(lines.length).toBeLessThanOrEqual(9);

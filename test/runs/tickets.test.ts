@@ -131,6 +131,25 @@ test("a task without tokens: every run, and a page without spectra", async () =>
   expect(page).toContain("Living share of each neuron");
 });
 
+test("permutations: a page with representations in place of frequencies", async () => {
+  const settings: ExperimentSettings = {
+    ...TINY,
+    task: "s5",
+    fraction: 0.02,
+    baseSteps: 20,
+    steps: 10,
+    runs: [],
+  };
+  const directory = join(folder, "permutations");
+  const { outcomes } = await executeExperiment(settings, directory, { seeds: [0], workers: 0 });
+  const page = await readFile(await writeReport(settings, directory, outcomes), "utf8");
+  expect(page).not.toMatch(/NaN|undefined|frequency|Circularity/);
+  expect(page).toMatch(/Power at each representation.*>sign<.*>5′</s);
+  // A group of controls that has no runs has no figure.
+  expect(page).not.toContain("Masks found without training");
+  expect(page).toContain("never memorised and never generalised");
+});
+
 test("a sweep trains every ratio under every decay, and draws what it finds", async () => {
   const settings = { ...TINY, sweep: { ratios: [0, 0.6], decays: [0, 1] } };
   const directory = join(folder, "sweep");

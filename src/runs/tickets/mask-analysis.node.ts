@@ -17,8 +17,8 @@ import {
   weightsOf,
 } from "../../sparsity/tickets/masks.ts";
 import type { ExperimentSettings } from "../../sparsity/tickets/settings.ts";
-import { buildModel, isModular } from "../../sparsity/tickets/settings.ts";
-import { createTask } from "../../sparsity/tickets/tasks.ts";
+import { buildModel, wavesOfTask } from "../../sparsity/tickets/settings.ts";
+import { inOrder } from "../../sparsity/tickets/token-waves.ts";
 import { neuronLayer, wavesOf } from "../../sparsity/tickets/trace.ts";
 import { readMoments } from "./experiment-directory.node.ts";
 
@@ -26,7 +26,7 @@ import { readMoments } from "./experiment-directory.node.ts";
 export interface MaskFigures {
   label: string;
   density: Record<string, number>;
-  /** Entropy of the input side of W(0)∘m: what the mask alone says about frequencies. Of modular tasks. */
+  /** Entropy of the input side of W(0)∘m: what the mask alone says about waves. Of tasks whose tokens have any. */
   fourierEntropy?: number;
   /** Of the layer between embedding and neurons, as a bipartite graph. */
   degree: number;
@@ -41,7 +41,7 @@ export interface MaskAnalysis {
   masks: MaskFigures[];
   /** Mean Jaccard distance between the tickets of two seeds, and what independent masks of their density have; undefined for one seed. */
   betweenSeeds?: { found: number; independent: number };
-  /** Of a modular task's embedding: initial and at the end. */
+  /** Of the embedding, where tokens have frequencies: initial and at the end. */
   circularity?: { initial: number; final: number };
 }
 
@@ -75,17 +75,16 @@ export async function analyzeMasks(
           independent: independentDistance(tickets[0]),
         }
       : undefined,
-    circularity: isModular(settings.task)
-      ? circularityOf(createTask(settings.task, settings.p).elements, initial, moments.get("ticket")!)
-      : undefined,
+    circularity: circularityOf(settings, initial, moments.get("ticket")!),
   };
 }
 
-function circularityOf(elements: number, initial: Weights, final: Weights) {
-  return {
-    initial: circularity(initial.get("embed")!, elements),
-    final: circularity(final.get("embed")!, elements),
-  };
+function circularityOf(settings: ExperimentSettings, initial: Weights, final: Weights) {
+  const order = wavesOfTask(settings)?.order;
+  if (!order) return undefined;
+  const of = (weights: Weights) =>
+    circularity(inOrder(weights.get("embed")!, settings.p, order), order.length);
+  return { initial: of(initial), final: of(final) };
 }
 
 /** What two masks with the densities of this one's layers would be apart if they knew nothing of each other. */

@@ -1,5 +1,6 @@
 import * as Plot from "@observablehq/plot";
 import type { RunOutcome } from "../../sparsity/tickets/experiment.ts";
+import type { TokenWaves } from "../../sparsity/tickets/token-waves.ts";
 import type { TracePoint } from "../../sparsity/tickets/trace.ts";
 import type { Html } from "../report/html.ts";
 import { html } from "../report/html.ts";
@@ -48,7 +49,7 @@ export function timeBars(runs: readonly RunSummary[]): Html {
   return plotSvg({
     width: 940,
     height: 22 * bars.length + 50,
-    marginLeft: 330,
+    marginLeft: 360,
     marginRight: 90,
     marginBottom: 38,
     x: {
@@ -99,11 +100,11 @@ export function tracePlot<P extends TracePoint>(trace: readonly P[], value: (poi
   });
 }
 
-/** Columns of numbers over training as a heat map; rows are in the given order. */
+/** Columns of numbers over training as a heat map; rows are in the given order, or have names. */
 export function heatMap<P extends TracePoint>(
   trace: readonly P[],
   rows: (point: P) => readonly number[],
-  { label, order, first = 0 }: { label: string; order?: readonly number[]; first?: number },
+  { label, order, names }: { label: string; order?: readonly number[]; names?: readonly string[] },
 ): Html {
   const steps = trace.map((q) => q.step);
   const cells = trace.flatMap((point, i) => {
@@ -111,8 +112,8 @@ export function heatMap<P extends TracePoint>(
     return (order ?? values.map((_, r) => r)).map((r, row) => ({
       x1: steps[i],
       x2: steps[i + 1] ?? 2 * steps[i] - steps[i - 1],
-      y1: row + first - 0.5,
-      y2: row + first + 0.5,
+      y1: row - 0.5,
+      y2: row + 0.5,
       value: values[r],
     }));
   });
@@ -120,7 +121,9 @@ export function heatMap<P extends TracePoint>(
     height: 260,
     marginBottom: 38,
     x: { label: "step", labelOffset: 34, ticks: 5, tickFormat: ",d" },
-    y: { label, ticks: 6, tickFormat: "d" },
+    y: names
+      ? { label, ticks: fewOf(names), tickFormat: (row: number) => names[row] }
+      : { label, ticks: 6, tickFormat: "d" },
     // The page's own colours, so that the map follows light and dark.
     color: {
       type: "linear",
@@ -131,22 +134,32 @@ export function heatMap<P extends TracePoint>(
 }
 
 /** Spectra as bars side by side, one small plot each. */
-export function spectrumPlot(spectrum: readonly number[], most: number): Html {
+export function spectrumPlot(
+  spectrum: readonly number[],
+  most: number,
+  { kind, names }: Pick<TokenWaves, "kind" | "names">,
+): Html {
   return plotSvg({
     height: 180,
     marginBottom: 38,
     x: {
-      label: "frequency",
+      label: kind,
       labelOffset: 34,
       type: "band",
-      ticks: spectrum.map((_, i) => i + 1).filter((f) => f === 1 || f % 5 === 0),
+      domain: names,
+      ticks: fewOf(names).map((i) => names[i]),
     },
     y: { label: null, grid: true, ticks: 4, tickFormat: "~%", domain: [0, most] },
     marks: [
       Plot.barY(
-        spectrum.map((share, i) => ({ f: i + 1, share })),
-        { x: "f", y: "share", fill: color(0) },
+        spectrum.map((share, i) => ({ name: names[i], share })),
+        { x: "name", y: "share", fill: color(0) },
       ),
     ],
   });
+}
+
+/** Which of many names to write: the first and every fifth; all of a few. */
+function fewOf(names: readonly string[]): number[] {
+  return [...names.keys()].filter((i) => names.length <= 8 || i === 0 || (i + 1) % 5 === 0);
 }

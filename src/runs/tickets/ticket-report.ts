@@ -1,11 +1,15 @@
+import type { GrokTimes } from "../../sparsity/tickets/detector.ts";
 import type { RunOutcome } from "../../sparsity/tickets/experiment.ts";
 import { RUN_GROUPS, runDefinitions } from "../../sparsity/tickets/run-definitions.ts";
 import type { ExperimentSettings } from "../../sparsity/tickets/settings.ts";
+import { wavesOfTask } from "../../sparsity/tickets/settings.ts";
+import type { TokenWaves } from "../../sparsity/tickets/token-waves.ts";
 import type { TracePoint, Waves } from "../../sparsity/tickets/trace.ts";
 import { formatMany, significant } from "../format.ts";
 import { html } from "../report/html.ts";
 import type { Section } from "../report/page.ts";
 import { figures, highlights, htmlTable, page } from "../report/page.ts";
+import { linePlot } from "../report/plot-svg.ts";
 import { describeTask } from "./describe-task.ts";
 import type { MaskAnalysis } from "./mask-analysis.node.ts";
 import { accuracyPlot, heatMap, spectrumPlot, timeBars, tracePlot } from "./ticket-plots.ts";
@@ -53,7 +57,10 @@ export function ticketReport(
         note: "Steps; mean ± s.d. over the seeds in which it happened.",
         content: timesTable(summary.runs),
       },
-      ...traceSections(first.find((o) => o.name === "base")),
+      ...traceSections(
+        settings,
+        first.find((o) => o.name === "base"),
+      ),
       maskSection(analysis, seeds[0]),
       { heading: "Settings", content: html`<pre>${JSON.stringify(settings, undefined, 1)}</pre>` },
     ],
@@ -86,7 +93,7 @@ function verdictSection({ verdicts }: TicketSummary): Section {
       ],
       rows: verdicts.map(({ says, holds, of, because }) => [
         says,
-        `${holds === of ? "✓" : "✗"} ${holds} of ${of}`,
+        `${holds === of ? "✓" : "✗"}\u00a0${holds}\u00a0of\u00a0${of}`,
         because.map((line) => html`<div>${line}</div>`),
       ]),
     }),
@@ -101,13 +108,13 @@ function curveFigures(settings: ExperimentSettings, first: readonly RunOutcome[]
     { name: "base", label: "base" },
     { name: ticket, label: "ticket" },
   ];
-  return RUN_GROUPS.map((group) => {
+  const curvesOf = (runs: readonly { name: string; label: string }[]) =>
+    runs.flatMap(({ name, label }) => (byName.has(name) ? [{ label, outcome: byName.get(name)! }] : []));
+  return RUN_GROUPS.flatMap((group) => {
     const own = [...definitions].filter(([name, d]) => d.group === group && name !== ticket);
-    const all = [...reference, ...own.map(([name, { label }]) => ({ name, label }))];
-    const curves = all.flatMap(({ name, label }) =>
-      byName.has(name) ? [{ label, outcome: byName.get(name)! }] : [],
-    );
-    return { title: GROUP_TITLES[group], svg: accuracyPlot(curves) };
+    const curves = curvesOf(own.map(([name, { label }]) => ({ name, label })));
+    if (curves.length === 0) return [];
+    return [{ title: GROUP_TITLES[group], svg: accuracyPlot([...curvesOf(reference), ...curves]) }];
   });
 }
 
@@ -140,17 +147,22 @@ function timesTable(runs: readonly RunSummary[]) {
   });
 }
 
-function traceSections(base: RunOutcome | undefined): Section[] {
+function traceSections(settings: ExperimentSettings, base: RunOutcome | undefined): Section[] {
   const trace = base?.trace;
   if (!trace || trace.length < 2) return [];
+  const waves = wavesOfTask(settings);
   const last = trace[trace.length - 1];
   const order = last.neurons.map((_, i) => i).sort((a, b) => last.neurons[b] - last.neurons[a]);
+  const over = (label: string, value: (point: TracePoint) => number) => ({
+    label,
+    points: trace.map((q) => ({ x: q.step, y: value(q) })),
+  });
   return [
     {
       heading: "The mask and the spectrum while the base network trains",
-      note: `Its input side, weights from tokens to neurons, seen through the magnitude mask of each moment. It memorised at step ${base.times.memorised ?? "–"} and generalised at ${base.times.generalised ?? "–"}.`,
+      note: `Its input side, weights from tokens to neurons, seen through the magnitude mask of each moment. ${whenOf(base.times)}`,
       content: [
-        traceSlider(trace),
+        traceSlider(trace, waves),
         figures([
           {
             title: "Living share of each neuron's input weights",
@@ -160,40 +172,64 @@ function traceSections(base: RunOutcome | undefined): Section[] {
             title: "Jaccard distance of the mask from the last one",
             svg: tracePlot(trace, (q) => q.jaccard),
           },
-          { title: "L2 norm of all weights", svg: tracePlot(trace, (q) => q.l2) },
-          ...waveFigures(trace.filter(hasWaves)),
+          {
+            title: "Living share of each layer",
+            svg: linePlot({
+              lines: Object.keys(last.density).map((layer) => over(layer, (q) => q.density[layer])),
+              x: "step",
+              percent: true,
+            }),
+          },
+          {
+            title: "Norms of all weights, over those at initialisation",
+            svg: linePlot({
+              lines: (["l1", "l2"] as const).map((norm) =>
+                over(norm.toUpperCase(), (q) => q[norm] / trace[0][norm]),
+              ),
+              x: "step",
+            }),
+          },
+          ...(waves ? waveFigures(trace.filter(hasWaves), waves) : []),
         ]),
       ],
     },
   ];
 }
 
+function whenOf({ memorised, generalised, transition }: GrokTimes): string {
+  const memory = memorised === undefined ? "It never memorised" : `It memorised at step ${memorised}`;
+  return transition
+    ? `${memory}; from step ${transition.from} on its test accuracy rose, and at ${generalised} it had generalised.`
+    : `${memory} and never generalised.`;
+}
+
 type WavePoint = TracePoint & Waves;
 const hasWaves = (point: TracePoint): point is WavePoint => point.spectrum !== undefined;
 
-function waveFigures(trace: readonly WavePoint[]) {
+function waveFigures(trace: readonly WavePoint[], { kind, names }: TokenWaves) {
   if (trace.length === 0) return [];
   const [first, last] = [trace[0], trace[trace.length - 1]];
   const most = Math.max(...last.spectrum, ...first.spectrum);
   return [
     {
-      title: "Power at each frequency",
-      svg: heatMap(trace, (q) => q.spectrum, { label: "frequency", first: 1 }),
+      title: `Power at each ${kind}`,
+      svg: heatMap(trace, (q) => q.spectrum, { label: kind, names }),
     },
     { title: "Fourier entropy, nats", svg: tracePlot(trace, (q) => q.fourierEntropy) },
     { title: "Effective rank", svg: tracePlot(trace, (q) => q.effectiveRank) },
-    { title: "Spectrum at initialisation", svg: spectrumPlot(first.spectrum, most) },
-    { title: "Spectrum at the end", svg: spectrumPlot(last.spectrum, most) },
+    { title: "Spectrum at initialisation", svg: spectrumPlot(first.spectrum, most, { kind, names }) },
+    { title: "Spectrum at the end", svg: spectrumPlot(last.spectrum, most, { kind, names }) },
   ];
 }
 
 function maskSection({ masks, betweenSeeds, circularity }: MaskAnalysis, seed: number): Section {
   const layers = Object.keys(masks[0].density);
+  const waves = masks[0].fourierEntropy !== undefined;
   const number = (heading: string) => ({ heading, align: "right" as const });
   const notes = [
     `Seed ${seed}.`,
-    circularity &&
-      "Fourier entropy is that of the initial weights seen through the mask: the lower, the more the mask alone picks frequencies.",
+    waves &&
+      "Fourier entropy is that of the initial weights seen through the mask: the lower, the more the mask alone picks waves.",
     `Degree to Ramanujan gap: the layer before the neurons as a bipartite graph.`,
     betweenSeeds &&
       `Tickets of two seeds are ${betweenSeeds.found.toFixed(3)} apart (Jaccard, mean); independent masks of their density ${betweenSeeds.independent.toFixed(3)}.`,
@@ -203,21 +239,33 @@ function maskSection({ masks, betweenSeeds, circularity }: MaskAnalysis, seed: n
   return {
     heading: "Masks compared",
     note: notes.filter(Boolean).join(" "),
-    content: htmlTable({
-      columns: [
-        { heading: "mask" },
-        ...layers.map((l) => number(`${l}, % kept`)),
-        ...(circularity ? [number("Fourier entropy")] : []),
-        ...["degree", "path length", "clustering", "modularity", "communities", "Ramanujan gap"].map(number),
-      ],
-      rows: masks.map((m) => [
-        m.label,
-        ...layers.map((l) => (100 * m.density[l]).toFixed(1)),
-        ...(circularity ? [significant(m.fourierEntropy!)] : []),
-        ...[m.degree, m.pathLength, m.clustering, m.modularity, m.communities, m.ramanujanGap].map(
-          significant,
-        ),
-      ]),
-    }),
+    content: [
+      htmlTable({
+        columns: [
+          { heading: "mask" },
+          ...layers.map((l) => number(`${l}, % kept`)),
+          ...(waves ? [number("Fourier entropy")] : []),
+        ],
+        rows: masks.map((m) => [
+          m.label,
+          ...layers.map((l) => (100 * m.density[l]).toFixed(1)),
+          ...(waves ? [significant(m.fourierEntropy!)] : []),
+        ]),
+      }),
+      htmlTable({
+        columns: [
+          { heading: "mask" },
+          ...["degree", "path length", "clustering", "modularity", "communities", "Ramanujan gap"].map(
+            number,
+          ),
+        ],
+        rows: masks.map((m) => [
+          m.label,
+          ...[m.degree, m.pathLength, m.clustering, m.modularity].map(significant),
+          m.communities,
+          significant(m.ramanujanGap),
+        ]),
+      }),
+    ],
   };
 }

@@ -1,11 +1,11 @@
+import type { TokenWaves } from "../../sparsity/tickets/token-waves.ts";
 import type { Trace } from "../../sparsity/tickets/trace.ts";
 import type { Html } from "../report/html.ts";
 import { html, raw } from "../report/html.ts";
 
 /** Mask and spectrum at the step that a slider is at. Without scripts nothing of it shows. */
-export function traceSlider(trace: Trace): Html {
+export function traceSlider(trace: Trace, waves: TokenWaves | undefined): Html {
   const { rows, columns } = trace[0].picture;
-  const waves = trace[0].spectrum !== undefined;
   const data = {
     rows,
     columns,
@@ -17,7 +17,7 @@ export function traceSlider(trace: Trace): Html {
     })),
   };
   return html`<figure class="slider" hidden>
-<figcaption>Mask (a row a neuron)${waves ? " and power at each frequency" : ""}, at step <output></output></figcaption>
+<figcaption>Mask (a row a neuron)${waves ? ` and power at each ${waves.kind}${waves.kind === "representation" ? ` (${waves.names.join(", ")})` : ""}` : ""}, at step <output></output></figcaption>
 <input type="range" min="0" max="${trace.length - 1}" value="${trace.length - 1}" aria-label="step of training">
 <canvas width="${8 * columns}" height="${8 * rows}"></canvas>
 <canvas width="${8 * columns}" height="120"${waves ? "" : raw(" hidden")}></canvas>

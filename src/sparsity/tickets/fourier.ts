@@ -29,8 +29,12 @@ export function rowSpectra(data: ArrayLike<number>, p: number): Float64Array {
  * as pruned ones, don't count; NaN if all are.
  */
 export function fourierEntropy(data: ArrayLike<number>, p: number): number {
-  const bins = Math.floor(p / 2);
-  const amplitudes = rowSpectra(data, p).map(Math.sqrt);
+  return amplitudeEntropy(rowSpectra(data, p), Math.floor(p / 2));
+}
+
+/** The same of powers [rows, bins]. */
+export function amplitudeEntropy(powers: Float64Array, bins: number): number {
+  const amplitudes = powers.map(Math.sqrt);
   let [sum, counted] = [0, 0];
   for (let from = 0; from < amplitudes.length; from += bins) {
     const row = amplitudes.subarray(from, from + bins);
@@ -42,14 +46,12 @@ export function fourierEntropy(data: ArrayLike<number>, p: number): number {
   return sum / counted;
 }
 
-/** Share of the whole matrix's power at each frequency 1 .. ⌊p/2⌋. */
-export function meanSpectrum(data: ArrayLike<number>, p: number): number[] {
-  const bins = Math.floor(p / 2);
-  const spectra = rowSpectra(data, p);
-  const total = spectra.reduce((a, b) => a + b, 0);
-  return Array.from({ length: bins }, (_, f) => {
+/** Share of the whole power in each column of powers [rows, bins]. */
+export function powerShares(powers: Float64Array, bins: number): number[] {
+  const total = powers.reduce((a, b) => a + b, 0);
+  return Array.from({ length: bins }, (_, bin) => {
     let power = 0;
-    for (let at = f; at < spectra.length; at += bins) power += spectra[at];
+    for (let at = bin; at < powers.length; at += bins) power += powers[at];
     return power / total;
   });
 }

@@ -10,6 +10,8 @@ import { plainMlp } from "./plain-mlp.ts";
 import { POLYNOMIAL_INPUTS, polynomialLesson } from "./polynomial.ts";
 import type { TaskName } from "./tasks.ts";
 import { createTask, splitTask, TASKS, vocabularyOf } from "./tasks.ts";
+import type { TokenWaves } from "./token-waves.ts";
+import { tokenWaves } from "./token-waves.ts";
 
 /** What there is to learn, by name, and what it is. */
 export const SUBJECTS = {
@@ -113,9 +115,14 @@ export const POLYNOMIAL: ExperimentSettings = {
   after: 500,
 };
 
-/** Whether a task is an operation on tokens, which have spectra. */
+/** Whether a task is an operation on tokens. */
 export function isModular(task: SubjectName): task is TaskName {
   return Object.hasOwn(TASKS, task);
+}
+
+/** What functions of the task's tokens are made of; undefined where there are no tokens, or they have no waves. */
+export function wavesOfTask({ task, p }: Pick<ExperimentSettings, "task" | "p">): TokenWaves | undefined {
+  return isModular(task) ? tokenWaves(task, p) : undefined;
 }
 
 /** Whether a task is one for every p. */

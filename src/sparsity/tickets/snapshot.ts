@@ -4,6 +4,7 @@ import { magnitudeMasks } from "./masks.ts";
 import type { Picture } from "./picture.ts";
 import { pool } from "./picture.ts";
 import type { ExperimentSettings } from "./settings.ts";
+import { wavesOfTask } from "./settings.ts";
 import type { Waves } from "./trace.ts";
 import { neuronLayer, wavesOf } from "./trace.ts";
 
@@ -14,6 +15,8 @@ export interface Snapshot extends CurvePoint, Partial<Waves> {
   /** Of the neurons that it has. */
   neuronsAlive: number;
   neurons: number;
+  /** Names of the spectrum's waves, where they are more than numbers. */
+  waveNames?: readonly string[];
 }
 
 /** Looks at a network through `masks`, or through the magnitude mask that it would give now. */
@@ -26,6 +29,7 @@ export function snapshotOf(
   const layer = masks.get(neuronLayer(settings))!;
   const columns = layer.length / settings.hidden;
   const mask = pool(layer, settings.hidden, columns, 48, 144);
+  const waves = wavesOfTask(settings);
   let neuronsAlive = 0;
   for (let i = 0; i < settings.hidden; i++)
     neuronsAlive += Number(layer.subarray(i * columns, (i + 1) * columns).includes(1));
@@ -35,5 +39,6 @@ export function snapshotOf(
     neuronsAlive,
     neurons: settings.hidden,
     ...wavesOf(weights, settings),
+    waveNames: waves?.kind === "representation" ? waves.names : undefined,
   };
 }

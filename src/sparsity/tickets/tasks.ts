@@ -86,14 +86,20 @@ export function createTask(name: TaskName, p: number): Task {
   };
 }
 
-/** Composition in S5: element i is the i-th permutation in lexicographic order, (x∘y)(k) = x(y(k)). */
-function permutationTask(): Task {
+/** All permutations of five things, in lexicographic order: the elements of `s5`. */
+export function permutationsOfFive(): number[][] {
   const all: number[][] = [];
   const extend = (prefix: number[]) => {
     if (prefix.length === 5) all.push(prefix);
     for (let k = 0; k < 5; k++) if (!prefix.includes(k)) extend([...prefix, k]);
   };
   extend([]);
+  return all;
+}
+
+/** Composition in S5: (x∘y)(k) = x(y(k)). */
+function permutationTask(): Task {
+  const all = permutationsOfFive();
   const indexOf = new Map(all.map((q, i) => [q.join(), i]));
   const pairs: number[] = [];
   const labels: number[] = [];
@@ -142,7 +148,7 @@ export function taskFeeds(task: Task, samples: Uint32Array, model: Graph): Recor
     Int32Array.from(samples, (i) => task.labels[i]),
   );
   const [name] = model.inputs;
-  return { [name]: name === "counts" ? counts(task, samples) : tokens(task, samples, model), labels };
+  return { [name]: name === "counts" ? counts(task, samples) : tokens(task, samples), labels };
 }
 
 function counts(task: Task, samples: Uint32Array): Tensor {
@@ -155,14 +161,12 @@ function counts(task: Task, samples: Uint32Array): Tensor {
   return rows;
 }
 
-/** [x, y], and behind them the token `elements` ("=") where the model reads three. */
-function tokens(task: Task, samples: Uint32Array, model: Graph): Tensor {
-  const context = model.types.get("tokens")!.shape[1];
-  const data = new Int32Array(samples.length * context).fill(task.elements);
+function tokens(task: Task, samples: Uint32Array): Tensor {
+  const data = new Int32Array(2 * samples.length);
   samples.forEach((sample, row) => {
-    data.set(task.pairs.subarray(2 * sample, 2 * sample + 2), row * context);
+    data.set(task.pairs.subarray(2 * sample, 2 * sample + 2), 2 * row);
   });
-  return tensor("int32", [samples.length, context], data);
+  return tensor("int32", [samples.length, 2], data);
 }
 
 function power(base: number, exponent: number, p: number): number {

@@ -1,17 +1,18 @@
 import type { CurvePoint } from "./detector.ts";
-import { fourierEntropy, meanSpectrum } from "./fourier.ts";
+import { amplitudeEntropy, powerShares } from "./fourier.ts";
 import type { Weights } from "./masks.ts";
 import { density, jaccardDistance, magnitudeMasks, mapValues } from "./masks.ts";
 import { norms } from "./norms.ts";
 import { pool } from "./picture.ts";
 import type { ExperimentSettings } from "./settings.ts";
-import { isModular } from "./settings.ts";
+import { isModular, wavesOfTask } from "./settings.ts";
 import { effectiveRank } from "./singular.ts";
-import { createTask } from "./tasks.ts";
 
 /** A network's weights at one step of its training, seen through the magnitude mask it would give there. */
 export interface TracePoint extends Partial<Waves> {
   step: number;
+  /** Norms of all weights. */
+  l1: number;
   l2: number;
   /** Living share of each layer, and of each neuron's weights. */
   density: Record<string, number>;
@@ -22,9 +23,9 @@ export interface TracePoint extends Partial<Waves> {
   jaccard: number;
 }
 
-/** The input side of a network, each neuron over the tokens, as waves; only modular tasks have tokens. */
+/** The input side of a network, each neuron over the tokens, as `tokenWaves`. */
 export interface Waves {
-  /** Share of power at each frequency. */
+  /** Share of power in each wave. */
   spectrum: number[];
   fourierEntropy: number;
   effectiveRank: number;
@@ -57,7 +58,7 @@ export function createTrace(
         const { shares, ...size } = pool(neurons, settings.hidden, perNeuron, 48, 72);
         return {
           step,
-          l2: norms(weights).l2,
+          ...norms(weights),
           ...wavesOf(weights, settings),
           density: density(masks).layers,
           neurons: Array.from({ length: settings.hidden }, (_, i) => {
@@ -77,18 +78,19 @@ export function neuronLayer({ model, task }: Pick<ExperimentSettings, "model" | 
   return !isModular(task) ? "fc1.weight" : model === "mlp" ? "inproj" : "mlp.in";
 }
 
-/** Undefined where there are no tokens. */
+/** Undefined where there are no tokens, or they have no waves. */
 export function wavesOf(
   weights: Weights,
   settings: Pick<ExperimentSettings, "task" | "p" | "model" | "width" | "hidden">,
 ): Waves | undefined {
-  if (!isModular(settings.task)) return undefined;
-  const { elements } = createTask(settings.task, settings.p);
+  const waves = wavesOfTask(settings);
+  if (!waves) return undefined;
   const { data, rows, columns } = inputSide(weights, settings);
+  // Where x and y have tokens of their own, a neuron has a row for each.
+  const powers = waves.powers(data);
   return {
-    // Where x and y have tokens of their own, a neuron has one wave for each.
-    spectrum: meanSpectrum(data, elements),
-    fourierEntropy: fourierEntropy(data, elements),
+    spectrum: powerShares(powers, waves.names.length),
+    fourierEntropy: amplitudeEntropy(powers, waves.names.length),
     effectiveRank: effectiveRank(data, rows, columns),
   };
 }

@@ -3,7 +3,7 @@ import { createSession } from "../../../src/engine/session.ts";
 import { random } from "../../../src/random.ts";
 import { circularity } from "../../../src/sparsity/tickets/circularity.ts";
 import { communities } from "../../../src/sparsity/tickets/communities.ts";
-import { fourierEntropy, meanSpectrum, rowSpectra } from "../../../src/sparsity/tickets/fourier.ts";
+import { fourierEntropy, powerShares, rowSpectra } from "../../../src/sparsity/tickets/fourier.ts";
 import {
   type Adjacency,
   adjacencyOf,
@@ -45,7 +45,7 @@ describe("Fourier", () => {
     found.forEach((v, i) => expect(v / found[0]).toBeCloseTo(power[i] / power[0], 7));
   });
 
-  test("pruned rows don't count, a mean doesn't matter, and the mean spectrum names the frequency", () => {
+  test("pruned rows don't count, a mean doesn't matter, and the shares of power name the frequency", () => {
     const row = Array.from({ length: 31 }, wave(31, 4, 1));
     expect(fourierEntropy([...row, ...new Array(31).fill(0)], 31)).toBeCloseTo(0, 9);
     expect(
@@ -54,7 +54,7 @@ describe("Fourier", () => {
         31,
       ),
     ).toBeCloseTo(0, 9);
-    expect(meanSpectrum(row, 31)[3]).toBeCloseTo(1, 9);
+    expect(powerShares(rowSpectra(row, 31), 15)[3]).toBeCloseTo(1, 9);
   });
 });
 

@@ -37,3 +37,17 @@ test("a snapshot sees one wave as one frequency, and counts neurons with a livin
   expect([neurons, neuronsAlive]).toEqual([3, 2]);
   expect(mask.shares.slice(4, 8)).toEqual([0, 0, 0, 0]);
 });
+
+test("permutations have representations by name, products modulo 6 no spectrum at all", () => {
+  const point = { step: 0, train: 0, test: 0 };
+  const at = (task: "s5" | "modmul", p: number) => {
+    const settings = { ...QUICK, task, p, width: 4, hidden: 3 };
+    return snapshotOf(settings, point, weightsOf(buildModel(settings, 0)));
+  };
+  const permutations = at("s5", 0);
+  expect(permutations.waveNames).toEqual(["sign", "4", "4′", "5", "5′", "6"]);
+  expect(permutations.spectrum!.reduce((a, b) => a + b)).toBeCloseTo(1, 9);
+  expect(at("modmul", 6).spectrum).toBeUndefined();
+  expect(at("modmul", 7).spectrum).toHaveLength(3);
+  expect(at("modmul", 7).waveNames).toBeUndefined();
+});
