@@ -1,24 +1,31 @@
 /**
  * Does a kernel for runs pay? One sample through one linear layer: ONNX Runtime on the dense layer, the kernels weight by
- * weight, and in runs, for masks of equal density that differ only in how long their runs are. Independent bits are the
- * control: there runs must not win.
+ * weight, and in runs. Masks are drawn, of equal density with runs of different length, and trained: first layers of the
+ * networks that `npm run protocol -- turbo-mnist` keeps in runs/protocols, without the neurons that have no influence.
+ * Controls, where runs must not win: independent bits, and each row of a trained layer in an order of its own.
  *
  * All take turns in one process, with one thread, in processor time; ratios are medians of the ratios of turns. Of "kernel"
  * nothing is handed over. "dense" has ONNX Runtime's own cost of a call in it, which is what a session costs.
  * With all cases it writes docs/results/runs.json.
  *
- * usage: runs.js [--rounds 15] [--cases 784: layers whose name holds this]
+ * usage: runs.js [--rounds 15] [--cases trained: those whose layer and mask hold this]
  */
 import { parseArgs } from "node:util";
+import { reportMarks } from "../protocols/support/marks.ts";
 import { writeResults } from "../protocols/support/results.ts";
+import { keptNetworks } from "../protocols/support/turbo/kept-networks.ts";
 import type { Graph } from "../src/engine/graph.ts";
 import { createGraph, input, output, parameter } from "../src/engine/graph.ts";
+import { importModel } from "../src/engine/onnx/import.ts";
 import { gemm } from "../src/engine/operators/index.ts";
 import { createSession } from "../src/engine/session.ts";
 import { tensor } from "../src/engine/tensor.ts";
 import { random } from "../src/random.ts";
 import { median } from "../src/runs/latency.ts";
+import { foldConstants } from "../src/sparsity/fold-constants.ts";
+import { findWeights } from "../src/sparsity/lines.ts";
 import { patternStatistics } from "../src/sparsity/runs.ts";
+import { shrinkZeros } from "../src/sparsity/shrink-zeros.ts";
 import { compressMatrix } from "../src/sparsity/sparse/matrix.ts";
 import { sparseLayers } from "../src/sparsity/sparse/pieces.ts";
 import { cutRows, shareInQuads } from "../src/sparsity/sparse/run-matrix.ts";
@@ -34,20 +41,76 @@ const LAYERS = [
 ];
 const DENSITIES = [0.05, 0.1, 0.2];
 /** Mean length of runs; null for independent bits. */
-const MASKS: Readonly<Record<string, number | null>> = {
+const DRAWN: Readonly<Record<string, number | null>> = {
   "runs of 12": 12,
   "runs of 6": 6,
   "runs of 3": 3,
   "runs of 1.5": 1.5,
   random: null,
 };
+const TRAINED = ["chain", "chain, narrow slab", "iid", "magnitude, 1/40"];
 /** Seconds of work in a turn. */
 const TURN = 0.01;
 
 const rng = random(1);
 const round = (t: number) => Number(t.toPrecision(3));
 
-function weights(rows: number, columns: number, density: number, meanRun: number): Float32Array {
+interface Case {
+  layer: string;
+  mask: string;
+  density: number;
+  inputs: number;
+  outputs: number;
+  weights: Float32Array;
+}
+
+function drawnCases(): Case[] {
+  return LAYERS.flatMap(({ name, inputs, outputs }) =>
+    DENSITIES.flatMap((density) =>
+      Object.entries(DRAWN).map(([mask, meanRun]) => ({
+        layer: name,
+        mask,
+        density,
+        inputs,
+        outputs,
+        weights: drawn(outputs, inputs, density, meanRun ?? 1 / (1 - density)),
+      })),
+    ),
+  );
+}
+
+async function trainedCases(): Promise<Case[]> {
+  const networks = (await keptNetworks(0)).filter(({ method }) => TRAINED.includes(method));
+  if (networks.length < TRAINED.length)
+    console.error("no trained masks: run npm run protocol -- turbo-mnist --seeds 0 first");
+  return networks.flatMap(({ method, model }) => {
+    const { graph } = shrinkZeros(foldConstants(importModel(model)).graph);
+    const [{ parameter, shape }] = findWeights(graph);
+    const { rows: outputs, columns: inputs } = shape;
+    const trained = graph.parameters.get(parameter)!.data as Float32Array;
+    const layer = { layer: `${inputs}→${outputs}`, density: densityOf(trained), inputs, outputs };
+    return [
+      { ...layer, mask: `${method}, trained`, weights: trained },
+      { ...layer, mask: `${method}, trained, rows shuffled`, weights: shuffledRows(trained, inputs) },
+    ];
+  });
+}
+
+function densityOf(weights: Float32Array): number {
+  return weights.reduce((used, w) => used + Number(w !== 0), 0) / weights.length;
+}
+
+/** As many weights in every row, anywhere. */
+function shuffledRows(weights: Float32Array, columns: number): Float32Array {
+  const made = new Float32Array(weights.length);
+  for (let row = 0; row < weights.length; row += columns)
+    rng.permutation(columns).forEach((from, to) => {
+      made[row + to] = weights[row + from];
+    });
+  return made;
+}
+
+function drawn(rows: number, columns: number, density: number, meanRun: number): Float32Array {
   let on = false;
   return Float32Array.from({ length: rows * columns }, () => {
     on = rng.uniform() < (on ? 1 - 1 / meanRun : density / (1 - density) / meanRun);
@@ -70,8 +133,7 @@ async function timeOf(run: () => unknown, runs: number): Promise<number> {
   return (after.user + after.system - user - system) / 1e6 / runs;
 }
 
-async function measure({ name, inputs, outputs }: (typeof LAYERS)[number], density: number, mask: string) {
-  const w = weights(outputs, inputs, density, MASKS[mask] ?? 1 / (1 - density));
+async function measure({ layer, mask, density, inputs, outputs, weights: w }: Case) {
   const graph = layerGraph(outputs, inputs, w);
   const feeds = {
     x: tensor(
@@ -102,8 +164,8 @@ async function measure({ name, inputs, outputs }: (typeof LAYERS)[number], densi
   const matrix = compressMatrix("row", w, outputs, inputs);
   const found = patternStatistics({ lines: outputs, columns: inputs, mask: w });
   const row = {
-    layer: name,
-    density,
+    layer,
+    density: round(density),
     mask,
     meanRun: round(found.nonZeros / found.runs),
     inQuads: round(
@@ -121,13 +183,28 @@ async function measure({ name, inputs, outputs }: (typeof LAYERS)[number], densi
     denseOverRuns: round(median(turns.map((t) => t[0] / t[2]))),
   };
   console.log(
-    `${name}, density ${density}, ${mask} (mean ${row.meanRun}, ${row.inQuads} in fours): dense ${row.microseconds.dense} µs, weight by weight ${row.microseconds.rows}, runs ${row.microseconds.runs}; ${row.rowsOverRuns} times as fast as weight by weight`,
+    `${layer}, density ${row.density}, ${mask} (mean ${row.meanRun}, ${row.inQuads} in fours): dense ${row.microseconds.dense} µs, weight by weight ${row.microseconds.rows}, runs ${row.microseconds.runs}; ${row.rowsOverRuns} times as fast as weight by weight`,
   );
   return row;
 }
 
+const cases = [...drawnCases(), ...(await trainedCases())];
 const rows = [];
-for (const layer of LAYERS.filter(({ name }) => name.includes(options.cases)))
-  for (const density of DENSITIES)
-    for (const mask of Object.keys(MASKS)) rows.push(await measure(layer, density, mask));
-if (!options.cases) await writeResults("runs", "npm run bench -- runs", { rows });
+for (const one of cases.filter(({ layer, mask }) => `${layer}, ${mask}`.includes(options.cases)))
+  rows.push(await measure(one));
+if (!options.cases) {
+  const trained = rows.filter(({ mask }) => mask.includes("trained"));
+  const gains = (which: (mask: string) => boolean) =>
+    trained.filter(({ mask }) => which(mask)).map((r) => r.rowsOverRuns);
+  reportMarks([
+    {
+      claim: "trained chains: runs at least 1.5 times as fast as weight by weight",
+      passed: gains((m) => m.startsWith("chain") && !m.includes("shuffled")).every((g) => g >= 1.5),
+    },
+    {
+      claim: "control: independent bits and shuffled rows gain less than a tenth",
+      passed: gains((m) => m.startsWith("iid") || m.includes("shuffled")).every((g) => g < 1.1),
+    },
+  ]);
+  await writeResults("runs", "npm run bench -- runs", { rows });
+}

@@ -1,7 +1,8 @@
 /**
- * What the networks of turbo-mnist take on the disk, against how often they are wrong: packed without loss, with so many
- * bits a weight, and with steps by the posterior's deviations. Beside them, the dense network with few bits a weight.
- * Needs what `npm run protocol -- turbo-mnist` keeps in runs/protocols. Options: --seeds 0,1,2.
+ * What the networks of turbo-mnist and turbo-baselines take on the disk, against how often they are wrong: packed without
+ * loss, with so many bits a weight, and with steps by the posterior's deviations. Beside them, the dense network with few
+ * bits a weight. Needs what `npm run protocol -- turbo-mnist` keeps in runs/protocols, and takes what turbo-baselines does.
+ * Draws docs/figures/turbo-frontier.svg. Options: --seeds 0,1,2; --draw draws earlier results alone.
  */
 import { parseArgs } from "node:util";
 import { gzipSync } from "fflate";
@@ -14,25 +15,26 @@ import { packModel, unpackModel } from "../src/sparsity/encoding/packed-model.ts
 import { posteriorStep } from "../src/sparsity/encoding/quantize.ts";
 import { foldConstants } from "../src/sparsity/fold-constants.ts";
 import { shrinkZeros } from "../src/sparsity/shrink-zeros.ts";
-import { keptResult } from "./support/jobs.ts";
-import { DATA_DIR, writeResults } from "./support/results.ts";
-import type { CompressedResult, DenseJob, DenseResult, TurboResult } from "./support/turbo/compress-mnist.ts";
-import { JOBS } from "./support/turbo/compress-mnist.ts";
-import { DENSE, MAGNITUDE, POSTERIORS } from "./support/turbo/mnist-settings.ts";
+import { writeFigure } from "./support/figures.ts";
+import { DATA_DIR, earlierResults, writeResults } from "./support/results.ts";
+import type { StoredRow } from "./support/turbo/frontier.ts";
+import { frontierFigure } from "./support/turbo/frontier.ts";
+import { keptNetworks } from "./support/turbo/kept-networks.ts";
 import { accuracyOf } from "./support/turbo/mnist-small.ts";
 
-const { values } = parseArgs({ options: { seeds: { type: "string", default: "0,1,2" } } });
+const { values } = parseArgs({
+  options: { seeds: { type: "string", default: "0,1,2" }, draw: { type: "boolean", default: false } },
+});
 
 const BITS = [8, 6, 5, 4, 3, 2];
 const SHARES = [0.2, 0.35, 0.5];
 
-const data: Dataset = {
-  ...(await loadDataset("mnist", { dataDir: DATA_DIR })),
-  scale: { mean: [0], std: [1] },
-};
+if (!values.draw) await measure();
+const results = await earlierResults<{ rows: StoredRow[] }>("turbo-packed");
+if (results) await writeFigure("turbo-frontier", frontierFigure(results.rows));
 
 /** One network packed in one way. */
-async function packed(onnx: Uint8Array, storage: string, options: PackOptions) {
+async function packed(onnx: Uint8Array, storage: string, options: PackOptions, data: Dataset) {
   const { bytes, tensors, restBytes } = packModel(onnx, options);
   const back = unpackModel(bytes);
   const sum = (pick: (t: (typeof tensors)[number]) => number) => tensors.reduce((s, t) => s + pick(t), 0);
@@ -54,48 +56,51 @@ async function packed(onnx: Uint8Array, storage: string, options: PackOptions) {
   };
 }
 
-const rows = [];
-for (const seed of values.seeds.split(",").map(Number)) {
-  const dense: DenseJob = { kind: "dense", ...DENSE, seed };
-  const first = await keptResult<DenseResult>(dense, JOBS);
-  if (!first) {
-    console.error(`seed ${seed}: no networks; run npm run protocol -- turbo-mnist --seeds ${seed} first`);
-    continue;
-  }
-  const networks: { method: string; model: Uint8Array; sigmas?: Record<string, Float32Array> }[] = [
-    { method: "dense", model: first.model },
-  ];
-  // The order of keys is part of what results are kept under.
-  for (const row of POSTERIORS) {
-    const kept = await keptResult<TurboResult>({ kind: "turbo", dense, ...row }, JOBS);
-    if (kept) networks.push({ method: row.method, model: kept.model, sigmas: kept.sigmas });
-  }
-  for (const row of MAGNITUDE) {
-    const kept = await keptResult<CompressedResult>({ kind: "magnitude", dense, ...row }, JOBS);
-    if (kept) networks.push({ method: row.method, model: kept.model });
-  }
-  for (const { method, model, sigmas } of networks) {
-    const onnx = exportModel(shrinkZeros(foldConstants(importModel(model)).graph).graph);
-    const ways: [string, PackOptions][] = [
-      ["no loss", {}],
-      ...BITS.map((bits): [string, PackOptions] => [`${bits} bits`, { bits }]),
-      ...(sigmas
-        ? SHARES.map((share): [string, PackOptions] => [
-            `${share} σ`,
-            {
-              steps: new Map(Object.entries(sigmas).map(([name, s]) => [name, posteriorStep(s, share)])),
-            },
-          ])
-        : []),
-    ];
-    for (const [storage, options] of ways) {
-      const row = { seed, method, onnxBytes: first.model.length, ...(await packed(onnx, storage, options)) };
-      console.log(
-        `${method}, seed ${seed}, ${storage}: error ${row.error.toFixed(2)} %, ${row.bytes} bytes, 1/${(row.onnxBytes / row.bytes).toFixed(1)} of the dense file; gzip ${row.gzipBytes}; bits a weight in use: index ${(row.indexBits.file / row.nonZeros).toFixed(2)} (CSR ${(row.indexBits.csr / row.nonZeros).toFixed(2)}), value ${(row.valueBits / row.nonZeros).toFixed(2)}`,
-      );
-      rows.push(row);
+async function measure(): Promise<void> {
+  const data: Dataset = {
+    ...(await loadDataset("mnist", { dataDir: DATA_DIR })),
+    scale: { mean: [0], std: [1] },
+  };
+  const rows = [];
+  for (const seed of values.seeds.split(",").map(Number)) {
+    const networks = await keptNetworks(seed);
+    if (networks.length === 0) {
+      console.error(`seed ${seed}: no networks; run npm run protocol -- turbo-mnist --seeds ${seed} first`);
+      continue;
+    }
+    const [first] = networks;
+    for (const { method, model, sigmas } of networks) {
+      const onnx = exportModel(shrinkZeros(foldConstants(importModel(model)).graph).graph);
+      const ways: [string, PackOptions][] = [
+        ["no loss", {}],
+        ...BITS.map((bits): [string, PackOptions] => [`${bits} bits`, { bits }]),
+        ...(sigmas
+          ? SHARES.map((share): [string, PackOptions] => [
+              `${share} σ`,
+              {
+                steps: new Map(
+                  Object.entries(sigmas)
+                    .filter(([, s]) => s.length > 0)
+                    .map(([name, s]) => [name, posteriorStep(s, share)]),
+                ),
+              },
+            ])
+          : []),
+      ];
+      for (const [storage, options] of ways) {
+        const row = {
+          seed,
+          method,
+          onnxBytes: first.model.length,
+          ...(await packed(onnx, storage, options, data)),
+        };
+        console.log(
+          `${method}, seed ${seed}, ${storage}: error ${row.error.toFixed(2)} %, ${row.bytes} bytes, 1/${(row.onnxBytes / row.bytes).toFixed(1)} of the dense file; gzip ${row.gzipBytes}; bits a weight in use: index ${(row.indexBits.file / row.nonZeros).toFixed(2)} (CSR ${(row.indexBits.csr / row.nonZeros).toFixed(2)}), value ${(row.valueBits / row.nonZeros).toFixed(2)}`,
+        );
+        rows.push(row);
+      }
     }
   }
+  if (rows.length > 0)
+    await writeResults("turbo-packed", `npm run protocol -- turbo-packed --seeds ${values.seeds}`, { rows });
 }
-if (rows.length > 0)
-  await writeResults("turbo-packed", `npm run protocol -- turbo-packed --seeds ${values.seeds}`, { rows });

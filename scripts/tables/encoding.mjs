@@ -69,7 +69,7 @@ export const TABLES = {
         ],
         rows.map((r) => [
           r.layer,
-          `${100 * r.density} %`,
+          `${Number((100 * r.density).toPrecision(2))} %`,
           r.mask,
           r.microseconds.dense,
           r.microseconds.rows,

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { Dataset } from "../../../src/data/dataset.ts";
+import { holdOut } from "../../../src/data/hold-out.ts";
 import { loadDataset } from "../../../src/data/load.node.ts";
 import type { Graph } from "../../../src/engine/graph.ts";
 import { exportModel } from "../../../src/engine/onnx/export.ts";
@@ -12,6 +13,7 @@ import { holdMasks } from "../../../src/sparsity/tickets/hold-masks.ts";
 import type { Masks } from "../../../src/sparsity/tickets/masks.ts";
 import { magnitudeMasks, weightsOf } from "../../../src/sparsity/tickets/masks.ts";
 import { likelyWeights } from "../../../src/sparsity/turbo-vbi/choose.ts";
+import type { Posterior } from "../../../src/sparsity/turbo-vbi/posterior.ts";
 import type { PriorSpec } from "../../../src/sparsity/turbo-vbi/priors/kinds.ts";
 import { createTurboVbi } from "../../../src/sparsity/turbo-vbi/turbo-vbi.ts";
 import { keptResult } from "../jobs.ts";
@@ -21,7 +23,7 @@ import { accuracyOf, trainAdam } from "./mnist-small.ts";
 export const JOBS = join(ROOT, "runs", "protocols");
 
 /** Epochs of Adam, down a cosine to a share of the learning rate. */
-interface Stage {
+export interface Stage {
   epochs: number;
   learningRate: number;
   floor: number;
@@ -30,10 +32,12 @@ interface Stage {
 /** Trains the network that all methods start from. */
 export interface DenseJob {
   kind: "dense";
-  network: "lenet-300-100";
+  network: "lenet-300-100" | "lenet";
   seed: number;
   batch: number;
   stage: Stage;
+  /** Share of the training images that accuracies are of, instead of the test set: settings are chosen by these. */
+  heldOut?: number;
 }
 
 /** Compresses it. */
@@ -77,17 +81,16 @@ export interface TurboResult extends CompressedResult {
 }
 
 /** MNIST with pixels from 0 to 1: a pixel that is always black says nothing about its weights. */
-async function mnist(): Promise<Dataset> {
-  return {
-    ...(await loadDataset("mnist", { dataDir: DATA_DIR })),
-    scale: { mean: [0], std: [1] },
-  };
+export async function mnist({ heldOut = 0, seed }: Pick<DenseJob, "heldOut" | "seed">): Promise<Dataset> {
+  const data = holdOut(await loadDataset("mnist", { dataDir: DATA_DIR }), heldOut, seed);
+  return { ...data, test: data.validation ?? data.test, scale: { mean: [0], std: [1] } };
 }
 
-const scheduleOf = ({ floor }: Stage): ScheduleSpec => ({ kind: "cosine", floor });
+export const scheduleOf = ({ floor }: Stage): ScheduleSpec => ({ kind: "cosine", floor });
 
-export async function trainDense({ network, seed, batch, stage }: DenseJob): Promise<DenseResult> {
-  const data = await mnist();
+export async function trainDense(job: DenseJob): Promise<DenseResult> {
+  const { network, seed, batch, stage } = job;
+  const data = await mnist(job);
   const model = MODELS[network]({ inputShape: data.inputShape, classes: 10, seed, batch });
   await trainAdam(model, data, { ...stage, seed, schedule: scheduleOf(stage) });
   return { accuracy: await accuracyOf(model, data), model: exportModel(model) };
@@ -96,7 +99,7 @@ export async function trainDense({ network, seed, batch, stage }: DenseJob): Pro
 export async function compressWithPosteriors(job: TurboJob): Promise<TurboResult> {
   const start = process.cpuUsage();
   const { seed, batch } = job.dense;
-  const data = await mnist();
+  const data = await mnist(job.dense);
   const dense = await keptResult<DenseResult>(job.dense, JOBS);
   const model = rebatch(importModel(dense!.model), batch);
   const weights = findWeights(model);
@@ -119,13 +122,7 @@ export async function compressWithPosteriors(job: TurboJob): Promise<TurboResult
     onEpoch: ({ epoch, metrics }) => console.error(`epoch ${epoch + 1}: ${JSON.stringify(metrics)}`),
   });
   const posteriors = turbo.posteriors()!;
-  const masks: Masks = new Map(posteriors.map((p) => [p.parameter, likelyWeights(p)]));
-  const sigmas = Object.fromEntries(
-    posteriors.map(({ parameter, sigma }) => [
-      parameter,
-      sigma.filter((_, i) => masks.get(parameter)![i] === 1),
-    ]),
-  );
+  const { masks, sigmas } = choicesOf(posteriors);
   const tuned = await tune(model, data, masks, job.tune, seed + 2000);
   const { user, system } = process.cpuUsage(start);
   return {
@@ -142,7 +139,7 @@ export async function compressByMagnitude({
   tune: stage,
 }: MagnitudeJob): Promise<CompressedResult> {
   const start = process.cpuUsage();
-  const data = await mnist();
+  const data = await mnist(job);
   const dense = await keptResult<DenseResult>(job, JOBS);
   const model = rebatch(importModel(dense!.model), job.batch);
   const names = new Set(findWeights(model).map((w) => w.parameter));
@@ -156,8 +153,23 @@ export async function compressByMagnitude({
   };
 }
 
+/** What posteriors leave, and the deviations of that. */
+export function choicesOf(posteriors: readonly Posterior[]): {
+  masks: Masks;
+  sigmas: Record<string, Float32Array>;
+} {
+  const masks: Masks = new Map(posteriors.map((p) => [p.parameter, likelyWeights(p)]));
+  const sigmas = Object.fromEntries(
+    posteriors.map(({ parameter, sigma }) => [
+      parameter,
+      sigma.filter((_, i) => masks.get(parameter)![i] === 1),
+    ]),
+  );
+  return { masks, sigmas };
+}
+
 /** Cuts to the masks and trains what is left; accuracies before and after. */
-async function tune(
+export async function tune(
   model: Graph,
   data: Dataset,
   masks: Masks,

@@ -1,4 +1,5 @@
 import type { PriorSpec } from "../../../src/sparsity/turbo-vbi/priors/kinds.ts";
+import type { NoiseJob } from "./compress-by-noise.ts";
 import type { DenseJob, MagnitudeJob, TurboJob } from "./compress-mnist.ts";
 
 type Row = Omit<TurboJob, "kind" | "dense">;
@@ -39,3 +40,22 @@ export const MAGNITUDE: Omit<MagnitudeJob, "kind" | "dense">[] = [20, 40].map((f
   keep: 1 / fewer,
   tune: { epochs: 38, learningRate: 1e-3, floor: 0.05 },
 }));
+
+/** Each at several strengths: points of its curve of error against bits, of which none is chosen. */
+const STRENGTHS: Record<NoiseJob["approach"], number[]> = {
+  "sparse-vd": [0.3, 1, 3],
+  "bc-gnj": [0.1, 0.3, 1],
+  vibnet: [1, 3, 10],
+};
+
+export const NOISE: Omit<NoiseJob, "kind" | "dense">[] = (
+  Object.keys(STRENGTHS) as NoiseJob["approach"][]
+).flatMap((approach) =>
+  STRENGTHS[approach].map((strength) => ({
+    approach,
+    method: `${approach}, strength ${strength}`,
+    strength,
+    noise: { epochs: 30, learningRate: 2e-3, floor: 0.25, annealEpochs: 9 },
+    tune: { epochs: 8, learningRate: 5e-4, floor: 0.05 },
+  })),
+);

@@ -162,3 +162,46 @@ test("the gates of an information bottleneck cost what the vectors say", () => {
     6,
   );
 });
+
+/** Louizos et al. 2017: one scale z = N(μ, αμ²) under a log-uniform prior, and given z weights N(zm, z²s²) under N(0, z²). */
+function scaleMixture(w: readonly number[], sigma: readonly number[], logAlpha: number, mu: number): number {
+  const ofScale = 0.63576 / (1 + Math.exp(1.8732 + 1.48695 * logAlpha)) + Math.log1p(Math.exp(-logAlpha)) / 2;
+  return w.reduce((sum, product, i) => {
+    const [m, s] = [product / mu, sigma[i] / mu];
+    return sum + (s * s + m * m - 1) / 2 - Math.log(s);
+  }, ofScale);
+}
+
+test("bc-gnj costs the published divergence, at the scales where that is smallest", () => {
+  const [inputs, outputs] = [3, 4];
+  const model = createGraph("linear");
+  output(layers(model, 4).linear("fc", input(model, "x", [1, inputs]), outputs));
+  const { graph, loss } = trainingGraph(model, regression(), createBcGnj(model, { samples: 1 }));
+  const rng = random(2);
+  const numbers = (name: string) => graph.parameters.get(name)!.data as Float32Array;
+  const [w, logSigma, logAlpha] = ["fc.weight", "fc.weight/logSigma", "fc.weight/logAlpha"].map(numbers);
+  logSigma.forEach((_, i) => (logSigma[i] = -2 + rng.normal()));
+  logAlpha.forEach((_, i) => (logAlpha[i] = -1 + 2 * rng.normal()));
+  const zero = (shape: number[]) => ({ shape, data: new Float64Array(sizeOf(shape)) });
+  const at = (weight: number) =>
+    evaluate(graph, {
+      x: zero([1, inputs]),
+      targets: zero([1, outputs]),
+      "bc-gnj/weight": { shape: [], data: Float64Array.of(weight) },
+      "bc-gnj/seed": zero([]),
+      "bc-gnj/noise": zero([]),
+    })[loss.name].data[0];
+  let [least, elsewhere] = [0, 0];
+  for (let unit = 0; unit < inputs; unit++) {
+    const own = [...w.keys()].filter((i) => i % inputs === unit);
+    const of = (values: Float32Array) => own.map((i) => values[i]);
+    const costs = Array.from({ length: 4001 }, (_, i) =>
+      scaleMixture(of(w), of(logSigma).map(Math.exp), logAlpha[unit], Math.exp(-5 + i / 500)),
+    );
+    least += Math.min(...costs);
+    // Control: at a scale of 1, which is no minimum, it is another.
+    elsewhere += scaleMixture(of(w), of(logSigma).map(Math.exp), logAlpha[unit], 1);
+  }
+  expect(Math.abs(at(1) - at(0) - least)).toBeLessThan(1e-4);
+  expect(Math.abs(at(1) - at(0) - elsewhere)).toBeGreaterThan(1);
+});
