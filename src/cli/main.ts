@@ -8,6 +8,7 @@ import { configure, usageError } from "./command.ts";
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
   demo: async () => (await import("./demo.ts")).demoCommand(),
   compress: async () => (await import("./compress.ts")).compressCommand(),
+  truncate: async () => (await import("./truncate.ts")).truncateCommand(),
   run: async () => (await import("./run.ts")).runCommand(),
   eval: async () => (await import("./eval.ts")).evalCommand(),
   inspect: async () => (await import("./inspect.ts")).inspectCommand(),

@@ -1,4 +1,4 @@
-import { Option } from "commander";
+import { InvalidArgumentError, Option } from "commander";
 import { INPUT_SCALES } from "../runs/input-scale.ts";
 import { choice, wholeNumber } from "./command.ts";
 
@@ -22,6 +22,15 @@ export const deviceOption = () =>
   new Option("--device <name>", "cpu, webgpu, or cuda where its libraries are installed")
     .argParser(choice(["cpu", "webgpu", "cuda"]))
     .default("cpu");
+
+export const dimensionOption = () =>
+  new Option("--dimension <name=length>", "length of an open dimension; may be repeated").argParser(
+    (text: string, before: Record<string, number> = {}): Record<string, number> => {
+      const match = /^(.+)=([1-9]\d*)$/.exec(text);
+      if (!match) throw new InvalidArgumentError("expected a name and a length, such as sequence=128");
+      return { ...before, [match[1]]: Number(match[2]) };
+    },
+  );
 
 export const inputScaleOption = () =>
   new Option(

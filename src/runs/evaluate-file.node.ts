@@ -1,4 +1,3 @@
-import { channelsOf } from "../data/dataset.ts";
 import type { LoadOptions } from "../data/load.node.ts";
 import { loadDataset } from "../data/load.node.ts";
 import type { Session, SessionOptions } from "../engine/session.ts";
@@ -9,7 +8,7 @@ import { evaluateSession } from "../nn/classification.ts";
 import type { Predictive } from "../nn/predictive.ts";
 import { evaluatePredictive } from "../nn/predictive.ts";
 import type { InputScale } from "./input-scale.ts";
-import { recordedScale, scaleFor } from "./input-scale.ts";
+import { scaleOfFile } from "./input-scale.ts";
 import { loadModelFile } from "./load-model.node.ts";
 import { loadPosterior } from "./posterior-file.node.ts";
 
@@ -42,8 +41,7 @@ export async function evaluateFile(
   const data = await loadDataset(dataset, load);
   const batch = Math.min(largest, data.test.labels.length);
   const { graph, metadata } = await loadModelFile(path, { batch, data });
-  const recorded = inputScale ? undefined : recordedScale(metadata, channelsOf(data.inputShape));
-  const scale = recorded ?? scaleFor(inputScale ?? "standard", data);
+  const scale = scaleOfFile(metadata, data, inputScale);
   const [input, output] = [graph.inputs[0], graph.outputs[0]];
   const deviations = draws > 0 ? await loadPosterior(path, graph) : undefined;
   const session = await createSession(graph, { device, threads });

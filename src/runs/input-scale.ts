@@ -1,4 +1,5 @@
 import type { Dataset, Scale } from "../data/dataset.ts";
+import { channelsOf } from "../data/dataset.ts";
 import { Problem } from "../problem.ts";
 
 /**
@@ -15,6 +16,16 @@ export function scaleFor(kind: InputScale, { scale }: Pick<Dataset, "scale">): S
   if (kind === "standard") return scale;
   const every = (value: number) => scale.mean.map(() => value);
   return { mean: every(0), std: every(kind === "unit" ? 1 : 1 / 255) };
+}
+
+/** What a model file takes: the kind that is asked for, else what its metadata say, else `standard`. */
+export function scaleOfFile(
+  metadata: Readonly<Record<string, string>>,
+  data: Pick<Dataset, "scale" | "inputShape">,
+  asked?: InputScale,
+): Scale {
+  const recorded = asked ? undefined : recordedScale(metadata, channelsOf(data.inputShape));
+  return recorded ?? scaleFor(asked ?? "standard", data);
 }
 
 /** The scale in a model file's metadata; undefined where there is none for so many channels. */

@@ -2,14 +2,8 @@ import type { Graph } from "../engine/graph.ts";
 import { rebatch } from "../engine/replay.ts";
 import type { Session, SessionOptions } from "../engine/session.ts";
 import { createSession } from "../engine/session.ts";
-import type { Tensor } from "../engine/tensor.ts";
-import { sizeOf, zeros } from "../engine/tensor.ts";
-import { Problem } from "../problem.ts";
-import { random } from "../random.ts";
 import { undisturbed } from "../undisturbed.ts";
-
-/** 1 GiB of float32. */
-const MAX_ELEMENTS = 2 ** 28;
+import { sampleInputs } from "./sample-inputs.ts";
 
 export interface LatencyOptions extends SessionOptions {
   /** Samples in one run of the model. */
@@ -34,24 +28,12 @@ export async function measureLatency(
   models: readonly LatencyModel[],
   { batch, runs = 50, atLeast = 300, ...options }: LatencyOptions,
 ): Promise<number[]> {
-  const rng = random(0);
   const sessions = await Promise.all(
     models.map(async (model) => {
       const { graph: given, open } =
         "open" in model ? model : { graph: model, open: (sized: Graph) => createSession(sized, options) };
       const graph = rebatch(given, batch);
-      const feeds = Object.fromEntries(
-        graph.inputs.map((name): [string, Tensor] => {
-          const { dtype, shape } = graph.types.get(name)!;
-          if (sizeOf(shape) > MAX_ELEMENTS)
-            throw new Problem(
-              `an input of shape [${shape}] does not fit into memory; choose a smaller batch`,
-            );
-          const t = zeros(shape, dtype);
-          if (t.dtype === "float32") for (let i = 0; i < t.data.length; i++) t.data[i] = rng.normal();
-          return [name, t];
-        }),
-      );
+      const feeds = sampleInputs(graph);
       return { session: await open(graph), feeds, times: [] as number[] };
     }),
   );

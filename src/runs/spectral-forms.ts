@@ -1,31 +1,46 @@
 import type { Graph, Node } from "../engine/graph.ts";
-import { consumers, createGraph, input, output, parameter } from "../engine/graph.ts";
+import { constant, consumers, createGraph, input, output, parameter } from "../engine/graph.ts";
 import { apply } from "../engine/operators/operator.ts";
-import type { TruncatedLayer, TruncateOptions } from "../sparsity/spectral/truncate.ts";
-import { cutSpectra, withCuts } from "../sparsity/spectral/truncate.ts";
+import type { Cut, TruncatedLayer, TruncateOptions } from "../sparsity/spectral/truncate.ts";
+import { cutSpectra, hasFewerWeights, withCuts } from "../sparsity/spectral/truncate.ts";
 import { measureLatency } from "./latency.ts";
 
 export interface TimedLayer extends TruncatedLayer {
-  /** Time of the layer alone, in milliseconds, as one weight and as two factors; absent where no factors are smaller. */
+  /** Time of the layer alone, in milliseconds, as one weight and as two factors; absent where these have no fewer weights. */
   latencyMs?: { merged: number; factors: number };
 }
 
 /**
  * Truncates spectra (see `truncateSpectra`) and gives every layer the form that is quicker here: two thin products only
- * where they are measured to beat one, at the model's own batch size.
+ * where they are measured to beat one, at the model's own batch size. The others are left `whole`, since to cut them would
+ * cost accuracy and save nothing; or, for comparisons, are `merged`.
  */
 export async function truncateByLatency(
   model: Graph,
   options: Omit<TruncateOptions, "form">,
-  { threads }: { threads?: number } = {},
+  timing: TimingOptions = {},
+): Promise<{ graph: Graph; layers: TimedLayer[] }> {
+  return await fastestCuts(model, cutSpectra(model, options), timing);
+}
+
+export interface TimingOptions {
+  threads?: number;
+  /** What becomes of layers in which two products do not pay. Default `whole`. */
+  others?: "whole" | "merged";
+}
+
+/** The same for what is left of each layer. */
+export async function fastestCuts(
+  model: Graph,
+  cuts: readonly Cut[],
+  { threads, others = "whole" }: TimingOptions = {},
 ): Promise<{ graph: Graph; layers: TimedLayer[] }> {
   const times = new Map<string, { merged: number; factors: number }>();
-  const cuts = cutSpectra(model, options);
-  const smaller = withCuts(model, cuts).layers.filter((l) => l.form === "factors");
-  for (const { weight } of smaller) {
+  for (const cut of cuts) {
+    if (!hasFewerWeights(cut.layer)) continue;
+    const { weight } = cut.layer;
     const alone = layerAlone(model, weight);
-    const own = cuts.filter((c) => c.map.weight === weight);
-    const factored = withCuts(alone, own, () => "factors").graph;
+    const factored = withCuts(alone, [cut], () => "factors").graph;
     const batch = alone.types.get("x")!.shape[0];
     const [merged, factors] = await measureLatency([alone, factored], {
       batch,
@@ -37,7 +52,7 @@ export async function truncateByLatency(
   }
   const { graph, layers } = withCuts(model, cuts, ({ weight }) => {
     const found = times.get(weight);
-    return found && found.factors < found.merged ? "factors" : "merged";
+    return found && found.factors < found.merged ? "factors" : others;
   });
   return { graph, layers: layers.map((l) => ({ ...l, latencyMs: times.get(l.weight) })) };
 }
@@ -56,7 +71,14 @@ function layerAlone(model: Graph, weight: string): Graph {
     node = readers.get(name)![0];
   }
   const x = input(graph, "x", model.types.get(node.inputs[0])!.shape);
-  const rest = node.inputs.slice(2).map((n) => (n === "" ? undefined : own(n)));
+  // A bias may be computed: then it is fed.
+  const rest = node.inputs.slice(2).map((n) => {
+    if (n === "") return undefined;
+    if (model.parameters.has(n)) return own(n);
+    const known = model.constants.get(n);
+    const { dtype, shape } = model.types.get(n)!;
+    return known ? constant(graph, known, n) : input(graph, n, shape, { dtype, batched: false });
+  });
   output(apply(graph, node.op, [x, value, ...rest], node.attributes)[0]);
   return graph;
 }

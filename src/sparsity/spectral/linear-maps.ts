@@ -69,7 +69,7 @@ export function chooseMaps(
   );
   if (chosen.length === 0)
     throw new Problem(
-      `${method}: the model has no linear layer or convolution besides its output layer; name that one, or train with full rank`,
+      `${method}: the model has no linear layer or convolution besides its output layer; name that one where it is to be taken`,
     );
   return chosen;
 }

@@ -12,6 +12,7 @@ import { whiten } from "./calibrate.ts";
 import type { LinearMap } from "./linear-maps.ts";
 import { chooseMaps } from "./linear-maps.ts";
 import { replaceProducts } from "./products.ts";
+import { storeAsRead } from "./store-as-read.ts";
 import { readMatrix, storedWeight } from "./weights.ts";
 
 /**
@@ -26,20 +27,23 @@ export interface TruncateOptions {
   layers?: readonly string[] | ((weight: string) => boolean);
   /** Second moments of each layer's inputs: then what is cut is what those inputs miss least. */
   moments?: SecondMoments;
-  /** Which form a layer takes; by default two factors where they have fewer weights than their product. */
-  form?: (layer: Omit<TruncatedLayer, "form">) => "factors" | "merged";
+  /** Which form a layer takes where values are cut; by default two factors where they have fewer weights, else `merged`. */
+  form?: (layer: Omit<TruncatedLayer, "form">) => LayerForm;
 }
+
+/** Two thin products; one weight of low rank; or the weight as it was. */
+export type LayerForm = "factors" | "merged" | "whole";
 
 export interface TruncatedLayer {
   weight: string;
   outputs: number;
   inputs: number;
-  /** Singular values kept, and those that there were. */
+  /** Singular values that the rule keeps, and those that there were. */
   rank: number;
   of: number;
-  /** ‖W − W′‖: without `moments` exactly √Σ of the squares of those cut. */
+  /** ‖W − W′‖: without `moments` exactly √Σ of the squares of those cut; 0 of a `whole` weight. */
   error: number;
-  form: "factors" | "merged";
+  form: LayerForm;
 }
 
 /** How many of falling singular values a rule keeps; at least one. */
@@ -61,7 +65,7 @@ export function keptRank(values: ArrayLike<number>, rule: TruncationRule): numbe
 export interface Cut extends Triplets {
   readonly map: LinearMap;
   readonly layer: Omit<TruncatedLayer, "form">;
-  /** W′ as the model stores it; W itself where nothing is cut. */
+  /** W′ as the model stores it. */
   readonly merged: Tensor<"float32">;
 }
 
@@ -94,7 +98,7 @@ export function cutSpectra(model: Graph, { rule, layers, moments }: Omit<Truncat
       ...kept,
       map,
       layer: { weight, outputs, inputs, rank, of, error: Math.sqrt(error) },
-      merged: rank < of ? storedWeight(map, original.shape, product) : original,
+      merged: storedWeight(map, original.shape, product),
     };
   });
 }
@@ -103,35 +107,45 @@ export function cutSpectra(model: Graph, { rule, layers, moments }: Omit<Truncat
 export function withCuts(
   model: Graph,
   cuts: readonly Cut[],
-  form: TruncateOptions["form"] = fewerWeights,
+  form: TruncateOptions["form"] = (layer) => (hasFewerWeights(layer) ? "factors" : "merged"),
 ): { graph: Graph; layers: TruncatedLayer[] } {
-  const chosen = new Map(
-    cuts.map((c) => [c.map.weight, { ...c, form: c.layer.rank < c.layer.of ? form(c.layer) : "merged" }]),
-  );
+  const formed = cuts.map((c) => ({
+    ...c,
+    form: c.layer.rank < c.layer.of ? form(c.layer) : ("whole" satisfies LayerForm),
+  }));
+  const changed = new Map(formed.filter((c) => c.form !== "whole").map((c) => [c.map.weight, c]));
+  const factors = new Set<string>();
   const { reparameterize, replaceNode } = replaceProducts(
-    cuts.map((c) => c.map),
+    [...changed.values()].map((c) => c.map),
     {
       declare: ({ weight, outputs, inputs }, { graph }) => {
-        const { form, merged, left, values, right } = chosen.get(weight)!;
+        const { form, merged, left, values, right } = changed.get(weight)!;
         if (form === "merged") {
           parameter(graph, denseName(weight), merged);
           return;
         }
         const scaled = Float32Array.from(left, (v, i) => v * values[Math.floor(i / outputs)]);
-        parameter(graph, leftName(weight), tensor("float32", [values.length, outputs], scaled));
         const rows = Float32Array.from(right);
+        parameter(graph, leftName(weight), tensor("float32", [values.length, outputs], scaled));
         parameter(graph, rightName(weight), tensor("float32", [values.length, inputs], rows));
+        factors.add(leftName(weight)).add(rightName(weight));
       },
       compute: ({ weight }, site) => {
         const value = (name: string) => valueNamed(site.graph, name);
-        return chosen.get(weight)!.form === "merged"
+        return changed.get(weight)!.form === "merged"
           ? site.dense(value(denseName(weight)), site.bias)
           : site.up(site.down(value(rightName(weight))), value(leftName(weight)), site.bias);
       },
     },
   );
   const graph = replay(model, { parameter: reparameterize, node: replaceNode });
-  return { graph, layers: [...chosen.values()].map(({ layer, form }) => ({ ...layer, form })) };
+  storeAsRead(graph, factors);
+  const layers = formed.map(({ layer, form }) => ({
+    ...layer,
+    error: form === "whole" ? 0 : layer.error,
+    form,
+  }));
+  return { graph, layers };
 }
 
 /** The triplets that stay. With moments those of W C^½, whose right side C^−½ takes back. */
@@ -149,8 +163,9 @@ function cut(map: LinearMap, matrix: Float32Array, rule: TruncationRule, moments
   };
 }
 
-function fewerWeights({ outputs, inputs, rank }: Cut["layer"]): "factors" | "merged" {
-  return rank * (outputs + inputs) < outputs * inputs ? "factors" : "merged";
+/** Whether two factors have fewer weights than their product. */
+export function hasFewerWeights({ outputs, inputs, rank }: Cut["layer"]): boolean {
+  return rank * (outputs + inputs) < outputs * inputs;
 }
 
 const leftName = (weight: string) => `${weight}/left`;

@@ -12,6 +12,7 @@ import { layers } from "../../../src/nn/layers.ts";
 import { random } from "../../../src/random.ts";
 import { truncateByLatency } from "../../../src/runs/spectral-forms.ts";
 import { inputMoments } from "../../../src/sparsity/spectral/calibrate.ts";
+import { linearMaps } from "../../../src/sparsity/spectral/linear-maps.ts";
 import { keptRank, truncateSpectra } from "../../../src/sparsity/spectral/truncate.ts";
 import vectors from "../../vectors/sst.json" with { type: "json" };
 import { images, MAPS, network } from "./network.ts";
@@ -64,6 +65,31 @@ describe("truncation", () => {
     expectClose(outputsOf(factored.graph), merged, 1e-6);
     expect(distance(merged, plain)).toBeGreaterThan(1e-3);
     expect(factored.layers.every((l) => l.form === "factors" && l.rank === 2)).toBe(true);
+  });
+
+  it("layers that are to stay whole stay to the bit, and so do those that lose no value", () => {
+    const rule = { kind: "rank", rank: 2 } as const;
+    const { graph, layers } = truncateSpectra(network(), {
+      rule,
+      form: ({ weight }) => (weight === "flat.weight" ? "merged" : "whole"),
+    });
+    for (const weight of MAPS.filter((w) => w !== "flat.weight"))
+      expect(graph.parameters.get(weight)).toEqual(network().parameters.get(weight));
+    expect(layers.map((l) => l.error > 0)).toEqual(MAPS.map((w) => w === "flat.weight"));
+    const all = truncateSpectra(network(), { rule: { kind: "sum", share: 1 }, form: () => "factors" });
+    expect(all.layers.every((l) => l.form === "whole")).toBe(true);
+    expect([...all.graph.parameters]).toEqual([...network().parameters]);
+  });
+
+  it("stores factors as layers read them, so that a file's can be factored again", () => {
+    const rule = { kind: "rank", rank: 3 } as const;
+    const { graph } = truncateSpectra(network(), { rule, form: () => "factors" });
+    expect(graph.parameters.get("wide.weight/right")!.shape).toEqual([3, 3, 3, 3]);
+    expect(graph.parameters.get("wide.weight/left")!.shape).toEqual([4, 3, 1, 1]);
+    expect(graph.nodes.filter((n) => graph.parameters.has(n.inputs[0])).map((n) => n.op)).toEqual([]);
+    const again = linearMaps(importModel(exportModel(graph))).map((m) => m.weight);
+    for (const weight of MAPS)
+      for (const part of ["left", "right"]) expect(again).toContain(`${weight}/${part}`);
   });
 
   it("the file that it makes is smaller and runs in ONNX Runtime", async () => {
@@ -127,8 +153,14 @@ describe("truncation", () => {
       layers: ["map.weight"],
     });
     const [{ latencyMs, form }] = timed.layers;
-    expect(form).toBe(latencyMs!.factors < latencyMs!.merged ? "factors" : "merged");
+    expect(form).toBe(latencyMs!.factors < latencyMs!.merged ? "factors" : "whole");
     expect(latencyMs!.factors).toBeLessThan(latencyMs!.merged);
+    // With nearly all values kept, two products are larger than one: they are not tried.
+    const large = { rule: { kind: "rank", rank: 250 }, layers: ["map.weight"] } as const;
+    for (const others of ["whole", "merged"] as const)
+      expect((await truncateByLatency(graph, large, { others })).layers).toMatchObject([
+        { form: others, latencyMs: undefined },
+      ]);
   });
 
   it("refuses shares that keep nothing or more than there is", () => {
