@@ -142,4 +142,7 @@ for (const prior of Object.keys(PRIORS))
     console.log(JSON.stringify(row));
     rows.push(row);
   }
-await writeResults("turbo-cost", "npm run bench -- turbo", { rows, epochs });
+await writeResults("turbo-cost", ["npm run bench -- turbo", ...process.argv.slice(2)].join(" "), {
+  rows,
+  epochs,
+});
