@@ -46,12 +46,26 @@ const PARTS: Record<string, ExperimentSettings> = {
     giveUp: { times: 10, least: 3000 },
     runs: [...CONTROLS, "ticket-0.8"],
   },
+  // At 60 %, as published, a ticket is hardly sooner than its base; at 80 and 90 % it is, up to an accuracy that falls.
   mnist: {
     ...DIGITS,
-    steps: 2500,
-    runs: CONTROLS.filter((name) => !["shuffled", "fresh", "magnitude-init", "grasp"].includes(name)),
+    steps: 3000,
+    ratio: 0.8,
+    runs: [
+      "ticket-0.6",
+      "ticket-0.9",
+      "dense-l1",
+      "dense-l2",
+      "taken-memorised",
+      "random",
+      "snip",
+      "dense-0",
+    ],
   },
 };
+
+/** Test accuracies below the mark of generalisation, where all that a run reaches is worth telling. */
+const LEVELS: Record<string, number[]> = { mnist: [0.5, 0.6, 0.7] };
 
 const chosen = process.argv[2] && process.argv[2] !== "all" ? [process.argv[2]] : Object.keys(PARTS);
 const workers = Number(process.argv[3] ?? 1);
@@ -76,6 +90,16 @@ for (const part of chosen) {
     settings,
     seeds,
     ...summary,
+    reached: (LEVELS[part] ?? []).map((level) => ({
+      level,
+      runs: summary.runs.map(({ name, label }) => ({
+        name,
+        label,
+        steps: outcomes
+          .filter((o) => o.name === name)
+          .map(({ curve }) => curve.find(({ step, test }) => step > 0 && test >= level)?.step ?? null),
+      })),
+    })),
     analysis: await analyzeMasks(settings, directory, seeds),
     steps: outcomes.reduce((a, o) => a + o.steps, 0),
     seconds: outcomes.reduce((a, o) => a + o.seconds, 0),

@@ -1,8 +1,12 @@
 import { table, times } from "./format.mjs";
 
 /** Runs of an experiment with tickets, and in how many seeds its claims hold. */
-function ticketRuns({ runs, verdicts }) {
+function ticketRuns({ runs, verdicts, reached = [] }) {
   const each = (list, show) => list.map(show).join(", ");
+  const levels = reached.map(({ level, runs: own }) => [
+    level,
+    ...own.map(({ steps }) => each(steps, (t) => t ?? "never")),
+  ]);
   return [
     table(
       ["run", "generalises for good after, each seed", "best test accuracy, %"],
@@ -12,6 +16,14 @@ function ticketRuns({ runs, verdicts }) {
         each(r.bestTest, (v) => Math.round(100 * v)),
       ]),
     ),
+    ...(levels.length === 0
+      ? []
+      : [
+          table(
+            ["first step at a test accuracy of", ...levels.map(([level]) => `${Math.round(100 * level)} %`)],
+            runs.map(({ label }, i) => [label, ...levels.map((row) => row[i + 1])]),
+          ),
+        ]),
     table(
       ["claim", "seeds"],
       verdicts.map(({ says, holds, of }) => [says, `${holds} of ${of}`]),
