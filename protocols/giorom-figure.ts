@@ -7,7 +7,7 @@ import { movingLeastSquaresRows } from "../src/giorom/decoders/weightings.ts";
 import { rollout } from "../src/giorom/rollout.ts";
 import { pick } from "../src/giorom/sample.ts";
 import { openSimulator } from "../src/giorom/simulator.ts";
-import { farthest, STEPS, type TrainingJob, trainModel } from "./support/giorom/models.ts";
+import { farthest, STEPS, type Trained, type TrainingJob, trainModel } from "./support/giorom/models.ts";
 import { BOUNDS, simulate } from "./support/giorom/scenes.ts";
 import { finishJob, ownJob, runJobs } from "./support/jobs.ts";
 import { ROOT } from "./support/results.ts";
@@ -26,7 +26,7 @@ else await figure();
 
 async function figure(): Promise<void> {
   const jobs = SCENES.map((scene): TrainingJob => ({ scene, model: "lite", steps: STEPS, seed: 0 }));
-  const models = await runJobs<TrainingJob, Uint8Array>(
+  const models = await runJobs<TrainingJob, Trained>(
     jobs,
     1,
     join(ROOT, "runs", "protocols", "giorom"),
@@ -36,7 +36,7 @@ async function figure(): Promise<void> {
   for (const [s, scene] of SCENES.entries()) {
     const frames = simulate(scene, { split: "test", index: 0 });
     const chosen = farthest(frames);
-    const simulator = await openSimulator(models[s], { threads: 1 });
+    const simulator = await openSimulator(models[s].model, { threads: 1 });
     const seed = frames.slice(0, SEEN).map((f) => pick(f, 2, chosen));
     const predicted = await rollout((w) => simulator.step(w), seed, {
       frames: SHOWN[SHOWN.length - 1],

@@ -1,33 +1,40 @@
 /**
- * giorom.md P3: networks trained on five materials, rolled out on unseen blocks, faster ones, and other shapes. Each
- * network is trained in a process of its own and kept, so that the protocol goes on where it was stopped.
+ * giorom.md P3: networks trained on five materials, rolled out on unseen blocks, faster ones, and other shapes. Each network
+ * is trained and measured in processes of its own, whose results are kept, so that the protocol goes on where it was stopped.
  *
- * usage: giorom-rollouts.js [--seeds 1]
+ * usage: giorom-rollouts.js [--seeds 1] [--parallel 1] [--try]
+ *
+ * --try runs everything at its smallest: ten steps of training, one trajectory of a set; nothing is written.
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import type { Window } from "../src/giorom/features.ts";
 import { rollout, rolloutError, squaredError } from "../src/giorom/rollout.ts";
 import type { Predictor } from "../src/giorom/rules.ts";
 import { ballistic, constantVelocity, staticRule } from "../src/giorom/rules.ts";
-import { openSimulator, type Simulator } from "../src/giorom/simulator.ts";
+import { pick } from "../src/giorom/sample.ts";
+import { openSimulator } from "../src/giorom/simulator.ts";
+import { SMALLEST, stepper } from "../src/giorom/stepper.ts";
 import {
+  carried,
   farthest,
+  MODELS,
   type ModelName,
+  modelOf,
   STEPS,
   sparse,
+  type Trained,
   type TrainingJob,
   trainModel,
 } from "./support/giorom/models.ts";
-import { BOUNDS, SCENES, type SceneName, simulate, type Trial } from "./support/giorom/scenes.ts";
-import { finishJob, ownJob, runJobs } from "./support/jobs.ts";
+import { BOUNDS, GRAVITY, SCENES, type SceneName, simulate, type Trial } from "./support/giorom/scenes.ts";
+import { finishJob, keptResult, ownJob, runJobs } from "./support/jobs.ts";
 import { reportMarks } from "./support/marks.ts";
 import { ROOT, summarize, writeResults } from "./support/results.ts";
 
 const SHUFFLED_STEPS = 600;
 const HORIZONS = [10, 25, 50, 100] as const;
 const SEEN = 6;
-const TESTS = 6;
+const FOLDER = join(ROOT, "runs", "protocols", "giorom");
 
 /** Sets that no network was trained on: other seeds, and seeds that differ in more than the seed. */
 const SETS: Record<string, (index: number) => Trial> = {
@@ -37,123 +44,184 @@ const SETS: Record<string, (index: number) => Trial> = {
   "unseen shape: L": (index) => ({ split: "test", index: 60 + index, shape: "l" }),
 };
 
+const RULES: Record<string, Predictor> = {
+  "constant velocity": constantVelocity,
+  ballistic: ballistic(GRAVITY, BOUNDS),
+  static: staticRule,
+};
+
 const { values: options } = parseArgs({
-  options: { seeds: { type: "string", default: "1" }, job: { type: "string" } },
+  options: {
+    seeds: { type: "string", default: "1" },
+    parallel: { type: "string", default: "1" },
+    try: { type: "boolean", default: false },
+    job: { type: "string" },
+  },
 });
 const SEEDS = Array.from({ length: Number(options.seeds) }, (_, seed) => seed);
+const TESTS = options.try ? 1 : 6;
 
-const job = (scene: SceneName, model: ModelName, seed: number, shuffled = false): TrainingJob => ({
-  scene,
-  model,
-  steps: shuffled ? SHUFFLED_STEPS : STEPS,
-  seed,
-  ...(shuffled && { shuffled }),
-});
+/** To roll out a network, or the rules, on the sets of a scene. */
+interface MeasuringJob {
+  tests: number;
+  measured: TrainingJob | SceneName;
+}
 
-const sceneNames = Object.keys(SCENES) as SceneName[];
+interface Measured {
+  /** Mean over particles and frames of the squared error of one step's position, all true before. */
+  oneStep: number;
+  /** Rollout error over the first 10, 25, 50 and 100 predicted frames, mean of the trajectories. */
+  errors: number[];
+}
 
-const JOBS: TrainingJob[] = SEEDS.flatMap((seed) => [
-  ...sceneNames.flatMap((scene) => [job(scene, "lite", seed), job(scene, "messages only", seed)]),
-  job("sand", "grid only", seed),
-  job("sand", "GNS", seed),
-  job("sand", "lite", seed, true),
-]);
+/** By set, then by rule; a network stands alone. */
+type Measurements = Record<string, Record<string, Measured>>;
 
-export interface Row {
+export interface Row extends Measured {
   scene: string;
   set: string;
   model: string;
-  /** Mean over particles and frames of the squared error of one step's position, all true before. */
-  oneStep: number;
-  /** Rollout error over the first 10, 25, 50 and 100 predicted frames, mean of the trajectories and seeds. */
-  errors: number[];
-  /** Of a network: sample standard deviations of those over the seeds; 0 for one seed. */
+  /** Of several seeds: sample standard deviations of the errors over them. */
   deviations?: number[];
 }
 
-type Measured = Pick<Row, "oneStep" | "errors">;
+const sceneNames = Object.keys(SCENES) as SceneName[];
+const CONTROL = "control: shuffled targets";
+const nameOf = ({ model, shuffled }: TrainingJob) => (shuffled ? CONTROL : model);
 
-function overSeeds(runs: readonly Measured[]): Omit<Row, "scene" | "set" | "model"> {
-  const errors = HORIZONS.map((_, i) => summarize(runs.map((r) => r.errors[i])));
-  return {
-    oneStep: summarize(runs.map((r) => r.oneStep)).mean,
-    errors: errors.map(({ mean }) => mean),
-    deviations: errors.map(({ sd }) => sd),
-  };
-}
+const JOBS: TrainingJob[] = SEEDS.flatMap((seed) => {
+  const job = (scene: SceneName, model: ModelName, steps: number): TrainingJob => ({
+    scene,
+    model,
+    steps: options.try ? 10 : steps,
+    seed,
+  });
+  return [
+    ...sceneNames.flatMap((scene) => Object.keys(MODELS).map((m) => job(scene, m as ModelName, STEPS))),
+    { ...job("sand", "lite", SHUFFLED_STEPS), shuffled: true },
+  ];
+});
 
-async function measure(
-  predict: Predictor,
-  trajectories: readonly (readonly Float64Array[])[],
-): Promise<Measured> {
-  const errors = HORIZONS.map(() => 0);
-  let oneStep = 0;
-  for (const frames of trajectories) {
-    const truth = frames.slice(SEEN);
-    for (let t = 0; t < HORIZONS[2]; t += 5)
-      oneStep +=
-        squaredError(await predict(frames.slice(t, t + SEEN)), truth[t], 2) /
-        (trajectories.length * (HORIZONS[2] / 5));
-    const predicted = await rollout(predict, frames.slice(0, SEEN), { frames: HORIZONS[3], dim: 2 });
-    HORIZONS.forEach((h, i) => (errors[i] += rolloutError(predicted, truth, 2, h) / trajectories.length));
-  }
-  return { oneStep, errors };
-}
-
-const own = ownJob<TrainingJob>();
-if (own) finishJob(await trainModel(own));
+const own = ownJob<TrainingJob | MeasuringJob>();
+if (own) finishJob("measured" in own ? await measure(own) : await trainModel(own));
 else await protocol();
 
-async function protocol(): Promise<void> {
-  const models = await runJobs<TrainingJob, Uint8Array>(
-    JOBS,
-    1,
-    join(ROOT, "runs", "protocols", "giorom"),
-    ({ scene, model, seed, shuffled }) =>
-      console.log(`trained: ${scene}, ${model}${shuffled ? ", shuffled" : ""}, seed ${seed}`),
+async function measure({ measured, tests }: MeasuringJob): Promise<Measurements> {
+  if (typeof measured === "string") return onSets(measured, RULES, tests, (frames) => farthest(frames));
+  const { model } = (await keptResult<Trained>(measured, FOLDER))!;
+  const simulator = await openSimulator(model, { threads: 1 });
+  const predict: Predictor = (window) => simulator.step(window);
+  const found = await onSets(measured.scene, { [nameOf(measured)]: predict }, tests, (frames) =>
+    carried(measured.model, frames),
   );
-  const rows: Row[] = [];
-  const report = (row: Row) => {
-    rows.push(row);
-    const { scene, set, model, oneStep, errors } = row;
-    console.log([scene, set, model, ...[oneStep, ...errors].map((e) => e.toExponential(2))].join("  "));
-  };
-  for (const scene of sceneNames) {
-    const networks = new Map<string, Simulator[]>();
-    for (const [i, { model, shuffled, scene: of }] of JOBS.entries()) {
-      if (of !== scene) continue;
-      const name = shuffled ? "control: shuffled targets" : model;
-      const simulator = await openSimulator(models[i], { threads: 1 });
-      networks.set(name, [...(networks.get(name) ?? []), simulator]);
+  await simulator.release();
+  return found;
+}
+
+async function onSets(
+  scene: SceneName,
+  predictors: Record<string, Predictor>,
+  tests: number,
+  choose: (frames: readonly Float32Array[]) => Uint32Array,
+): Promise<Measurements> {
+  const found: Measurements = {};
+  for (const [set, trial] of Object.entries(SETS)) {
+    found[set] = {};
+    const recordings = Array.from({ length: tests }, (_, index) => simulate(scene, trial(index)));
+    for (const [name, predict] of Object.entries(predictors)) {
+      const runs: Measured[] = [];
+      for (const frames of recordings) runs.push(await onRecording(predict, frames, choose(frames)));
+      found[set][name] = meanOf(runs);
     }
-    const rules: Record<string, Predictor> = {
-      "constant velocity": constantVelocity,
-      ballistic: ballistic([0, -9.8 * 25e-6], BOUNDS),
-      static: staticRule,
-    };
-    for (const [set, trial] of Object.entries(SETS)) {
-      const trajectories = Array.from({ length: TESTS }, (_, index) => {
-        const frames = simulate(scene, trial(index));
-        return sparse(frames, farthest(frames)).frames as Float64Array[];
-      });
-      for (const [model, simulators] of networks) {
-        const runs: Measured[] = [];
-        for (const { step } of simulators)
-          runs.push(await measure((window: Window) => step(window), trajectories));
-        report({ scene, set, model, ...overSeeds(runs) });
-      }
-      for (const [model, rule] of Object.entries(rules))
-        report({ scene, set, model, ...(await measure(rule, trajectories)) });
-    }
-    for (const simulators of networks.values()) for (const { release } of simulators) await release();
   }
-  const error = (scene: string, model: string, horizon: number, set = "unseen blocks") =>
+  return found;
+}
+
+/** Errors of the farthest points, whichever particles are carried, so that all are compared on the same. */
+async function onRecording(
+  predict: Predictor,
+  recording: readonly Float32Array[],
+  chosen: Uint32Array,
+): Promise<Measured> {
+  const { frames } = sparse(recording, chosen);
+  const places = farthest(recording).map((i) => chosen.indexOf(i));
+  const judged = (positions: Float32Array | Float64Array) => pick(positions, 2, places);
+  const truth = frames.slice(SEEN).map(judged);
+  const starts = Array.from({ length: HORIZONS[2] / 5 }, (_, i) => 5 * i);
+  let oneStep = 0;
+  for (const t of starts) {
+    const next = judged(await predict(frames.slice(t, t + SEEN)));
+    oneStep += squaredError(next, truth[t], 2) / starts.length;
+  }
+  const predicted = await rollout(predict, frames.slice(0, SEEN), { frames: HORIZONS[3], dim: 2 });
+  const all = predicted.map(judged);
+  return { oneStep, errors: HORIZONS.map((h) => rolloutError(all, truth, 2, h)) };
+}
+
+const meanOf = (runs: readonly Measured[]): Measured => ({
+  oneStep: summarize(runs.map((r) => r.oneStep)).mean,
+  errors: HORIZONS.map((_, i) => summarize(runs.map((r) => r.errors[i])).mean),
+});
+
+async function protocol(): Promise<void> {
+  const parallel = Number(options.parallel);
+  const trained = await runJobs<TrainingJob, Trained>(JOBS, parallel, FOLDER, (job, { processorMinutes }) =>
+    console.log(
+      `trained: ${job.scene}, ${nameOf(job)}, seed ${job.seed}: ${processorMinutes.toFixed(1)} processor minutes`,
+    ),
+  );
+  const measuring: MeasuringJob[] = [...JOBS, ...sceneNames].map((measured) => ({ tests: TESTS, measured }));
+  const measurements = await runJobs<MeasuringJob, Measurements>(measuring, parallel, FOLDER, () => {});
+
+  const rows: Row[] = [];
+  for (const scene of sceneNames)
+    for (const set of Object.keys(SETS))
+      for (const model of [...Object.keys(MODELS), CONTROL, ...Object.keys(RULES)]) {
+        const runs = measuring.flatMap(({ measured }, i) => {
+          const found = measurements[i][set][model];
+          return found && (typeof measured === "string" ? measured : measured.scene) === scene ? [found] : [];
+        });
+        if (runs.length === 0) continue;
+        const deviations = HORIZONS.map((_, i) => summarize(runs.map((r) => r.errors[i])).sd);
+        const row: Row = { scene, set, model, ...meanOf(runs), ...(runs.length > 1 && { deviations }) };
+        rows.push(row);
+        const figures = [row.oneStep, ...row.errors].map((e) => e.toExponential(2));
+        console.log([scene, set, model, ...figures].join("  "));
+      }
+  const networks = (Object.keys(MODELS) as ModelName[]).map((model) => ({
+    model,
+    parameters: [...stepper(modelOf(model).config, SMALLEST).parameters.values()].reduce(
+      (sum, { data }) => sum + data.length,
+      0,
+    ),
+    /** Of one training, mean of the scenes and seeds. */
+    processorMinutes: summarize(
+      trained.flatMap(({ processorMinutes }, i) => (nameOf(JOBS[i]) === model ? [processorMinutes] : [])),
+    ).mean,
+  }));
+  if (options.try) return;
+  const claims = claimsOf(rows);
+  await writeResults("giorom-rollouts", `npm run protocol -- giorom-rollouts --seeds ${SEEDS.length}`, {
+    seeds: SEEDS.length,
+    steps: STEPS,
+    shuffledSteps: SHUFFLED_STEPS,
+    horizons: HORIZONS,
+    trajectories: TESTS,
+    networks,
+    rows,
+    claims,
+  });
+  reportMarks(Object.entries(claims).map(([claim, passed]) => ({ claim, passed })));
+}
+
+function claimsOf(rows: readonly Row[]): Record<string, boolean> {
+  const error = (scene: string, model: string, horizon: 25 | 50, set = "unseen blocks") =>
     rows.find((r) => r.scene === scene && r.model === model && r.set === set)!.errors[
-      HORIZONS.indexOf(horizon as 10)
+      HORIZONS.indexOf(horizon)
     ];
-  const trivial = (scene: string, horizon: number, set?: string) =>
-    Math.min(...["constant velocity", "ballistic", "static"].map((m) => error(scene, m, horizon, set)));
-  const claims = {
+  const trivial = (scene: string, horizon: 25 | 50, set?: string) =>
+    Math.min(...Object.keys(RULES).map((rule) => error(scene, rule, horizon, set)));
+  return {
     "sand, 50 frames: at most half the error of messages alone":
       error("sand", "lite", 50) <= error("sand", "messages only", 50) / 2,
     "sand, 50 frames: at most a third of the best rule's error":
@@ -166,20 +234,13 @@ async function protocol(): Promise<void> {
         error(scene, "lite", 50) < trivial(scene, 50),
       ]),
     ),
-    "sand, 50 frames: better than every rule on all sets": Object.keys(SETS).every(
-      (set) => error("sand", "lite", 50, set) < trivial("sand", 50, set),
+    ...Object.fromEntries(
+      sceneNames.map((scene) => [
+        `${scene}, 50 frames: better than every rule on all sets`,
+        Object.keys(SETS).every((set) => error(scene, "lite", 50, set) < trivial(scene, 50, set)),
+      ]),
     ),
     "control: shuffled targets are no better than constant velocity":
-      error("sand", "control: shuffled targets", 50) > 0.9 * error("sand", "constant velocity", 50),
+      error("sand", CONTROL, 50) > 0.9 * error("sand", "constant velocity", 50),
   };
-  await writeResults("giorom-rollouts", `npm run protocol -- giorom-rollouts --seeds ${SEEDS.length}`, {
-    seeds: SEEDS.length,
-    steps: STEPS,
-    shuffledSteps: SHUFFLED_STEPS,
-    horizons: HORIZONS,
-    trajectories: TESTS,
-    rows,
-    claims,
-  });
-  reportMarks(Object.entries(claims).map(([claim, passed]) => ({ claim, passed })));
 }

@@ -19,6 +19,7 @@ interface Options extends JsonOption {
   batch: number;
   noise?: number;
   radius?: number;
+  gravity?: number;
   decoder?: string;
   seed: number;
   threads?: number;
@@ -45,14 +46,9 @@ export function gioromCommand(): Command {
   })
     .argument("<set>", "a folder of filigree simulate --trajectories")
     .requiredOption("-o, --output <path>", "the .onnx file; checkpoints lie beside it")
-    .option(
-      "--network <name>",
-      "lite, messages or gns",
-      choice(Object.keys(NETWORKS) as NetworkName[]),
-      "lite",
-    )
+    .option("--network <name>", "one of those below", choice(Object.keys(NETWORKS) as NetworkName[]), "lite")
     .option("--hidden <n>", "width", wholeNumber(4, 1024), 32)
-    .option("--layers <n>", "rounds of messages, before and after the grid; 2, 10 in gns", wholeNumber(0, 50))
+    .option("--layers <n>", "rounds of messages, before and after the grid; 2, 10 in gns", wholeNumber(1, 50))
     .option("--ratio <r>", "share of the particles that the network carries", share, 0.2)
     .option("--samples <n>", "samples of each trajectory", wholeNumber(1, 1000), 2)
     .option("--steps <n>", "training steps", wholeNumber(1), 3000)
@@ -63,6 +59,11 @@ export function gioromCommand(): Command {
       positive,
     )
     .option("--radius <r>", "of the graph; about ten neighbours if not given", positive)
+    .option(
+      "--gravity <g>",
+      "known, down y in box lengths/s²: applied first, the network learns the rest; 9.8 in sets of filigree simulate",
+      positive,
+    )
     .option("--decoder <path>", "train a kernel decoder too, into this .onnx file")
     .option("--seed <n>", "of weights, samples and noise", wholeNumber(0), 0)
     .option("--threads <n>", "threads of the network", wholeNumber(1, 256))
@@ -77,21 +78,24 @@ async function run(folder: string, options: Options): Promise<void> {
   for (const path of decoder ? [output, decoder] : [output]) await checkWritable(path);
   const interrupt = onInterrupt("stopping after this step; go on with --resume");
   const started = performance.now();
-  const progress = startProgress({ label: "training", total: steps, unit: "steps" });
+  // From the first step on: a set that is refused should leave one line.
+  let progress: ReturnType<typeof startProgress> | undefined;
   try {
     const result = await trainSimulator({
       ...options,
       folder,
-      layers: options.layers ?? (options.network === "gns" ? 10 : 2),
       signal: interrupt.signal,
       warn: note,
-      onStep: ({ step, loss }) => progress.update(step, `loss ${loss.toPrecision(3)}`),
+      onStep: ({ step, loss }) => {
+        progress ??= startProgress({ label: "training", total: steps, unit: "steps" });
+        progress.update(step, `loss ${loss.toPrecision(3)}`);
+      },
       onEpoch: ({ step, loss, metrics }) =>
         note(
           `step ${step}  loss ${loss.toPrecision(3)}${metrics.rolloutError === undefined ? "" : `  validation ${metrics.rolloutError.toExponential(2)}`}`,
         ),
     });
-    progress.end();
+    progress?.end();
     if (decoder && result.finished) await writeWhole(decoder, await trainDecoder(folder, options));
     const seconds = (performance.now() - started) / 1000;
     emit(
@@ -106,7 +110,7 @@ async function run(folder: string, options: Options): Promise<void> {
     note(`stopped after ${formatMany(steps, "step")} or fewer; go on by repeating the command with --resume`);
     process.exitCode = INTERRUPTED;
   } finally {
-    progress.end();
+    progress?.end();
     interrupt.dispose();
   }
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
@@ -25,6 +25,8 @@ function recording(
   return writeNpz(new Map([["positions", tensor("float32", [frames, points, 2], data)]]));
 }
 
+let usualWarnings: string;
+
 beforeAll(async () => {
   await build();
   const simulate = ["simulate", "--material", "sand", "--scene", "column", "--frames", "14", "--cells", "20"];
@@ -49,6 +51,7 @@ beforeAll(async () => {
   ];
   const trained = await filigree([...train, "--json"], folder);
   expect(trained.code, trained.stderr).toBe(0);
+  usualWarnings = trained.stderr;
   const result = JSON.parse(trained.stdout);
   expect(result.finished).toBe(true);
   // Eight frames follow the six that are given, too few for a horizon of ten.
@@ -111,6 +114,59 @@ test.each([
   expect(code).toBe(1);
   expect(stderr.trim().split("\n")).toHaveLength(1);
   expect(stderr).toMatch(message);
+});
+
+test.each([
+  ["one frame", recording(1, 40), /train\/0000\.npz: holds 1 frame/],
+  ["fewer frames than a window", recording(6, 40), /no trajectory has 7 frames/],
+  [
+    "a particle outside the walls in a late frame",
+    recording(9, 40, (d) => (d[2 * (8 * 40 + 7)] = 4.5)),
+    /frame 8: particle 7 is at 4\.5.* on axis x, outside the domain/,
+  ],
+  [
+    "a position that is no number",
+    recording(9, 40, (d) => (d[2 * 45] = Number.NaN)),
+    /frame 1: particle 5 is at NaN/,
+  ],
+])("a set with %s is refused in one line", async (name, bytes, message) => {
+  const set = name.replaceAll(" ", "-");
+  mkdirSync(join(folder, set, "train"), { recursive: true });
+  cpSync(join(folder, "set", "metadata.json"), join(folder, set, "metadata.json"));
+  writeFileSync(join(folder, set, "train", "0000.npz"), bytes);
+  const { code, stderr } = await filigree(["giorom", set, "-o", "bad.onnx", "--steps", "1"], folder);
+  expect(code).toBe(1);
+  expect(stderr.trim().split("\n")).toHaveLength(1);
+  expect(stderr).toMatch(message);
+});
+
+test("a radius that leaves points alone: a warning with the share that has neighbours", async () => {
+  const args = ["--steps", "1", "--hidden", "4", "--layers", "1", "--threads", "1", "-o", "alone.onnx"];
+  const { code, stderr } = await filigree(["giorom", "set", ...args, "--radius", "0.03"], folder);
+  expect(code, stderr).toBe(0);
+  expect(stderr).toMatch(/radius 0\.0300 leaves points alone: in the worst sample \d+ % have a neighbour/);
+  expect(usualWarnings).not.toMatch(/leaves points alone/);
+});
+
+test("another network, with gravity known, becomes a file that rolls out", async () => {
+  const args = [
+    "--network",
+    "attention",
+    "--gravity",
+    "9.8",
+    "--steps",
+    "2",
+    "--hidden",
+    "4",
+    "--threads",
+    "1",
+  ];
+  const trained = await filigree(["giorom", "set", ...args, "-o", "gat.onnx", "--json"], folder);
+  expect(trained.code, trained.stderr).toBe(0);
+  const { gravity } = JSON.parse(trained.stdout).setting;
+  expect(gravity).toEqual([0, -9.8 * 0.005 ** 2]);
+  const rolled = await filigree(["rollout", "gat.onnx", "set/test/0000.npz", "-o", "gat.npz"], folder);
+  expect(rolled.code, rolled.stderr).toBe(0);
 });
 
 test("too few particles for the radius: a warning with the share that has neighbours", async () => {

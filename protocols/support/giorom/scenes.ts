@@ -7,6 +7,9 @@ import { trajectorySeed } from "../../../src/physics/trajectory.ts";
 export const FRAMES = 120;
 const FRAME_INTERVAL = 5e-3;
 
+/** Of both axes, in box lengths per frame². */
+export const GRAVITY = [0, -9.8 * FRAME_INTERVAL ** 2];
+
 export const BOUNDS: [number, number][] = new Array(2).fill([2 / 32, 30 / 32]);
 
 /** What falls over, and how fast it is sheared at first in m/s. */

@@ -1,6 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Positions } from "../../giorom/features.ts";
+import { type Positions, ruleOf } from "../../giorom/features.ts";
 import { connectivityRadius, pick } from "../../giorom/sample.ts";
 import type { SparseTrajectory } from "../../giorom/windows.ts";
 import type { Dim } from "../../physics/particles.ts";
@@ -27,6 +27,8 @@ export interface SparseSetOptions {
   /** Samples of each training trajectory: farthest points from several starts, every third at random. */
   samples: number;
   seed: number;
+  /** Known, down the second axis in box lengths/s². */
+  gravity?: number;
   onTrajectory?(done: number, total: number): void;
 }
 
@@ -35,8 +37,10 @@ export interface SparseSet {
   training: SparseTrajectory[];
   /** The last tenth of the training trajectories, at least one where there are four: never trained on. */
   validation: SparseTrajectory[];
-  /** Of all points of the trajectories that are trained on. */
+  /** Of all points of the trajectories that are trained on; of what gravity leaves unexplained, where it is known. */
   statistics: MotionStatistics;
+  /** Of each axis, in box lengths per frame². */
+  gravity?: number[];
   /** Mean over the trajectories of what suits their samples. */
   radius: number;
   /** Different particle types. */
@@ -75,14 +79,17 @@ export async function trajectoryFiles(folder: string, split: Split): Promise<str
  */
 export async function loadSparseSet(
   folder: string,
-  { ratio, samples, seed, onTrajectory }: SparseSetOptions,
+  { ratio, samples, seed, gravity: known, onTrajectory }: SparseSetOptions,
 ): Promise<SparseSet> {
   const metadata = await readSetMetadata(folder);
   const paths = await trajectoryFiles(folder, "train");
   if (paths.length === 0)
     throw new Problem(`${folder}: has no train/*.npz; make a set with filigree simulate --trajectories`);
   const held = paths.length < 4 ? 0 : Math.max(1, Math.floor(paths.length / 10));
-  const pool = poolStatistics(metadata.dim);
+  const { bounds, dim, dt } = metadata;
+  const gravity =
+    known === undefined ? undefined : Array.from({ length: dim }, (_, k) => (k === 1 ? -known * dt ** 2 : 0));
+  const pool = poolStatistics(dim, gravity && ruleOf({ gravity, bounds }));
   const training: SparseTrajectory[] = [];
   const validation: SparseTrajectory[] = [];
   const seen = new Set<number>();
@@ -93,10 +100,8 @@ export async function loadSparseSet(
     try {
       if (file.dim !== metadata.dim)
         throw new Problem(`${path}: is in ${file.dim}D, its metadata.json says ${metadata.dim}D`);
-      const first = await file.frame(0);
       const points = file.points - file.tracers;
-      const cloud = first.subarray(0, points * file.dim);
-      requireInside(cloud, metadata.bounds, `${path}: frame 0`);
+      const cloud = (await file.frame(0)).subarray(0, points * file.dim);
       const count = sampleSize(points, ratio, path);
       radius += connectivityRadius(cloud, metadata.dim, count) / paths.length;
       const chosen = Array.from({ length: trains ? samples : 1 }, (_, s) => {
@@ -105,8 +110,10 @@ export async function loadSparseSet(
         return farthestPoints(cloud, metadata.dim, count, s === 0 ? 0 : own % points);
       });
       for (const type of file.particleTypes) seen.add(type);
-      const read = await readSamples(file, chosen, (frame) => {
-        if (trains) pool.frame(frame.slice(0, points * file.dim));
+      const read = await readSamples(file, chosen, (frame, t) => {
+        const massive = frame.subarray(0, points * file.dim);
+        requireInside(massive, bounds, `${path}: frame ${t}`);
+        if (trains) pool.frame(massive);
       });
       pool.nextTrajectory();
       (trains ? training : validation).push(...read);
@@ -115,19 +122,27 @@ export async function loadSparseSet(
     }
     onTrajectory?.(index + 1, paths.length);
   }
-  return { metadata, training, validation, statistics: pool.result(), radius, types: seen.size };
+  return {
+    metadata,
+    training,
+    validation,
+    statistics: pool.result(),
+    radius,
+    types: seen.size,
+    ...(gravity && { gravity }),
+  };
 }
 
 /** The given points of every frame, each frame read once. */
 export async function readSamples(
   file: ParticleFile,
   chosen: readonly Uint32Array[],
-  onFrame?: (frame: Float32Array) => void,
+  onFrame?: (frame: Float32Array, t: number) => void,
 ): Promise<SparseTrajectory[]> {
   const frames: Positions[][] = chosen.map(() => []);
   for (let t = 0; t < file.frames; t++) {
     const frame = await file.frame(t);
-    onFrame?.(frame);
+    onFrame?.(frame, t);
     chosen.forEach((indices, s) => {
       frames[s].push(Float32Array.from(pick(frame, file.dim, indices)));
     });

@@ -1,4 +1,4 @@
-import { gnsConfig } from "../../giorom/baselines.ts";
+import { fnoConfig, gatConfig, gnsConfig, neuralMpmConfig } from "../../giorom/baselines.ts";
 import type { StepperConfig } from "../../giorom/config.ts";
 import { liteConfig } from "../../giorom/config.ts";
 import { trainKernelDecoder } from "../../giorom/decoders/kernel-decoder.ts";
@@ -30,6 +30,10 @@ import {
 export const NETWORKS = {
   lite: "messages and a Fourier operator on a grid",
   messages: "lite without the grid",
+  grid: "lite without messages, as GINO is",
+  waves: "a Fourier operator on the particles themselves",
+  attention: "graph attention with three heads",
+  images: "particles on a grid by splines, and an image network there, after NeuralMPM",
   gns: "sums of messages, as GNS has them",
 } as const;
 
@@ -41,7 +45,8 @@ export interface TrainSimulatorOptions {
   output: string;
   network: NetworkName;
   hidden: number;
-  layers: number;
+  /** Rounds of messages; default 2, 10 in gns. */
+  layers?: number;
   ratio: number;
   samples: number;
   steps: number;
@@ -50,6 +55,8 @@ export interface TrainSimulatorOptions {
   /** Default a quarter of the accelerations' deviation. */
   noise?: number;
   radius?: number;
+  /** Down the second axis in box lengths/s²; applied first, and the network learns the rest. */
+  gravity?: number;
   resume?: boolean;
   threads?: number;
   signal?: AbortSignal;
@@ -68,8 +75,8 @@ export interface TrainSimulatorResult {
 
 export async function trainSimulator(options: TrainSimulatorOptions): Promise<TrainSimulatorResult> {
   const { folder, output, ratio, samples, seed, steps, batch, threads, signal, warn } = options;
-  const set = await loadSparseSet(folder, { ratio, samples, seed });
-  const { metadata, training, validation, statistics } = set;
+  const set = await loadSparseSet(folder, { ratio, samples, seed, gravity: options.gravity });
+  const { metadata, training, validation, statistics, gravity } = set;
   const dim = metadata.dim;
   const config = networkOf(options, dim, set.types > 1);
   const grid = config.latent && latentGrid(config.latent.size, metadata.bounds);
@@ -83,6 +90,7 @@ export async function trainSimulator(options: TrainSimulatorOptions): Promise<Tr
     statistics,
     noise,
     frameInterval: metadata.dt,
+    ...(gravity && { gravity }),
   };
   warnOfGaps(training, setting, dim, warn);
   if (grid && setting.latentRadius < coveringRadius(grid))
@@ -123,9 +131,24 @@ function networkOf(
   typed: boolean,
 ): StepperConfig {
   // GNS tells nine types apart.
-  const size = { dim, hidden, layers, types: typed ? 9 : 0 };
-  if (network === "gns") return gnsConfig(size);
-  return liteConfig({ ...size, ...(network === "messages" && { grid: 0 }) });
+  const size = { dim, hidden, types: typed ? 9 : 0 };
+  const rounds = { ...size, ...(layers !== undefined && { layers }) };
+  switch (network) {
+    case "lite":
+      return liteConfig(rounds);
+    case "messages":
+      return liteConfig({ ...rounds, grid: 0 });
+    case "grid":
+      return liteConfig({ ...size, layers: 0 });
+    case "waves":
+      return fnoConfig(size);
+    case "attention":
+      return gatConfig(rounds);
+    case "images":
+      return neuralMpmConfig(size);
+    case "gns":
+      return gnsConfig(rounds);
+  }
 }
 
 function warnOfGaps(
