@@ -189,8 +189,8 @@ export interface PartitionOptions {
    * then stay zeros behind any activation with f(0) = 0.
    */
   members?: "writers" | "readers" | "all";
-  /** Parameters to leave out, because another group has them. */
-  without?: ReadonlySet<string>;
+  /** Members to leave out, because other groups have their weights. */
+  without?: ReadonlySet<ChannelMember>;
 }
 
 /** The channels of a stream as groups of weights: group i is channel i in all of its parameters. */
@@ -200,7 +200,7 @@ export function streamPartition(
   { members = "writers", without = new Set() }: PartitionOptions = {},
 ): GroupPartition {
   const roles = { writers: ["writer"], readers: ["reader"], all: ["writer", "reader"] }[members];
-  const chosen = stream.members.filter((m) => m.trainable && roles.includes(m.role) && !without.has(m.name));
+  const chosen = stream.members.filter((m) => m.trainable && roles.includes(m.role) && !without.has(m));
   return {
     groups: stream.count,
     parts: chosen.map((member) => regularPart(graph, member) ?? labelledPart(graph, member)),

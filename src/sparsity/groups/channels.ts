@@ -3,7 +3,7 @@ import type { Graph, Node } from "../../engine/graph.ts";
 import { consumers, initializer, producers } from "../../engine/graph.ts";
 import { normalizeAxis, numberAttribute } from "../../engine/operators/operator.ts";
 import type { Flow } from "../channels/flow.ts";
-import type { TracedStream } from "../channels.ts";
+import type { ChannelMember, TracedStream } from "../channels.ts";
 import { streamPartition } from "../channels.ts";
 import { layerName } from "../layers.ts";
 import type { GroupSet } from "./group-set.ts";
@@ -24,25 +24,42 @@ function setsOf(
   streams: readonly TracedStream[],
   members: "writers" | "readers" | "all",
 ): GroupSet[] {
-  // A reader's weights are another layer's filters where that layer has groups of its own: those come first.
-  const writers = streams.map(
-    (s) => new Set(s.members.filter((m) => m.role === "writer").map((m) => m.name)),
-  );
-  const taken = new Map<string, TracedStream>();
-  const sets = streams.flatMap((stream, i) => {
-    const without = new Set(
-      members === "all"
-        ? stream.members.flatMap(({ name }) =>
-            writers.some((w, other) => other !== i && w.has(name)) || taken.has(name) ? [name] : [],
-          )
-        : [],
-    );
+  const without = members === "all" ? sharedSlices(streams) : undefined;
+  const sets = streams.flatMap((stream) => {
     const partition = streamPartition(graph, stream, { members, without });
     if (partition.parts.length === 0) return [];
-    if (members === "all") for (const { parameter } of partition.parts) taken.set(parameter, stream);
     return [{ name: stream.layers[0] ?? stream.name, layers: stream.layers, partition, stream: stream.name }];
   });
   return nameApart(sets);
+}
+
+/**
+ * Slices that groups of filters with their readers cannot have, for groups are disjoint: what a layer's filters are made of
+ * belongs to these, and what several streams read to the first.
+ */
+function sharedSlices(streams: readonly TracedStream[]): Set<ChannelMember> {
+  const all = streams.flatMap((stream) => stream.members);
+  const owners = new Map<string, ChannelMember[]>();
+  const own = (member: ChannelMember) =>
+    owners.set(member.name, [...(owners.get(member.name) ?? []), member]);
+  for (const member of all) if (member.role === "writer") own(member);
+  const shared = new Set<ChannelMember>();
+  for (const member of all) {
+    const others = (owners.get(member.name) ?? []).filter((other) => other !== member);
+    if (others.some((other) => meet(other, member))) shared.add(member);
+    else if (member.role === "reader") own(member);
+  }
+  return shared;
+}
+
+/**
+ * Whether two members hold some of the same weights: rows and columns of one parameter always do, those of one axis where
+ * their indices meet, which behind a concatenation they do not.
+ */
+function meet(a: ChannelMember, b: ChannelMember): boolean {
+  if (a.axis !== b.axis) return true;
+  const indices = new Set(a.positions.flat());
+  return b.positions.some((list) => list.some((p) => indices.has(p)));
 }
 
 /** What a channel is made of: filters, bias, scale and shift, over all layers that a sum or a depthwise filter couples. */

@@ -7,6 +7,7 @@ import { add, matmul, mul, relu, sigmoid, softmax, transpose } from "../../../sr
 import { replay } from "../../../src/engine/replay.ts";
 import { tensor } from "../../../src/engine/tensor.ts";
 import { layers } from "../../../src/nn/layers.ts";
+import { densenet } from "../../../src/nn/models/densenet.ts";
 import { resnet } from "../../../src/nn/models/resnet.ts";
 import { transformer } from "../../../src/nn/models/transformer.ts";
 import type { Random } from "../../../src/random.ts";
@@ -45,6 +46,15 @@ function swiglu(): Graph {
   return graph;
 }
 
+/** A residual stream that one square weight both reads and writes. */
+function selfReading(): Graph {
+  const graph = createGraph("self-reading");
+  const { linear } = layers(graph, 1);
+  const x = linear("first", input(graph, "x", [3, 4]), 7);
+  output(linear("last", add(x, relu(linear("square", x, 7))), 3));
+  return graph;
+}
+
 const small = transformer({
   vocabulary: 7,
   context: 4,
@@ -60,6 +70,7 @@ const NETWORKS: Record<string, () => Graph> = {
   transformer: () => small,
   "transformer from a file": () => importModel(exportModel(small), { batch: 2 }),
   SwiGLU: swiglu,
+  "a stream that reads itself": selfReading,
 };
 
 const feedsOf = (graph: Graph, rng: Random) =>
@@ -125,6 +136,31 @@ describe("kinds", () => {
       expect(accountModel(shrunk).total.macs).toBeLessThan(accountModel(graph).total.macs);
     },
   );
+
+  it("zero-invariant groups behind concatenations hold the slices of their batch norms, and go", () => {
+    const rng = random(8);
+    const graph = withOwnWeights(densenet({ inputShape: [3, 8, 8], classes: 4, depth: 2, growth: 5 }), rng);
+    for (const { op, inputs } of graph.nodes)
+      if (op === "BatchNormalization") (graph.constants.get(inputs[3])!.data as Float32Array).fill(0.3);
+    const sets = findGroups(graph, "zero-invariant");
+    const of = (name: string) => sets.find((s) => s.name === name)!.partition.parts.map((p) => p.parameter);
+    const norms = ["block1.layer2.bn", "transition1.bn"].flatMap((bn) => [`${bn}.weight`, `${bn}.bias`]);
+    expect(of("block1.layer1.conv")).toEqual(["block1.layer1.conv.weight", ...norms]);
+    expect(of("block3.layer2.conv")).toContain("fc.weight");
+    const masks = zeroSome(graph, sets, rng);
+    const { removed, graph: shrunk } = shrinkZeros(graph);
+    expect(removed.reduce((n, r) => n + r.channels.length, 0)).toBe(
+      masks.flatMap((m) => [...m]).filter((m) => !m).length,
+    );
+    expect(exactDifference(shrunk, graph, randomFeeds(graph, rng))).toBeLessThan(1e-9);
+    // The control: one shift that is left keeps its channel.
+    const gone = masks[1].indexOf(0);
+    expect(sets[1].name).toBe("block1.layer1.conv");
+    const shifts = graph.parameters.get("transition1.bn.bias")!.data;
+    shifts[16 + gone] = 0.5;
+    const stays = shrinkZeros(graph).removed.find((r) => r.stream === sets[1].stream);
+    expect(stays?.channels ?? []).not.toContain(gone);
+  });
 
   it("heads are found in every spelling of attention, and only there", () => {
     const heads = (graph: Graph) => lookForGroups(graph, "head").sets.map((s) => s.partition.groups);
