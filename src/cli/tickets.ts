@@ -30,6 +30,7 @@ interface TicketOptions extends JsonOption {
   task: SubjectName;
   p?: number;
   model: ExperimentSettings["model"];
+  blocks?: number;
   quick?: boolean;
   seeds: number;
   steps?: number;
@@ -84,13 +85,10 @@ export function ticketsCommand(): Command {
     )
     .option("--p <n>", "modulus; 31 with --quick, else 67", wholeNumber(2, 1000))
     .option("--model <name>", "mlp or transformer", choice(["mlp", "transformer"]), "mlp")
+    .option("--blocks <n>", "blocks of the transformer; 1 if not given", wholeNumber(1, 16))
     .option("--quick", "the small setting of the modular tasks: a minute or two on two cores")
     .option("--seeds <n>", "how many seeds, from 0", wholeNumber(1), 1)
-    .option(
-      "--steps <n>",
-      "limit of each run; the base has 2.5 times as many, 3.5 with --quick",
-      wholeNumber(1),
-    )
+    .option("--steps <n>", "limit of each run; that of the base changes by the same factor", wholeNumber(1))
     .option(
       "--workers <n>",
       "worker processes, each with a run at a time; as many as there are cores if not given",
@@ -163,15 +161,30 @@ export function ticketsCommand(): Command {
     });
 }
 
-function directoryName({ task, p, model, sweep }: ExperimentSettings): string {
-  return ["tickets", ...(sweep ? ["sweep"] : []), task, ...(hasModulus(task) ? [p] : []), model].join("-");
+function directoryName({ task, p, model, blocks, sweep }: ExperimentSettings): string {
+  return [
+    "tickets",
+    ...(sweep ? ["sweep"] : []),
+    task,
+    ...(hasModulus(task) ? [p] : []),
+    model,
+    ...(blocks ? [blocks] : []),
+  ].join("-");
 }
 
 function settingsOf(options: TicketOptions): ExperimentSettings {
-  const { task, p, model, quick, steps, ratios, sweep, decays } = options;
+  const { task, p, model, blocks, quick, steps, ratios, sweep, decays } = options;
   if (decays && !sweep) throw new Problem("--decays is for --sweep; add it, or leave --decays away");
   if (!isModular(task) && model !== "mlp")
     throw new Problem(`task ${task} is for --model mlp; leave --model away`);
+  if (blocks && model !== "transformer")
+    throw new Problem("--blocks is for --model transformer; add it, or leave --blocks away");
+  if (quick && !isModular(task))
+    throw new Problem(
+      `--quick is for the modular tasks, and ${task} has but one setting; leave --quick away`,
+    );
+  if (p !== undefined && !hasModulus(task))
+    throw new Problem(`--p is for tasks with a modulus, and ${task} has none; leave --p away`);
   const presets = { mnist: DIGITS, polynomial: POLYNOMIAL };
   const preset = isModular(task) ? (quick ? QUICK : FULL) : presets[task];
   const widths = model === "transformer" ? { width: 128, hidden: 128 } : {};
@@ -181,7 +194,9 @@ function settingsOf(options: TicketOptions): ExperimentSettings {
     model,
     p: p ?? preset.p,
     ...widths,
-    ...(ratios && !sweep && { ratios: [...new Set([...ratios, preset.ratio])].sort() }),
+    // A network of one block is the same with and without.
+    ...(blocks && blocks > 1 && { blocks }),
+    ...(ratios && !sweep && { ratios: [...new Set([...ratios, preset.ratio])].sort((a, b) => a - b) }),
     ...(sweep && { sweep: { ratios: ratios ?? SWEEP_RATIOS, decays: decays ?? SWEEP_DECAYS } }),
     ...(steps && { steps, baseSteps: Math.round((steps * preset.baseSteps) / preset.steps) }),
   };

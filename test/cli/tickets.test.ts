@@ -57,6 +57,12 @@ test("options that do not go together", async () => {
   expect(decays.stderr).toMatch(/--decays is for --sweep/);
   const images = await filigree(["tickets", "--task", "mnist", "--model", "transformer"], folder);
   expect(images.stderr).toMatch(/task mnist is for --model mlp/);
+  const blocks = await filigree([...tiny, "--blocks", "2"], folder);
+  expect(blocks.stderr).toMatch(/--blocks is for --model transformer/);
+  const quick = await filigree(["tickets", "--task", "mnist", "--quick"], folder);
+  expect(quick.stderr).toMatch(/--quick is for the modular tasks, and mnist has but one setting/);
+  const modulus = await filigree(["tickets", "--task", "s5", "--p", "7"], folder);
+  expect(modulus.stderr).toMatch(/--p is for tasks with a modulus, and s5 has none/);
   const ratios = await filigree([...tiny, "--ratios", "0.5,1"], folder);
   expect(ratios.code).toBe(2);
   expect(ratios.stderr).toMatch(/different numbers from 0 to below 1/);

@@ -131,6 +131,25 @@ test("a task without tokens: every run, and a page without spectra", async () =>
   expect(page).toContain("Living share of each neuron");
 });
 
+test("a deeper transformer: its first block's neurons are those that are looked at", async () => {
+  const settings: ExperimentSettings = {
+    ...TINY,
+    model: "transformer",
+    blocks: 2,
+    width: 8,
+    runs: ["snip", "synflow-1"],
+  };
+  const directory = join(folder, "deeper");
+  const { outcomes } = await executeExperiment(settings, directory, { seeds: [0], workers: 0 });
+  // Embedding and its reverse 8 × 7; in each block four layers of 8 × 8 and two of 6 × 8.
+  expect(outcomes.find((o) => o.name === "base")!.parameters).toBe(2 * 56 + 2 * (4 * 64 + 2 * 48));
+  expect(outcomes.map((o) => o.name).sort()).toEqual(["base", "snip", "synflow-1", "ticket-0.6"]);
+  const page = await readFile(await writeReport(settings, directory, outcomes), "utf8");
+  expect(page).not.toMatch(/NaN|undefined/);
+  expect(page).toContain("transformer of 2 blocks");
+  expect(page).toContain("block2.mlp.in");
+});
+
 test("permutations: a page with representations in place of frequencies", async () => {
   const settings: ExperimentSettings = {
     ...TINY,

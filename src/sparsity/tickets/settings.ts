@@ -28,6 +28,8 @@ export interface ExperimentSettings {
   /** Modulus of a modular task. */
   p: number;
   model: "mlp" | "transformer";
+  /** Of the transformer. Default 1. */
+  blocks?: number;
   /** Width of the embedding, neurons of the hidden layer; without an embedding, neurons of the second and first one. */
   width: number;
   hidden: number;
@@ -132,7 +134,7 @@ export function hasModulus(task: SubjectName): boolean {
 
 /** The initialised network of an experiment. */
 export function buildModel(settings: ExperimentSettings, seed: number): Graph {
-  const { model, width, hidden, initialScale: scale } = settings;
+  const { model, width, hidden, blocks, initialScale: scale } = settings;
   if (!isModular(settings.task)) {
     const [inputs, outputs] = settings.task === "mnist" ? [784, 10] : [POLYNOMIAL_INPUTS, 1];
     return plainMlp({ sizes: [inputs, hidden, width, outputs], scale, seed });
@@ -141,7 +143,7 @@ export function buildModel(settings: ExperimentSettings, seed: number): Graph {
   const common = { classes: task.elements, width, hidden, seed };
   return model === "mlp"
     ? modularMlp({ ...common, vocabulary: vocabularyOf(task) })
-    : modularTransformer({ ...common, vocabulary: task.elements });
+    : modularTransformer({ ...common, vocabulary: task.elements, blocks });
 }
 
 /** What the runs of a seed learn. Throws a `Problem` where the task needs images that are not given. */

@@ -37,7 +37,7 @@ const MOST_POINTS = 64;
 
 /** Follows the weights of a run at evenly spaced steps: at most 64 of them, however long it is. */
 export function createTrace(
-  settings: Pick<ExperimentSettings, "task" | "p" | "model" | "ratio" | "width" | "hidden">,
+  settings: Pick<ExperimentSettings, "task" | "p" | "model" | "blocks" | "ratio" | "width" | "hidden">,
 ) {
   let points: { step: number; weights: Weights }[] = [];
   let interval = 0;
@@ -74,8 +74,14 @@ export function createTrace(
 }
 
 /** The parameter before the (first) neurons [hidden, width]. */
-export function neuronLayer({ model, task }: Pick<ExperimentSettings, "model" | "task">): string {
-  return !isModular(task) ? "fc1.weight" : model === "mlp" ? "inproj" : "mlp.in";
+export function neuronLayer({
+  model,
+  task,
+  blocks = 1,
+}: Pick<ExperimentSettings, "model" | "task" | "blocks">): string {
+  if (!isModular(task)) return "fc1.weight";
+  if (model === "mlp") return "inproj";
+  return blocks > 1 ? "block1.mlp.in" : "mlp.in";
 }
 
 /** Undefined where there are no tokens, or they have no waves. */
