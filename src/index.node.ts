@@ -11,3 +11,4 @@ export { openParticles, type ParticleFile, saveRecording } from "./runs/particle
 export { simulateParticleSet } from "./runs/particle-set.node.ts";
 export { parseRecipe, type Recipe } from "./runs/recipe.ts";
 export { loadMemory, saveMemory } from "./runs/saved-memory.node.ts";
+export { type Communities, communities } from "./sparsity/tickets/communities.ts";

@@ -157,16 +157,27 @@ export {
   type SpectralTraining,
 } from "./sparsity/spectral/spectral-training.ts";
 export { type TruncationRule, truncateSpectra } from "./sparsity/spectral/truncate.ts";
-export { type GrokTimes, grokTimes } from "./sparsity/tickets/detector.ts";
+export { circularity } from "./sparsity/tickets/circularity.ts";
+export { createDetector, type GrokTimes, grokTimes } from "./sparsity/tickets/detector.ts";
 export { createEdgePopup } from "./sparsity/tickets/edge-popup.ts";
 export { exactCrossEntropy } from "./sparsity/tickets/exact-cross-entropy.ts";
 export { fourierEntropy } from "./sparsity/tickets/fourier.ts";
+export {
+  type Adjacency,
+  averageDegree,
+  averagePathLength,
+  bipartite,
+  bipartiteClustering,
+  expansion,
+  localClustering,
+} from "./sparsity/tickets/graph-measures.ts";
 export { type GrokRun, grokRun } from "./sparsity/tickets/grok-run.ts";
 export { holdMasks } from "./sparsity/tickets/hold-masks.ts";
 export { type Lesson, modularLesson } from "./sparsity/tickets/lesson.ts";
 export { decodeMasks, encodeMasks } from "./sparsity/tickets/mask-file.ts";
 export {
   composeMasks,
+  density,
   jaccardDistance,
   keepLargest,
   loadWeights,
@@ -180,10 +191,14 @@ export {
 } from "./sparsity/tickets/masks.ts";
 export { modularMlp } from "./sparsity/tickets/modular-mlp.ts";
 export { modularTransformer } from "./sparsity/tickets/modular-transformer.ts";
-export { iterativePruning } from "./sparsity/tickets/rewind.ts";
+export { normRatios, norms, scaleWeights } from "./sparsity/tickets/norms.ts";
+export { type Pruner, type Pruning, pruneWhileTraining } from "./sparsity/tickets/prune-while-training.ts";
+export { iterativePruning, signedConstant } from "./sparsity/tickets/rewind.ts";
 export { graspScores, snipScores, synflowMasks, synflowScores } from "./sparsity/tickets/saliency.ts";
+export { effectiveRank } from "./sparsity/tickets/singular.ts";
 export { smallerTicket } from "./sparsity/tickets/smaller-ticket.ts";
 export { createTask, splitTask, TASKS } from "./sparsity/tickets/tasks.ts";
+export { type TokenWaves, tokenWaves } from "./sparsity/tickets/token-waves.ts";
 export { type TrainShrinkingOptions, trainShrinking } from "./sparsity/train-shrinking.ts";
 export { type BcGnjOptions, createBcGnj } from "./sparsity/turbo-vbi/baselines/bc-gnj.ts";
 export type { NoiseSelectionOptions } from "./sparsity/turbo-vbi/baselines/noise-selection.ts";
