@@ -24,7 +24,7 @@ export function benchCommand(): Command {
     keys: {
       "threads, runs": "threads, and the least number of runs of each model and batch",
       models:
-        "[{ model, parameters, macs, latencyMs: { <batch>: lower quartile }, ratio: { <batch>: to the first model } }]",
+        "[{ model, parameters, macs, latencyMs: { <batch>: median }, ratio: { <batch>: to the first model } }]",
     },
   })
     .argument("<models...>", ".onnx or .flg files; the first is the reference")

@@ -10,7 +10,7 @@ import type { Compression } from "../runs/compress.node.ts";
 import { compress } from "../runs/compress.node.ts";
 import type { CompressRequest, GroupRequest } from "../runs/compress-request.ts";
 import { defaultThreads } from "../runs/environment.node.ts";
-import { checkWritable, readBytes, writeWhole } from "../runs/files.node.ts";
+import { checkWritable, writeWhole } from "../runs/files.node.ts";
 import type { InputScale } from "../runs/input-scale.ts";
 import { SCALE_KEY, scaleFor } from "../runs/input-scale.ts";
 import {
@@ -22,15 +22,14 @@ import {
   POSTERIOR_METHODS,
 } from "../runs/methods.ts";
 import { posteriorPath, savePosterior } from "../runs/posterior-file.node.ts";
-import { readCustomGroups } from "../runs/recipe.ts";
 import { compressionReport } from "../runs/report/compression-report.node.ts";
 import { numberedDirectory } from "../runs/run-directory.node.ts";
-import type { GroupChoice } from "../sparsity/groups/kinds.ts";
-import { GROUP_KINDS, parseKind } from "../sparsity/groups/kinds.ts";
+import { GROUP_KINDS } from "../sparsity/groups/kinds.ts";
 import type { JsonOption } from "./command.ts";
 import { choice, createCommand, emit, wholeNumber } from "./command.ts";
 import { resultTable } from "./compression-table.ts";
 import { downloadProgress } from "./downloads.ts";
+import { checkGroups, readGroups } from "./groups.ts";
 import { INTERRUPTED, onInterrupt } from "./interrupt.ts";
 import { dataDirOption, inputScaleOption, threadsOption } from "./options.ts";
 import { note } from "./progress.ts";
@@ -92,6 +91,7 @@ export function compressCommand(): Command {
         "{ before, after }; accuracy on the test set, 0 to 1; nonZeros: parameters that are not zero",
       validation: "{ before, after }; accuracy on the held-out training samples; null without --validation",
       "bytes, macs": "{ before, after }; size of the .onnx file, multiply-accumulates a sample",
+      activationBytes: "{ before, after }; the most memory that values of one sample take at once",
       latencyMs:
         "{ before, after, masked: { b1, b64 } }; medians on one thread, zeros left in place with masked",
       skippingZeros:
@@ -131,7 +131,7 @@ export function compressCommand(): Command {
     .option(
       "--groups <kind>",
       `${GROUP_KINDS.join(", ")} (block:8x4 with the tiles' size), or a .json file with lists; default filter`,
-      (text) => (text.endsWith(".json") ? text : checked(parseKind)(text)),
+      checked(checkGroups),
     )
     .option(
       "--round <n>",
@@ -327,13 +327,6 @@ function checked(parse: (text: string) => unknown): (text: string) => string {
       throw error instanceof Problem ? new InvalidArgumentError(error.message) : error;
     }
   };
-}
-
-/** A kind by name, or the lists in a file. */
-async function readGroups(text = "filter"): Promise<GroupChoice> {
-  if (!text.endsWith(".json")) return text as GroupChoice;
-  const bytes = await readBytes(text);
-  return readCustomGroups(new TextDecoder().decode(bytes), text);
 }
 
 function parseHeldOut(text: string): number {

@@ -5,7 +5,8 @@ import { table } from "./table.ts";
 
 /** Before and after, side by side, with the factor between them. */
 export function resultTable(result: CompressResult): string {
-  const { accuracy, validation, parameters, nonZeros, bytes, macs, latencyMs, skippingZeros } = result;
+  const { accuracy, validation, parameters, nonZeros, bytes, macs, activationBytes } = result;
+  const { latencyMs, skippingZeros } = result;
   const { kept, natural, requested, budget, commit, patterns, packedBytes } = result;
   const times = ({ before, after }: { before: number; after: number }) => `${significant(before / after)}×`;
   const ms = (v: number) => `${significant(v)} ms`;
@@ -32,6 +33,7 @@ export function resultTable(result: CompressResult): string {
       ? []
       : [row("  packed (filigree pack)", { before: bytes.before, after: packedBytes }, formatBytes)]),
     row("multiply-accumulates", macs, formatCount),
+    row("memory of activations", activationBytes, formatBytes),
     row("latency, batch 1", latency("b1"), ms),
     row("latency, batch 64", latency("b64"), ms),
     [

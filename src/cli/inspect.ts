@@ -1,16 +1,19 @@
 import { basename } from "node:path";
 import type { Command } from "commander";
 import { InvalidArgumentError } from "commander";
-import { formatBytes, formatCount, formatShare } from "../runs/format.ts";
+import { formatBytes, formatCount, formatShare, significant } from "../runs/format.ts";
 import type { ModelInspection, SetInspection } from "../runs/inspect-file.node.ts";
-import type { GroupChoice } from "../sparsity/groups/kinds.ts";
+import type { EnergyCosts } from "../sparsity/energy.ts";
+import { estimateEnergy } from "../sparsity/energy.ts";
 import type { JsonOption } from "./command.ts";
 import { createCommand, emit } from "./command.ts";
+import { readGroups } from "./groups.ts";
 import { table } from "./table.ts";
 
 interface InspectOptions extends JsonOption {
   groups?: string | true;
   dimension?: Record<string, number>;
+  energy?: EnergyCosts;
 }
 
 export function inspectCommand(): Command {
@@ -27,6 +30,8 @@ export function inspectCommand(): Command {
       "inputs, outputs": "list of { name, dtype, shape }, for one sample",
       layers: "list of { name, op, shape, parameters, sparsity, macs, bytes, groups, sharedWith }",
       total: "{ parameters, sparsity, macs, bytes } of the whole model",
+      activationBytes: "the most memory that values of one sample take at once",
+      energy: "picojoules a sample, an estimate; null without --energy",
       "…shape": "of the layer's output, for one sample",
       "…sparsity": "share of the parameters that are exactly zero, 0 to 1",
       "…macs": "multiply-accumulates for one sample",
@@ -36,29 +41,37 @@ export function inspectCommand(): Command {
       "kind, sets":
         "with --groups instead: the kind, and a list of { name, layers, groups, weights, parameters, macs, removable }",
       "…parameters, macs": "what the model saves when one of the groups goes alone: [least, most]",
-      "…removable": "whether zero groups leave the file; otherwise they stay in place as zeros",
+      "…removable":
+        "whether zero groups leave the file; otherwise they stay in place as zeros, but for whole channels",
     },
   })
     .argument("<model>", "an .onnx or .flg file")
     .option("--dimension <name=length>", "length of an open dimension; may be repeated", parseDimension)
     .option(
+      "--energy <costs>",
+      "estimate energy from what your machine spends, in picojoules: mac=4.6,byte=160 for each multiply-accumulate and each byte of weights",
+      parseEnergy,
+    )
+    .option(
       "--groups [kind]",
-      "the groups that --keep can choose among, and what each costs: filter if not given, else a kind of --groups as in compress",
+      "the groups that --keep can choose among, and what each costs: filter if not given, else a kind or lists as for --groups of compress",
     )
     .action(async (path: string, options: InspectOptions) => {
       const { inspectFile, inspectGroups } = await import("../runs/inspect-file.node.ts");
       if (options.groups) {
         const kind = options.groups === true ? "filter" : options.groups;
-        const sets = await inspectGroups(path, kind as GroupChoice, options.dimension);
-        emit(options, { model: path, kind, sets }, describeGroups(sets));
+        const sets = await inspectGroups(path, await readGroups(kind), options.dimension);
+        emit(options, { model: path, kind, sets }, describeGroups(sets, kind));
         return;
       }
       const found = await inspectFile(path, options.dimension);
-      emit(options, { model: path, ...found }, describe(basename(path), found));
+      const energy = options.energy ? estimateEnergy(found.total, options.energy) : null;
+      emit(options, { model: path, ...found, energy }, describe(basename(path), found, energy));
     });
 }
 
-function describe(name: string, { fileBytes, inputs, outputs, layers, total }: ModelInspection): string {
+function describe(name: string, found: ModelInspection, energy: number | null): string {
+  const { fileBytes, inputs, outputs, layers, total, activationBytes } = found;
   const shapes = (list: typeof inputs) =>
     list.map((v) => `${v.name} ${v.dtype} [${v.shape.join(", ")}]`).join("; ");
   const cells = (cost: typeof total) => [
@@ -91,10 +104,13 @@ function describe(name: string, { fileBytes, inputs, outputs, layers, total }: M
         ["total", "", "", ...cells(total), ""],
       ],
     ),
+    "",
+    `at most ${formatBytes(activationBytes)} of inputs and intermediate values at once, for one sample`,
+    ...(energy === null ? [] : [`about ${significant(energy / 1e6)} µJ a sample: an estimate`]),
   ].join("\n");
 }
 
-function describeGroups(sets: readonly SetInspection[]): string {
+function describeGroups(sets: readonly SetInspection[], kind: string): string {
   const figures = ([low, high]: readonly [number, number]) =>
     low === high ? formatCount(low) : `${formatCount(low)} to ${formatCount(high)}`;
   const right = (heading: string) => ({ heading, align: "right" as const });
@@ -116,10 +132,19 @@ function describeGroups(sets: readonly SetInspection[]): string {
       s.layers.filter((l) => l !== s.name).join(", "),
     ]),
   );
+  const left = kind.endsWith(".json")
+    ? "only whole channels of them leave the file"
+    : "they stay in the file";
   const note = sets.every((s) => s.removable)
     ? "saved: by one group that goes alone; zero groups leave the file"
-    : "saved: by one group, where zeros are skipped; they stay in the file";
+    : `saved: by one group, where zeros are skipped; ${left}`;
   return `${rows}\n\n${note}`;
+}
+
+function parseEnergy(text: string): EnergyCosts {
+  const [, perMac, perByte] = /^mac=(\d*\.?\d+),byte=(\d*\.?\d+)$/.exec(text) ?? [];
+  if (perByte === undefined) throw new InvalidArgumentError("expected picojoules, such as mac=4.6,byte=160");
+  return { perMac: Number(perMac), perByte: Number(perByte) };
 }
 
 function parseDimension(text: string, before: Record<string, number> = {}): Record<string, number> {

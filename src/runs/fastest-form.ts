@@ -2,6 +2,7 @@ import type { Scale, Split } from "../data/dataset.ts";
 import type { Graph } from "../engine/graph.ts";
 import type { Cost } from "../sparsity/accounting.ts";
 import { accountModel } from "../sparsity/accounting.ts";
+import { peakActivationBytes } from "../sparsity/activations.ts";
 import { ALIGNMENT, alignChannels } from "../sparsity/align.ts";
 import type { ColumnChoice } from "../sparsity/fewer-columns.ts";
 import { fewerColumns } from "../sparsity/fewer-columns.ts";
@@ -23,6 +24,8 @@ export interface FastestForm {
   final: Graph;
   /** Of `final`, without zeros that only fill up widths. */
   cost: Cost;
+  /** The most memory that values of one sample take at once, in bytes; `after` of the network without filled-up widths. */
+  activationBytes: { before: number; after: number };
   /** Of interleaved runs on one thread, at batch 1 and 64, see `measureLatency`. `masked` is the network with its zeros left in place. */
   latencyMs: { before: Latency; after: Latency; masked: Latency };
   /**
@@ -83,6 +86,7 @@ export async function fastestForm(
   return {
     final,
     cost: accountModel(base).total,
+    activationBytes: { before: peakActivationBytes(before), after: peakActivationBytes(base) },
     latencyMs: { before: latencyOf(0), masked: latencyOf(1), after: latencyOf(best) },
     skippingZeros: skips ? { ...latencyOf(models.length), why } : null,
     columns: base === fewer.graph ? fewer.layers : fewer.layers.map(whole),

@@ -2,6 +2,7 @@ import type { ValueType } from "../engine/graph.ts";
 import type { Shape } from "../engine/tensor.ts";
 import type { Cost } from "../sparsity/accounting.ts";
 import { accountModel } from "../sparsity/accounting.ts";
+import { peakActivationBytes } from "../sparsity/activations.ts";
 import type { GroupChoice } from "../sparsity/groups/kinds.ts";
 import { findGroups, lookForGroups } from "../sparsity/groups/kinds.ts";
 import { createLedger } from "../sparsity/groups/ledger.ts";
@@ -35,6 +36,8 @@ export interface ModelInspection {
   outputs: (ValueType & { name: string })[];
   layers: LayerInspection[];
   total: CostSummary;
+  /** The most memory that values of one sample take at once. */
+  activationBytes: number;
 }
 
 export interface SetInspection {
@@ -128,6 +131,7 @@ export async function inspectFile(
       ...(groups.get(name) ?? { groups: null, sharedWith: null }),
     })),
     total: summary(total),
+    activationBytes: peakActivationBytes(graph),
   };
 }
 

@@ -68,15 +68,21 @@ export function accountModel(graph: Graph): ModelCost {
 
 /** The nodes that multiply, in graph order; taps that fall on padding count, as everywhere in the literature. */
 export function productsOf(graph: Graph): Product[] {
+  const { values, batch } = batchedValues(graph);
+  return graph.nodes.flatMap((node) => {
+    const axes = multipliedAxes(graph, node);
+    return axes ? [{ node, axes, samples: values.has(node.outputs[0]) ? batch : 1 }] : [];
+  });
+}
+
+/** The samples that the graph works on at once, and the values that hold something of each. */
+export function batchedValues(graph: Graph): { values: ReadonlySet<string>; batch: number } {
   const first = graph.inputs.find((name) => graph.batched.has(name));
   const batch = first === undefined ? 1 : graph.types.get(first)!.shape[0];
-  const batched = new Set(graph.inputs.filter((name) => graph.batched.has(name)));
-  return graph.nodes.flatMap((node) => {
-    const fed = node.inputs.some((name) => batched.has(name));
-    if (fed) for (const name of node.outputs) batched.add(name);
-    const axes = multipliedAxes(graph, node);
-    return axes ? [{ node, axes, samples: fed ? batch : 1 }] : [];
-  });
+  const values = new Set(graph.inputs.filter((name) => graph.batched.has(name)));
+  for (const node of graph.nodes)
+    if (node.inputs.some((name) => values.has(name))) for (const name of node.outputs) values.add(name);
+  return { values, batch };
 }
 
 function storageOf(graph: Graph, names: readonly string[]): Omit<Cost, "macs"> {

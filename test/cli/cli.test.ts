@@ -146,6 +146,7 @@ describe("wrong usage", () => {
       /at most 1024/,
     ],
     ["a bad pair", ["inspect", "x.onnx", "--dimension", "a"], /such as sequence=128/],
+    ["half of the costs of energy", ["inspect", "x.onnx", "--energy", "mac=4"], /such as mac=4.6,byte=160/],
   ])("%s ends with code 2 and one line", async (_, args, message) => {
     expectFailure(await filigree(args, "."), 2, message);
   });
@@ -294,6 +295,15 @@ describe("a run from end to end", () => {
     expect(named["fc Gemm"]).toMatchObject({ parameters: 8, macs: 6, groups: null });
     expect(total).toMatchObject({ parameters: 45 + 10 + 135 + 6 + 8, macs: 2880 + 8640 + 6, sparsity: 0 });
     expect(fileBytes).toBe(readFileSync(join(folder, model)).length);
+
+    writeFileSync(join(folder, "lists.json"), '{"mine": [{"conv1.weight": [0, 1]}, {"conv1.weight": [2]}]}');
+    const lists = await filigree(["inspect", model, "--groups", "lists.json", "--json"], folder);
+    expect(json(lists).sets).toMatchObject([{ name: "mine", groups: 2, weights: [1, 2], macs: [64, 128] }]);
+    const estimate = ["inspect", model, "--energy", "mac=2,byte=100"];
+    expect(json(await filigree([...estimate, "--json"], folder)).energy).toBe(
+      2 * total.macs + 100 * total.bytes,
+    );
+    expect((await filigree(estimate, folder)).stdout).toMatch(/µJ a sample: an estimate$/m);
 
     const zeros = json(
       await filigree(["inspect", "runs/task/trained.onnx", "--json"], folder),

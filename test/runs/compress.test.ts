@@ -51,6 +51,8 @@ test("a built-in network comes out with exactly the groups asked for, smaller by
   // wgsef.md section 6, P3.
   expect(result.parameters).toEqual({ before: 38282, after: 4040 });
   expect(result.macs).toEqual({ before: 365184, after: 51784 });
+  // What conv1 makes and what its rectifier makes of it, 16×16 float32 each.
+  expect(result.activationBytes).toEqual({ before: 2 * 16 * 1024, after: 2 * 6 * 1024 });
   expect(result.bytes.after).toBe(exportModel(model).length);
   expect(result.bytes.after).toBeLessThan(result.bytes.before / 8);
   expect(result.outputError).toBeLessThan(1e-5);

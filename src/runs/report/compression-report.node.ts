@@ -76,7 +76,8 @@ export async function compressionReport(result: CompressResult, runs: Compressio
 const right = (heading: string) => ({ heading, align: "right" as const });
 
 function beforeAfter(result: CompressResult): Html {
-  const { accuracy, parameters, bytes, macs, latencyMs, skippingZeros, outputError } = result;
+  const { accuracy, parameters, bytes, macs, activationBytes, latencyMs, skippingZeros, outputError } =
+    result;
   const ms = (v: number) => `${significant(v)} ms`;
   const row = (name: string, before: number, after: number, format: (v: number) => string) => [
     name,
@@ -96,6 +97,7 @@ function beforeAfter(result: CompressResult): Html {
       row("parameters", parameters.before, parameters.after, formatCount),
       row("bytes on disk", bytes.before, bytes.after, formatBytes),
       row("multiply–accumulates a sample", macs.before, macs.after, formatCount),
+      row("memory of activations", activationBytes.before, activationBytes.after, formatBytes),
       row("latency, batch 1", latencyMs.before.b1, latencyMs.after.b1, ms),
       row("latency, batch 64", latencyMs.before.b64, latencyMs.after.b64, ms),
       row("latency, batch 64, zeros left in place", latencyMs.before.b64, latencyMs.masked.b64, ms),
