@@ -118,6 +118,7 @@ export { measureLatency } from "./runs/latency.ts";
 export { METHODS, type MethodName } from "./runs/methods.ts";
 export { truncateByLatency } from "./runs/spectral-forms.ts";
 export { accountModel } from "./sparsity/accounting.ts";
+export { peakActivationBytes } from "./sparsity/activations.ts";
 export { alignChannels } from "./sparsity/align.ts";
 export { analyzeChannels, streamPartition } from "./sparsity/channels.ts";
 export {
