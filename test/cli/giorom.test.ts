@@ -180,6 +180,17 @@ test("too few particles for the radius: a warning with the share that has neighb
   expect(stderr).toMatch(/\d+ % of the 6 particles have a neighbour within the model's radius/);
 });
 
+test.each([
+  ["m.onnx", /m\.onnx: not a kernel decoder/],
+  ["knn", /no decoder knn: choose nearest, idw, mls, or give an \.onnx file/],
+])("%s for a decoder is refused in one line", async (decoder, message) => {
+  const args = ["rollout", "m.onnx", "set/test/0000.npz", "--decoder", decoder, "-o", "x.npz"];
+  const { code, stderr } = await filigree(args, folder);
+  expect(code).toBe(1);
+  expect(stderr.trim().split("\n")).toHaveLength(1);
+  expect(stderr).toMatch(message);
+});
+
 test("a folder without trajectories, and a file that is no simulator", async () => {
   writeFileSync(join(folder, "metadata.json"), "{}");
   const none = await filigree(["giorom", ".", "-o", "n.onnx"], folder);

@@ -1,7 +1,7 @@
 import { createNpzRows } from "../../data/npz-rows.node.ts";
 import { type Tensor, tensor } from "../../engine/tensor.ts";
 import { frameDecoder } from "../../giorom/decoders/decode-frames.ts";
-import { openKernelDecoder } from "../../giorom/decoders/kernel-decoder.ts";
+import { type KernelDecoder, openKernelDecoder } from "../../giorom/decoders/kernel-decoder.ts";
 import type { Rows } from "../../giorom/decoders/rows.ts";
 import { bakeRows } from "../../giorom/decoders/rows.ts";
 import type { Geometry } from "../../giorom/decoders/weightings.ts";
@@ -79,10 +79,9 @@ export async function rolloutFile(options: RolloutFileOptions): Promise<RolloutF
     throw error instanceof Problem ? new Problem(`${model}: ${error.message}`) : error;
   });
   const file = await openParticles(scene);
-  const kernel = Object.hasOwn(DECODERS, decoder)
-    ? undefined
-    : await openKernelDecoder(await readBytes(decoder), { threads });
+  let kernel: KernelDecoder | undefined;
   try {
+    kernel = await openDecoder(decoder, threads);
     const { config, setting } = simulator;
     const { dim, history } = config;
     const seedFrames = history + 1;
@@ -179,6 +178,20 @@ export async function rolloutFile(options: RolloutFileOptions): Promise<RolloutF
     await file.close();
     await simulator.release();
   }
+}
+
+/** The network of a decoder's file; undefined for one of DECODERS. */
+async function openDecoder(name: string, threads?: number): Promise<KernelDecoder | undefined> {
+  if (Object.hasOwn(DECODERS, name)) return undefined;
+  const bytes = await readBytes(name).catch((error) => {
+    if (name.endsWith(".onnx")) throw error;
+    throw new Problem(
+      `no decoder ${name}: choose ${Object.keys(DECODERS).join(", ")}, or give an .onnx file`,
+    );
+  });
+  return openKernelDecoder(bytes, { threads }).catch((error) => {
+    throw error instanceof Problem ? new Problem(`${name}: ${error.message}`) : error;
+  });
 }
 
 /** GNS's type of particles that move as they are told, such as obstacles. */
