@@ -28,6 +28,7 @@ import { createRunLowMemory } from "./run-low-memory.ts";
 import { createRunPosterior } from "./run-posterior.ts";
 import type { MetricsLine, RunResult } from "./run-result.ts";
 import { startRun } from "./run-sparsifier.ts";
+import { requireSameOutputs } from "./same-outputs.ts";
 
 export interface RunOptions extends LoadOptions, OpenOptions {
   onStep?: (progress: StepProgress) => void;
@@ -39,8 +40,9 @@ export interface RunOptions extends LoadOptions, OpenOptions {
 /**
  * Trains what the recipe asks for in the run directory `path`: recipe.yaml, metrics.jsonl, checkpoints/, and at the end
  * model.onnx and result.json. With a sparsifier model.onnx is the shrunk network, and trained.onnx the same with its
- * zeros in place; with posteriors their deviations lie beside it (see `posteriorPath`). A process that is killed at any moment loses the steps since its last checkpoint; with
- * `resume` the run then ends in the same weights, bit by bit, as if nothing had happened.
+ * zeros in place; with posteriors their deviations lie beside it (see `posteriorPath`). Throws a `Problem`, and writes no
+ * model.onnx, where the two do not compute the same. A process that is killed at any moment loses the steps since its last
+ * checkpoint; with `resume` the run then ends in the same weights, bit by bit, as if nothing had happened.
  */
 export async function executeRun(given: Recipe, path: string, options: RunOptions = {}): Promise<RunResult> {
   const recipe = completeRecipe({ ...given, versions: softwareVersions() });
@@ -123,6 +125,7 @@ export async function executeRun(given: Recipe, path: string, options: RunOption
         await directory.write("trained.onnx", modelFile(graph, recipe, scale));
       const pruned = posterior ? foldConstants(graph).graph : graph;
       const small = sparsifier || posterior ? shrinkZeros(pruned) : undefined;
+      if (small) await requireSameOutputs(graph, small.graph, data.test, scale);
       await directory.write("model.onnx", modelFile(small?.graph ?? graph, recipe, scale));
       if (posterior && small)
         await savePosterior(
