@@ -16,6 +16,7 @@ const PUBLISHED: [string, typeof CIFAR, number, number][] = [
   ["resnet18", CIFAR, 11_173_962, 555.4],
   ["mobilenet-v1", CIFAR, 3_217_226, 46.4],
   ["densenet40", CIFAR, 1_019_722, 264.8],
+  ["vgg16", IMAGENET, 138_357_544, 15_470],
   ["resnet18", IMAGENET, 11_689_512, 1_814],
   ["resnet50", IMAGENET, 25_557_032, 4_089],
   ["mobilenet-v1", IMAGENET, 4_231_976, 569],

@@ -1,6 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { glyphs } from "../../../src/data/synthetic/glyphs.ts";
+import type { Graph } from "../../../src/engine/graph.ts";
+import { createGraph, input, output } from "../../../src/engine/graph.ts";
+import { flatten, matmul, mul, reshape, softmax, transpose } from "../../../src/engine/operators/index.ts";
 import { classification, classificationSource } from "../../../src/nn/classification.ts";
+import { layers } from "../../../src/nn/layers.ts";
+import { resnet } from "../../../src/nn/models/resnet.ts";
 import { smallCnn } from "../../../src/nn/models/small-cnn.ts";
 import { train } from "../../../src/nn/trainer.ts";
 import type { Recipe } from "../../../src/runs/recipe.ts";
@@ -20,8 +25,34 @@ const recipeOf = (sparsifier: object): Recipe =>
     throw new Error(`${path.join(".")}: ${reason}`);
   });
 
-async function trained(sparsifier: object) {
-  const graph = smallCnn({ inputShape: [1, 16, 16], classes: 10, widths: [12, 16, 24], batch: 50 });
+const image = { inputShape: [1, 16, 16], classes: 10, batch: 50 };
+const cnn = () => smallCnn({ ...image, widths: [12, 16, 24] });
+
+/** Rows of pixels as tokens, five heads of width 3. */
+function attention(): Graph {
+  const graph = createGraph("attention");
+  const { linear } = layers(graph, 0);
+  const [batch, tokens, heads, size] = [image.batch, 16, 5, 3];
+  const x = reshape(input(graph, "input", [batch, 1, 16, 16]), [batch * tokens, 16]);
+  const cut = (name: string, perm: number[]) =>
+    transpose(reshape(linear(name, x, heads * size), [batch, tokens, heads, size]), perm);
+  const scores = matmul(cut("q", [0, 2, 1, 3]), cut("k", [0, 2, 3, 1]));
+  const context = matmul(softmax(mul(scores, 1 / Math.sqrt(size))), cut("v", [0, 2, 1, 3]));
+  const joined = reshape(transpose(context, [0, 2, 1, 3]), [batch * tokens, heads * size]);
+  const mixed = reshape(linear("o", joined, 16), [batch, tokens * 16]);
+  output(linear("fc", flatten(mixed), 10));
+  return graph;
+}
+
+/** Pairs of neighbouring filters of conv1 with their biases. */
+const pairs: GroupChoice = {
+  pairs: Array.from({ length: 6 }, (_, j) => ({
+    "conv1.weight": Array.from({ length: 18 }, (_, i) => 18 * j + i),
+    "conv1.bias": [2 * j, 2 * j + 1],
+  })),
+};
+
+async function trained(sparsifier: object, graph = cnn()) {
   const recipe = recipeOf({ method: "wgsef", lambdaStart: 0.05, lambdaEnd: 8, ...sparsifier });
   const method = createKAnneal(startRun(graph, recipe).method!);
   await train(graph, classification(), classificationSource(graph, data.train, data.scale, { seed: 0 }), {
@@ -36,17 +67,16 @@ async function trained(sparsifier: object) {
 }
 
 describe("P6: every kind is left with exactly k groups", () => {
-  it.each([
-    "filter",
-    "zero-invariant",
-    "channel",
-    "neuron",
-    "filter-shape",
-    "kernel",
-    "block:4x8",
-    "unstructured",
-  ] as GroupChoice[])("%s", async (groups) => {
-    const { graph, outcomes } = await trained({ groups, keep: 0.4 });
+  const kinds = ["filter", "zero-invariant", "channel", "neuron", "filter-shape", "kernel"] as const;
+  it.each<[string, GroupChoice, () => Graph]>([
+    ...[...kinds, "block:4x8" as const, "unstructured" as const].map(
+      (kind): [string, GroupChoice, () => Graph] => [kind, kind, cnn],
+    ),
+    ["head", "head", attention],
+    ["layer", "layer", () => resnet({ ...image, widths: [4, 6], blocks: [3, 2] })],
+    ["lists made by hand", pairs, cnn],
+  ])("%s", async (_, groups, build) => {
+    const { graph, outcomes } = await trained({ groups, keep: 0.4 }, build());
     const arrays = Object.fromEntries([...graph.parameters].map(([name, t]) => [name, t.data]));
     for (const { name, partition } of findGroups(graph, groups)) {
       const { keep, natural, forced } = outcomes.find((o) => o.name === name)!;

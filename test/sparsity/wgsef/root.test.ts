@@ -92,4 +92,14 @@ describe("root search", () => {
         expect(ws.visits / (2 * m)).toBeLessThan(8);
       }
   });
+
+  it("control: sorting the breakpoints looks at each of them oftener than that", () => {
+    const rng = random(1);
+    let looks = 0;
+    Float64Array.from({ length: 20_000 }, () => rng.uniform()).sort((a, b) => {
+      looks += 2;
+      return a - b;
+    });
+    expect(looks / 20_000).toBeGreaterThan(8);
+  });
 });
