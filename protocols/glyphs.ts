@@ -3,11 +3,10 @@
  * these alone and puts their rows in the place of the earlier ones; --seeds 0,1 runs less, and writes no results.
  */
 import { parseArgs } from "node:util";
-import { glyphs } from "../src/data/synthetic/glyphs.ts";
-import { smallCnn } from "../src/nn/models/small-cnn.ts";
 import { METHOD_NAMES, methodOf } from "../src/runs/methods.ts";
 import type { Method, MethodResult } from "./support/compare.ts";
 import { compareMethods, comparisonTable, withEarlierRows } from "./support/compare.ts";
+import { glyphComparison } from "./support/glyph-comparison.ts";
 import { reportMarks } from "./support/marks.ts";
 import { writeResults } from "./support/results.ts";
 
@@ -20,30 +19,10 @@ const METHODS: readonly Method[] = [
   ...METHOD_NAMES.filter((name) => !methodOf(name).onScales && !methodOf(name).reference),
   "scratch",
 ];
-const data = glyphs();
-const comparison = {
-  data,
-  build: ({ seed, batch, small }: { seed: number; batch: number; small: boolean }) =>
-    smallCnn({
-      inputShape: data.inputShape,
-      classes: 10,
-      seed,
-      batch,
-      ...(small && { widths: [6, 10, 20] as const }),
-    }),
-  keep: { conv1: 6, conv2: 10, fc1: 20 },
+const comparison = glyphComparison({
   methods: METHODS.filter((method) => !values.methods || values.methods.split(",").includes(method)),
   seeds: (values.seeds ?? "0,1,2").split(",").map(Number),
-  epochs: 24,
-  batch: 100,
-  learningRate: 0.08,
-  weightDecay: 5e-4,
-  lambda: { lambdaStart: 0.05, lambdaEnd: 3 },
-  ranges: { "group-lasso": { lambdaStart: 0.002, lambdaEnd: 0.1 } },
-  phases: { warmup: 4 / 24, select: 12 / 24 },
-  threads: 1,
-  parallel: 2,
-};
+});
 const found = await compareMethods(comparison);
 if (found) {
   const result =

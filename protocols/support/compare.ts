@@ -76,7 +76,8 @@ interface Job {
   settings: object;
 }
 
-interface JobResult {
+export interface JobResult {
+  /** On the test set, 0 to 1. */
   accuracy: number;
   natural: Record<string, number>;
   kept: Record<string, number>;
@@ -93,7 +94,7 @@ interface JobResult {
 export async function compareMethods(c: Comparison): Promise<ComparisonResult | undefined> {
   const own = ownJob<Job>();
   if (own) {
-    finishJob(await trainOnce(c, own.method, own.seed));
+    finishJob(await trainMethod(c, own.method, own.seed));
     return undefined;
   }
   const jobs = c.seeds.flatMap((seed) =>
@@ -163,7 +164,8 @@ function optionsOf(
   return { ...lambda, ...methodOf(method).options, ...ranges[method] };
 }
 
-async function trainOnce(c: Comparison, method: Method, seed: number): Promise<JobResult> {
+/** One method from one seed. */
+export async function trainMethod(c: Comparison, method: Method, seed: number): Promise<JobResult> {
   const { data, batch, epochs } = c;
   const model = c.build({ seed, batch, small: method === "scratch" });
   const sparse = method !== "dense" && method !== "scratch";
