@@ -173,6 +173,36 @@ function bySeed({ methods }, columns) {
 
 /** Tables of docs/wgsef.md: the name of each, the results it shows, and how. */
 export const TABLES = {
+  "shrink-equivalence": [
+    "shrink-equivalence",
+    ({ rows, seeds }) =>
+      table(
+        [
+          "network",
+          `groups, ${seeds.length} seeds`,
+          "MACs, fewer by",
+          "largest difference in double precision",
+          "in single precision",
+          "with one wrong weight, at least",
+        ],
+        rows.map((r) => [
+          r.network,
+          change(r.groups),
+          times(r.macsRatio),
+          ...[r.double, r.single, r.wrong].map((v) => (v === 0 ? "0" : v.toExponential(1))),
+        ]),
+      ),
+  ],
+  sensitivity: [
+    "sensitivity",
+    ({ rows }) =>
+      grid(
+        rows.map((r) => ({ ...r, name: r.method === "group-lasso" ? "group lasso" : `WGSEF, k = ${r.k}` })),
+        ["name", "neurons left, each seed"],
+        ["lambda", (v) => `λ = ${v}`],
+        (r) => `${r.neurons.join(", ")} (${figures(r.nmse)})`,
+      ),
+  ],
   regression: [
     "regression",
     (results) =>
