@@ -196,6 +196,34 @@ export const TABLES = {
       ].join("\n\n");
     },
   ],
+  "spectral-step": [
+    "spectral-step",
+    ({ rows }) =>
+      table(
+        [
+          "outputs × inputs",
+          "rank",
+          "threads",
+          "SST, ms",
+          "full rank, ms",
+          "SST / full rank",
+          "its multiplications / full rank's",
+          "SST / PyTorch's SST",
+          "full rank / PyTorch's",
+        ],
+        rows.map((r) => [
+          `${r.outputs} × ${r.inputs}`,
+          r.rank,
+          r.threads,
+          r.milliseconds.sst.toPrecision(3),
+          r.milliseconds.full.toPrecision(3),
+          r.toFull.toFixed(2),
+          r.work.toFixed(2),
+          r.toTorch.toFixed(2),
+          r.fullToTorch.toFixed(2),
+        ]),
+      ),
+  ],
   generation: [
     "generation",
     ({ context, rows }) =>
