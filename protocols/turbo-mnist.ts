@@ -1,6 +1,7 @@
 /**
  * turbovbi.md P4: LeNet-300-100 on MNIST by Turbo-VBI, with a chain along the pixels and with independent bits, beside
- * magnitude pruning. Options: --seeds 0,1,2; --rows "iid|chain" runs these alone and writes nothing; --parallel n.
+ * magnitude pruning. Options: --seeds 0,1,2; --parallel n. To choose settings, writing nothing: --rows "iid|chain" runs these
+ * alone, --held-out 0.1 measures on that share of the training images, --stretch 2 makes compressing so many times as long.
  */
 import { parseArgs } from "node:util";
 import { importModel } from "../src/engine/onnx/import.ts";
@@ -25,12 +26,15 @@ import {
   JOBS,
   trainDense,
 } from "./support/turbo/compress-mnist.ts";
+import { denseJob } from "./support/turbo/kept-networks.ts";
 import { DENSE, MAGNITUDE, POSTERIORS } from "./support/turbo/mnist-settings.ts";
 
 const { values } = parseArgs({
   options: {
     seeds: { type: "string", default: "0,1,2" },
     rows: { type: "string" },
+    "held-out": { type: "string" },
+    stretch: { type: "string", default: "1" },
     parallel: { type: "string", default: "2" },
     job: { type: "string" },
   },
@@ -50,18 +54,27 @@ else await compare();
 async function compare(): Promise<void> {
   const parallel = Number(values.parallel);
   const seeds = values.seeds.split(",").map(Number);
-  const denseJobs = seeds.map((seed): DenseJob => ({ kind: "dense", ...DENSE, seed }));
+  const heldOut = values["held-out"] ? Number(values["held-out"]) : undefined;
+  const stretch = Number(values.stretch);
+  const stretched = <T extends { epochs: number }>(stage: T): T => ({
+    ...stage,
+    epochs: stretch * stage.epochs,
+  });
+  const denseJobs = seeds.map((seed): DenseJob => ({ ...denseJob(seed), heldOut }));
   const dense = await runJobs<DenseJob, DenseResult>(denseJobs, parallel, JOBS, ({ seed }, { accuracy }) =>
     console.log(`dense, seed ${seed}: error ${errorOf(accuracy).toFixed(2)} %`),
   );
   const chosen = values.rows?.split("|");
   const rows = [
-    ...POSTERIORS.map((row) => ({ kind: "turbo", ...row }) as const),
+    ...POSTERIORS.map((row) => ({ kind: "turbo", ...row, posteriors: stretched(row.posteriors) }) as const),
     ...MAGNITUDE.map((row) => ({ kind: "magnitude", ...row }) as const),
   ].filter(({ method }) => chosen?.includes(method) ?? true);
   const jobs = denseJobs.flatMap((job) =>
     // The order of keys is part of what results are kept under.
-    rows.map(({ kind, ...row }) => ({ kind, dense: job, ...row }) as TurboJob | MagnitudeJob),
+    rows.map(
+      ({ kind, ...row }) =>
+        ({ kind, dense: job, ...row, tune: stretched(row.tune) }) as TurboJob | MagnitudeJob,
+    ),
   );
   const results = await runJobs<TurboJob | MagnitudeJob, CompressedResult>(
     jobs,
@@ -74,7 +87,7 @@ async function compare(): Promise<void> {
       );
     },
   );
-  if (chosen) return;
+  if (chosen || heldOut !== undefined || stretch !== 1) return;
   const figures = rows.map(({ method, ...settings }) => {
     const runs = results.filter((_, i) => jobs[i].method === method);
     const layers = runs.map((r) => patternReport(importModel(r.model)));

@@ -58,6 +58,48 @@ function turboMnist({ dense, rows }) {
   );
 }
 
+/** Methods that learn noise: a row for each strength. */
+function turboBaselines({ rows }) {
+  const list = (values, digits) => values.map((v) => v?.toFixed(digits) ?? "all").join(", ");
+  return table(
+    ["method", "error, % (mean ± s.d.)", "error before tuning", "times fewer weights, each seed"],
+    rows.map((r) => [r.method, spread(r.error), list(r.errorBeforeTuning, 2), list(r.fewerWeights, 1)]),
+  );
+}
+
+/** LeNet-5: a row for each network, and the smallest of its files that errs at most 1 %. */
+function turboLenet({ dense, rows }) {
+  return table(
+    [
+      "prior",
+      "seed",
+      "error, %",
+      "times fewer weights",
+      "filters and neurons",
+      "smallest file with at most 1 % error",
+    ],
+    [
+      ["dense", "", spread(dense.error), "1", "20+50+500", ""],
+      ...rows.map((r) => {
+        const [file] = r.stored.filter((s) => s.error <= 1).sort((a, b) => a.bytes - b.bytes);
+        return [
+          r.method,
+          r.seed,
+          r.error.toFixed(2),
+          r.fewerWeights.toFixed(1),
+          r.layers
+            .slice(0, -1)
+            .map((l) => l.rows)
+            .join("+"),
+          file
+            ? `${count(file.bytes)} bytes (${file.storage}), 1/${file.fewerBits.toFixed(0)}, error ${file.error.toFixed(2)} %`
+            : "none",
+        ];
+      }),
+    ],
+  );
+}
+
 /** What modules A and B cost, by prior and size. */
 function turboCost({ rows, epochs }) {
   const sizes = [...new Set(rows.map((r) => r.weights))];
@@ -99,5 +141,7 @@ export const TABLES = {
   "turbo-small": ["turbo-small", turboSmall(false)],
   "turbo-own": ["turbo-small", turboSmall(true)],
   "turbo-mnist": ["turbo-mnist", turboMnist],
+  "turbo-baselines": ["turbo-baselines", turboBaselines],
+  "turbo-lenet": ["turbo-lenet", turboLenet],
   "turbo-cost": ["turbo-cost", turboCost],
 };

@@ -15,6 +15,7 @@ import { magnitudeMasks, weightsOf } from "../../../src/sparsity/tickets/masks.t
 import { likelyWeights } from "../../../src/sparsity/turbo-vbi/choose.ts";
 import type { Posterior } from "../../../src/sparsity/turbo-vbi/posterior.ts";
 import type { PriorSpec } from "../../../src/sparsity/turbo-vbi/priors/kinds.ts";
+import type { TurboVbiLayer } from "../../../src/sparsity/turbo-vbi/turbo-vbi.ts";
 import { createTurboVbi } from "../../../src/sparsity/turbo-vbi/turbo-vbi.ts";
 import { keptResult } from "../jobs.ts";
 import { DATA_DIR, ROOT } from "../results.ts";
@@ -38,6 +39,14 @@ export interface DenseJob {
   stage: Stage;
   /** Share of the training images that accuracies are of, instead of the test set: settings are chosen by these. */
   heldOut?: number;
+  /** Share of the training images that there are at all: to see that a protocol runs. */
+  only?: number;
+}
+
+/** Epochs with posteriors. */
+export interface PosteriorStage extends Stage {
+  roundEpochs: number;
+  annealRounds: number;
 }
 
 /** Compresses it. */
@@ -48,7 +57,7 @@ export interface TurboJob {
   /** By layer, first to last. */
   priors: PriorSpec[];
   variances: number[];
-  posteriors: Stage & { roundEpochs: number; annealRounds: number };
+  posteriors: PosteriorStage;
   tune: Stage;
 }
 
@@ -81,8 +90,13 @@ export interface TurboResult extends CompressedResult {
 }
 
 /** MNIST with pixels from 0 to 1: a pixel that is always black says nothing about its weights. */
-export async function mnist({ heldOut = 0, seed }: Pick<DenseJob, "heldOut" | "seed">): Promise<Dataset> {
-  const data = holdOut(await loadDataset("mnist", { dataDir: DATA_DIR }), heldOut, seed);
+export async function mnist({
+  heldOut = 0,
+  only = 0,
+  seed,
+}: Pick<DenseJob, "heldOut" | "only" | "seed">): Promise<Dataset> {
+  const all = await loadDataset("mnist", { dataDir: DATA_DIR });
+  const data = holdOut({ ...all, train: holdOut(all, only, seed).validation ?? all.train }, heldOut, seed);
   return { ...data, test: data.validation ?? data.test, scale: { mean: [0], std: [1] } };
 }
 
@@ -102,26 +116,8 @@ export async function compressWithPosteriors(job: TurboJob): Promise<TurboResult
   const data = await mnist(job.dense);
   const dense = await keptResult<DenseResult>(job.dense, JOBS);
   const model = rebatch(importModel(dense!.model), batch);
-  const weights = findWeights(model);
-  const turbo = createTurboVbi({
-    layers: weights.map((layer, i) => ({
-      ...layer,
-      prior: job.priors[i],
-      precision: { a: 1, b: job.variances[i], aBar: 1, bBar: job.variances[i] / 400 },
-    })),
-    samples: data.train.labels.length,
-    roundEpochs: job.posteriors.roundEpochs,
-    annealRounds: job.posteriors.annealRounds,
-    seed,
-  });
-  await trainAdam(model, data, {
-    ...job.posteriors,
-    seed: seed + 1000,
-    schedule: scheduleOf(job.posteriors),
-    sparsifier: turbo,
-    onEpoch: ({ epoch, metrics }) => console.error(`epoch ${epoch + 1}: ${JSON.stringify(metrics)}`),
-  });
-  const posteriors = turbo.posteriors()!;
+  const layers = layersOf(model, job);
+  const posteriors = await infer(model, data, layers, job.posteriors, { noise: seed, order: seed + 1000 });
   const { masks, sigmas } = choicesOf(posteriors);
   const tuned = await tune(model, data, masks, job.tune, seed + 2000);
   const { user, system } = process.cpuUsage(start);
@@ -153,6 +149,39 @@ export async function compressByMagnitude({
   };
 }
 
+/** The layers of a model with what is believed of them before. */
+export function layersOf(
+  model: Graph,
+  { priors, variances }: Pick<TurboJob, "priors" | "variances">,
+): TurboVbiLayer[] {
+  return findWeights(model).map((layer, i) => ({
+    ...layer,
+    prior: priors[i],
+    precision: { a: 1, b: variances[i], aBar: 1, bBar: variances[i] / 400 },
+  }));
+}
+
+/** Posteriors of these layers. The model is then that of their means. */
+export async function infer(
+  model: Graph,
+  data: Dataset,
+  layers: readonly TurboVbiLayer[],
+  stage: PosteriorStage,
+  seeds: { noise: number; order: number },
+): Promise<Posterior[]> {
+  const { roundEpochs, annealRounds } = stage;
+  const samples = data.train.labels.length;
+  const turbo = createTurboVbi({ layers, samples, roundEpochs, annealRounds, seed: seeds.noise });
+  await trainAdam(model, data, {
+    ...stage,
+    seed: seeds.order,
+    schedule: scheduleOf(stage),
+    sparsifier: turbo,
+    onEpoch: ({ epoch, metrics }) => console.error(`epoch ${epoch + 1}: ${JSON.stringify(metrics)}`),
+  });
+  return turbo.posteriors()!;
+}
+
 /** What posteriors leave, and the deviations of that. */
 export function choicesOf(posteriors: readonly Posterior[]): {
   masks: Masks;
@@ -168,6 +197,16 @@ export function choicesOf(posteriors: readonly Posterior[]): {
   return { masks, sigmas };
 }
 
+/** Sets the weights that masks leave out to zero. */
+export function cut(model: Graph, masks: Masks): void {
+  for (const [name, mask] of masks) {
+    const { data } = model.parameters.get(name)!;
+    mask.forEach((alive, i) => {
+      if (!alive) data[i] = 0;
+    });
+  }
+}
+
 /** Cuts to the masks and trains what is left; accuracies before and after. */
 export async function tune(
   model: Graph,
@@ -176,12 +215,7 @@ export async function tune(
   stage: Stage,
   seed: number,
 ): Promise<{ pruned: number; tuned: number }> {
-  for (const [name, mask] of masks) {
-    const { data: values } = model.parameters.get(name)!;
-    mask.forEach((alive, i) => {
-      if (!alive) values[i] = 0;
-    });
-  }
+  cut(model, masks);
   const pruned = await accuracyOf(model, data);
   await trainAdam(model, data, { ...stage, seed, schedule: scheduleOf(stage), sparsifier: holdMasks(masks) });
   return { pruned, tuned: await accuracyOf(model, data) };

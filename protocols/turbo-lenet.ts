@@ -1,0 +1,191 @@
+/**
+ * turbovbi.md P4 with convolutions: Caffe's LeNet-5 on MNIST by Turbo-VBI, with chains along kernels and maps and with
+ * independent bits; error, weights and bytes on the disk. Options: --seeds 0,1,2; --parallel n. To choose settings, writing
+ * nothing: --rows "chain|iid" runs these alone, --held-out 0.1 measures on that share of the training images,
+ * --variances 0.05,0.005,0.005,0.05 are those of weights in use, by layer; --quick trains for an epoch of 3000 images at
+ * each stage, to see that it runs.
+ */
+import { parseArgs } from "node:util";
+import { importModel } from "../src/engine/onnx/import.ts";
+import type { PackOptions } from "../src/sparsity/encoding/packed-model.ts";
+import { packModel, unpackModel } from "../src/sparsity/encoding/packed-model.ts";
+import { posteriorStep } from "../src/sparsity/encoding/quantize.ts";
+import { findWeights } from "../src/sparsity/lines.ts";
+import type { PriorSpec } from "../src/sparsity/turbo-vbi/priors/kinds.ts";
+import { finishJob, ownJob, runJobs } from "./support/jobs.ts";
+import { reportMarks } from "./support/marks.ts";
+import { summarize, writeResults } from "./support/results.ts";
+import type { DenseJob, DenseResult, TurboResult } from "./support/turbo/compress-mnist.ts";
+import { JOBS, mnist, trainDense } from "./support/turbo/compress-mnist.ts";
+import type { NarrowingJob } from "./support/turbo/compress-narrowing.ts";
+import { compressNarrowing } from "./support/turbo/compress-narrowing.ts";
+import { accuracyOf } from "./support/turbo/mnist-small.ts";
+
+const { values } = parseArgs({
+  options: {
+    seeds: { type: "string", default: "0,1,2" },
+    rows: { type: "string" },
+    "held-out": { type: "string" },
+    variances: { type: "string" },
+    parallel: { type: "string", default: "2" },
+    quick: { type: "boolean", default: false },
+    job: { type: "string" },
+  },
+});
+
+const iid: PriorSpec = { kind: "iid", lambda: 0.05 };
+const chain: PriorSpec = { kind: "chain", lambda: 0.05, meanRun: 3.5 };
+/** Of conv1, conv2, fc1 and fc2. */
+const ROWS: Record<string, PriorSpec[]> = {
+  chain: [chain, chain, chain, iid],
+  iid: [iid, iid, iid, iid],
+};
+const VARIANCES = [0.05, 0.005, 0.005, 0.05];
+const variances = values.variances?.split(",").map(Number) ?? VARIANCES;
+/** Steps by the posterior's deviations, see `posteriorStep`, and bits of a value. */
+const SHARES = [0.2, 0.35, 0.5];
+const BITS = [6, 5, 4, 3];
+
+const { quick } = values;
+const heldOut = values["held-out"] ? Number(values["held-out"]) : undefined;
+const epochs = (n: number) => (quick ? 1 : n);
+
+const own = ownJob<DenseJob | NarrowingJob>();
+if (own) finishJob(own.kind === "dense" ? await trainDense(own) : await compressNarrowing(own));
+else await compare();
+
+async function compare(): Promise<void> {
+  const parallel = Number(values.parallel);
+  const seeds = values.seeds.split(",").map(Number);
+  const denseJobs = seeds.map(
+    (seed): DenseJob => ({
+      kind: "dense",
+      network: "lenet",
+      batch: 64,
+      stage: { epochs: epochs(4), learningRate: 1.5e-3, floor: 0.1 },
+      seed,
+      heldOut,
+      only: quick ? 0.05 : undefined,
+    }),
+  );
+  const dense = await runJobs<DenseJob, DenseResult>(denseJobs, parallel, JOBS, ({ seed }, { accuracy }) =>
+    console.log(`dense, seed ${seed}: error ${percentWrong(accuracy)} %`),
+  );
+  const chosen = values.rows?.split("|");
+  const jobs = Object.entries(ROWS)
+    .filter(([method]) => chosen?.includes(method) ?? true)
+    .flatMap(([method, priors]) =>
+      denseJobs.map(
+        (job): NarrowingJob => ({
+          kind: "narrowing",
+          method,
+          dense: job,
+          priors,
+          variances,
+          wide: {
+            epochs: epochs(2),
+            learningRate: 2e-3,
+            floor: 0.5,
+            roundEpochs: 1,
+            annealRounds: 3,
+            skip: 1,
+          },
+          narrow: { epochs: epochs(6), learningRate: 2e-3, floor: 0.1, roundEpochs: 1, annealRounds: 1 },
+          tune: { epochs: epochs(6), learningRate: 5e-4, floor: 0.05 },
+        }),
+      ),
+    );
+  const results = await runJobs<NarrowingJob, TurboResult>(jobs, parallel, JOBS, ({ method, dense: d }, r) =>
+    console.log(
+      `${method}, seed ${d.seed}: error ${percentWrong(r.accuracy.pruned)} %, tuned ${percentWrong(r.accuracy.tuned)} %, ${r.processorSeconds.toFixed(0)} s`,
+    ),
+  );
+  const rows: Awaited<ReturnType<typeof rowOf>>[] = [];
+  for (const [i, job] of jobs.entries()) rows.push(await rowOf(job, results[i], dense[0].model));
+  if (chosen || heldOut !== undefined || values.variances || quick) return;
+  const methods = Object.keys(ROWS);
+  const everySeed = (passes: (row: (typeof rows)[number]) => boolean) =>
+    methods.some((method) => rows.every((row) => row.method !== method || passes(row)));
+  reportMarks([
+    {
+      claim: "one of the priors: at most 1.0 % error with at least 100 times fewer weights, in every seed",
+      passed: everySeed((r) => r.error <= 1 && r.fewerWeights >= 100),
+    },
+    {
+      claim:
+        "one of the priors: at most 1.0 % error with at least 300 times fewer bits in the file, in every seed",
+      passed: everySeed((r) => r.stored.some((s) => s.error <= 1 && s.fewerBits >= 300)),
+    },
+  ]);
+  const { wide, narrow, tune } = jobs[0];
+  await writeResults("turbo-lenet", `npm run protocol -- turbo-lenet --seeds ${values.seeds}`, {
+    seeds,
+    dense: { settings: denseJobs[0].stage, error: summarize(dense.map((d) => percentWrong(d.accuracy))) },
+    settings: { priors: ROWS, variances, wide, narrow, tune },
+    rows,
+  });
+}
+
+/** One network: what is left of it, and what that takes on the disk in several ways. */
+async function rowOf({ method, dense }: NarrowingJob, result: TurboResult, whole: Uint8Array) {
+  const { model, sigmas, accuracy, processorSeconds } = result;
+  const data = await mnist(dense);
+  const [all, left] = [whole, model].map((onnx) => layerSizes(onnx));
+  const weights = total(all, (l) => l.weights);
+  const steps = (share: number) =>
+    new Map(
+      Object.entries(sigmas)
+        .filter(([, s]) => s.length > 0)
+        .map(([name, s]) => [name, posteriorStep(s, share)]),
+    );
+  const ways: [string, PackOptions][] = [
+    ["no loss", {}],
+    ...BITS.map((bits): [string, PackOptions] => [`${bits} bits`, { bits }]),
+    ...SHARES.map((share): [string, PackOptions] => [`${share} σ`, { steps: steps(share) }]),
+  ];
+  const stored = [];
+  for (const [storage, options] of ways) {
+    const { bytes } = packModel(model, options);
+    const error = percentWrong(await accuracyOf(importModel(unpackModel(bytes), { batch: 100 }), data));
+    const fewerBits = (4 * weights) / bytes.length;
+    stored.push({ storage, bytes: bytes.length, error, fewerBits });
+    console.log(
+      `${method}, seed ${dense.seed}, ${storage}: ${bytes.length} bytes, 1/${fewerBits.toFixed(0)} of the dense weights, error ${error} %`,
+    );
+  }
+  return {
+    method,
+    seed: dense.seed,
+    error: percentWrong(accuracy.tuned),
+    errorBeforeTuning: percentWrong(accuracy.pruned),
+    fewerWeights: weights / total(left, (l) => l.used),
+    layers: left,
+    stored,
+    processorSeconds,
+  };
+}
+
+interface LayerSize {
+  name: string;
+  /** Neurons or filters. */
+  rows: number;
+  weights: number;
+  used: number;
+}
+
+function layerSizes(onnx: Uint8Array): LayerSize[] {
+  const model = importModel(onnx);
+  return findWeights(model).map(({ name, parameter, shape }) => {
+    const { data } = model.parameters.get(parameter)!;
+    const used = data.reduce<number>((count, w) => count + Number(w !== 0), 0);
+    return { name, rows: shape.rows, weights: data.length, used };
+  });
+}
+
+function total(layers: readonly LayerSize[], pick: (layer: LayerSize) => number): number {
+  return layers.reduce((sum, layer) => sum + pick(layer), 0);
+}
+
+function percentWrong(accuracy: number): number {
+  return Math.round(1e4 * (1 - accuracy)) / 100;
+}
