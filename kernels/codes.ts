@@ -1,7 +1,74 @@
 // Evidence of the cells of an associative memory, from weights of one bit each (src/memory). AssemblyScript: arrays are
 // byte addresses. Sums, counts and evidences are float64 with room up to a multiple of 32 cells.
 
-/** Adds eight counters, bytes, to float64 sums. */
+/** Rows that the six bit planes of `sums128` count. */
+const FEW: i32 = 63;
+
+/** Rows that twelve planes count, a multiple of 16, and bytes of a row that `sumsOfMany` goes through at once. */
+const MANY: i32 = 4080;
+const TILE: usize = 1024;
+/** Bytes of the planes of 128 columns. */
+const PLANES: usize = 192;
+
+/**
+ * out[i] += number of some rows in which bit i is 1, of the columns that lie from one byte of a row to another, both
+ * multiples of 16 or the row's end. Four words of a row are counted at a time, the rest one by one.
+ *
+ * @param rows Addresses of `count` rows.
+ * @param planes Room for twelve rows, or for 12 KiB where these are longer than 1 KiB.
+ */
+export function sums(rows: usize, count: i32, from: usize, to: usize, out: usize, planes: usize): void {
+  const end = rows + ((<usize>count) << 2);
+  const even = to & ~15;
+  for (let at = max(even, from); at < to; at += 4)
+    for (let some = rows; some < end; some += FEW << 2)
+      sums32(some, min(<i32>((end - some) >> 2), FEW), at, out + (at << 6));
+  if (even <= from) return;
+  while (count > FEW) {
+    const some = min(count & ~15, MANY);
+    sumsOfMany(rows, some, from, even, out, planes);
+    count -= some;
+    rows += (<usize>some) << 2;
+  }
+  if (count > 0)
+    for (let at = from; at < even; at += 16) sums128(rows, count, at, out + (at << 6), planes);
+}
+
+/** `sums` anew, with its arguments read from six words of memory, so that another thread can be told them there. */
+export function sumsAt(task: usize): void {
+  const from = <usize>load<u32>(task + 8);
+  const to = <usize>load<u32>(task + 12);
+  const out = <usize>load<u32>(task + 16);
+  memory.fill(out + (from << 6), 0, (to - from) << 6);
+  sums(load<u32>(task), load<i32>(task + 4), from, to, out, load<u32>(task + 20));
+}
+
+/** A word of 32 bits becomes 32 bytes of 0 or −1, which byte counters subtract. */
+function sums32(rows: usize, count: i32, at: usize, out: usize): void {
+  const bits = columnBits();
+  let low = i8x16.splat(0);
+  let high = i8x16.splat(0);
+  for (let r = 0; r < count; r++) {
+    const word = v128.load32_splat(<usize>load<u32>(rows + ((<usize>r) << 2)) + at);
+    const first = v128.and(i8x16.shuffle(word, word, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1), bits);
+    const second = v128.and(i8x16.shuffle(word, word, 2, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3), bits);
+    low = i8x16.sub(low, i8x16.eq(first, bits));
+    high = i8x16.sub(high, i8x16.eq(second, bits));
+  }
+  flush(i16x8.extend_low_i8x16_u(low), out);
+  flush(i16x8.extend_high_i8x16_u(low), out + 64);
+  flush(i16x8.extend_low_i8x16_u(high), out + 128);
+  flush(i16x8.extend_high_i8x16_u(high), out + 192);
+}
+
+/** Each of 16 bytes has the bit that its column has in two repeated bytes. */
+// @ts-ignore: decorator
+@inline
+function columnBits(): v128 {
+  return i8x16(1, 2, 4, 8, 16, 32, 64, -128, 1, 2, 4, 8, 16, 32, 64, -128);
+}
+
+/** Adds eight counters, of 16 bits, to float64 sums. */
 // @ts-ignore: decorator
 @inline
 function flush(counts: v128, out: usize): void {
@@ -21,70 +88,27 @@ function swapHalves(v: v128): v128 {
 
 // @ts-ignore: decorator
 @inline
-function flushBytes(counts: v128, out: usize): void {
-  flush(i16x8.extend_low_i8x16_u(counts), out);
-  flush(i16x8.extend_high_i8x16_u(counts), out + 64);
-}
-
-/** Each of 16 bytes has the bit that its column has in two repeated bytes. */
-// @ts-ignore: decorator
-@inline
-function columnBits(): v128 {
-  return i8x16(1, 2, 4, 8, 16, 32, 64, -128, 1, 2, 4, 8, 16, 32, 64, -128);
-}
-
-/** Rows that the six bit planes of `sums128` count. */
-const PLANES_HOLD: i32 = 63;
-
-/**
- * out[i] += number of the given rows in which bit i is 1. Four words of a row are counted at a time, the rest one by
- * one; a few rows at a time through all their columns, so that they are read from front to back.
- */
-export function sums(words: usize, stride: i32, rows: usize, count: i32, out: usize): void {
-  const even = stride & ~3;
-  for (; count > 0; count -= PLANES_HOLD, rows += PLANES_HOLD << 2) {
-    const some = min(count, PLANES_HOLD);
-    for (let w = 0; w < even; w += 4)
-      sums128(words + ((<usize>w) << 2), stride, rows, some, out + ((<usize>w) << 8));
-    for (let w = even; w < stride; w++)
-      sums32(words + ((<usize>w) << 2), stride, rows, some, out + ((<usize>w) << 8));
-  }
-}
-
-/** A word of 32 bits becomes 32 bytes of 0 or −1, which byte counters subtract. */
-function sums32(column: usize, stride: i32, rows: usize, count: i32, out: usize): void {
-  const bits = columnBits();
-  let low = i8x16.splat(0);
-  let high = i8x16.splat(0);
-  for (let r = 0; r < count; r++) {
-    const row = <usize>load<u32>(rows + ((<usize>r) << 2)) * stride;
-    const word = v128.load32_splat(column + (row << 2));
-    const first = v128.and(i8x16.shuffle(word, word, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1), bits);
-    const second = v128.and(i8x16.shuffle(word, word, 2, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3), bits);
-    low = i8x16.sub(low, i8x16.eq(first, bits));
-    high = i8x16.sub(high, i8x16.eq(second, bits));
-  }
-  flushBytes(low, out);
-  flushBytes(high, out + 128);
-}
-
-// @ts-ignore: decorator
-@inline
 function majority(a: v128, b: v128, c: v128): v128 {
   return v128.or(v128.and(a, b), v128.and(c, v128.xor(a, b)));
 }
 
 // @ts-ignore: decorator
 @inline
-function rowAt(column: usize, stride: i32, rows: usize, r: i32): v128 {
-  return v128.load(column + ((<usize>load<u32>(rows + ((<usize>r) << 2)) * stride) << 2));
+function sum3(a: v128, b: v128, c: v128): v128 {
+  return v128.xor(v128.xor(a, b), c);
+}
+
+// @ts-ignore: decorator
+@inline
+function rowAt(rows: usize, r: i32, at: usize): v128 {
+  return v128.load(<usize>load<u32>(rows + ((<usize>r) << 2)) + at);
 }
 
 /**
- * 128 columns: bit i of the planes p0 to p5 is the count of column i as a binary number. Four rows go in by three full
- * adders and a ripple of carries.
+ * 128 columns of at most 63 rows: bit i of the planes p0 to p5 is the count of column i as a binary number. Four rows go
+ * in by three full adders and a ripple of carries.
  */
-function sums128(column: usize, stride: i32, rows: usize, count: i32, out: usize): void {
+function sums128(rows: usize, count: i32, at: usize, out: usize, planes: usize): void {
   let p0 = i8x16.splat(0);
   let p1 = p0;
   let p2 = p0;
@@ -93,16 +117,16 @@ function sums128(column: usize, stride: i32, rows: usize, count: i32, out: usize
   let p5 = p0;
   let r = 0;
   for (; r + 4 <= count; r += 4) {
-    const a = rowAt(column, stride, rows, r);
-    const b = rowAt(column, stride, rows, r + 1);
-    const c = rowAt(column, stride, rows, r + 2);
-    const d = rowAt(column, stride, rows, r + 3);
+    const a = rowAt(rows, r, at);
+    const b = rowAt(rows, r + 1, at);
+    const c = rowAt(rows, r + 2, at);
+    const d = rowAt(rows, r + 3, at);
     const ab = majority(a, b, p0);
-    p0 = v128.xor(p0, v128.xor(a, b));
+    p0 = sum3(a, b, p0);
     const cd = majority(c, d, p0);
-    p0 = v128.xor(p0, v128.xor(c, d));
+    p0 = sum3(c, d, p0);
     let carry = majority(ab, cd, p1);
-    p1 = v128.xor(p1, v128.xor(ab, cd));
+    p1 = sum3(ab, cd, p1);
     let next = v128.and(carry, p2);
     p2 = v128.xor(p2, carry);
     carry = v128.and(next, p3);
@@ -112,7 +136,7 @@ function sums128(column: usize, stride: i32, rows: usize, count: i32, out: usize
     p5 = v128.xor(p5, next);
   }
   for (; r < count; r++) {
-    const a = rowAt(column, stride, rows, r);
+    const a = rowAt(rows, r, at);
     let carry = v128.and(a, p0);
     p0 = v128.xor(p0, a);
     let next = v128.and(carry, p1);
@@ -125,35 +149,121 @@ function sums128(column: usize, stride: i32, rows: usize, count: i32, out: usize
     p4 = v128.xor(p4, next);
     p5 = v128.xor(p5, carry);
   }
-  // The shuffles of 16 columns need constants, so that the eight parts are brought to the front one after the other.
-  for (let part: usize = 0; part < 8; part++) {
-    let counts = ones(p0, 1);
-    counts = v128.or(counts, ones(p1, 2));
-    if (count > 3) counts = v128.or(counts, v128.or(ones(p2, 4), ones(p3, 8)));
-    if (count > 15) counts = v128.or(counts, v128.or(ones(p4, 16), ones(p5, 32)));
-    flushBytes(counts, out + (part << 7));
-    p0 = nextColumns(p0);
-    p1 = nextColumns(p1);
-    p2 = nextColumns(p2);
-    p3 = nextColumns(p3);
-    p4 = nextColumns(p4);
-    p5 = nextColumns(p5);
+  v128.store(planes, p0);
+  v128.store(planes + 16, p1);
+  v128.store(planes + 32, p2);
+  v128.store(planes + 48, p3);
+  v128.store(planes + 64, p4);
+  v128.store(planes + 80, p5);
+  flushPlanes(planes, count, out);
+}
+
+/** Adds to 128 float64 sums what the bit planes have counted of `count` rows. */
+function flushPlanes(planes: usize, count: i32, out: usize): void {
+  const digits = 32 - clz(count);
+  const bits = columnBits();
+  let columns = i8x16(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1);
+  for (const end = out + 1024; out < end; out += 128) {
+    const low = digitsOf(planes, min(digits, 8), columns, bits);
+    let first = i16x8.extend_low_i8x16_u(low);
+    let second = i16x8.extend_high_i8x16_u(low);
+    if (digits > 8) {
+      const high = digitsOf(planes + 128, digits - 8, columns, bits);
+      first = v128.or(first, i16x8.shl(i16x8.extend_low_i8x16_u(high), 8));
+      second = v128.or(second, i16x8.shl(i16x8.extend_high_i8x16_u(high), 8));
+    }
+    flush(first, out);
+    flush(second, out + 64);
+    columns = i8x16.add(columns, i8x16.splat(2));
   }
 }
 
-/** Bytes of `value` for the first 16 columns that have a bit in the plane, of 0 for the others. */
+/** Of 16 columns the number that their bits in at most eight planes make. */
 // @ts-ignore: decorator
 @inline
-function ones(plane: v128, value: i8): v128 {
-  const bits = columnBits();
-  const spread = i8x16.shuffle(plane, plane, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1);
-  return v128.and(i8x16.eq(v128.and(spread, bits), bits), i8x16.splat(value));
+function digitsOf(planes: usize, digits: i32, columns: v128, bits: v128): v128 {
+  let counts = i8x16.splat(0);
+  let value = i8x16.splat(1);
+  for (const end = planes + ((<usize>digits) << 4); planes < end; planes += 16) {
+    const spread = i8x16.swizzle(v128.load(planes), columns);
+    counts = v128.or(counts, v128.and(i8x16.eq(v128.and(spread, bits), bits), value));
+    value = i8x16.add(value, value);
+  }
+  return counts;
+}
+
+/**
+ * A multiple of 16 rows. So many are read side by side from front to back: a cache line is fetched once, and their
+ * fetching overlaps. What they add up to goes through full adders to the planes, which wait in memory.
+ */
+function sumsOfMany(rows: usize, count: i32, from: usize, to: usize, out: usize, planes: usize): void {
+  for (let tile = from; tile < to; tile += TILE) {
+    const end = min(tile + TILE, to);
+    memory.fill(planes, 0, ((end - tile) >> 4) * PLANES);
+    for (let r = 0; r < count; r += 16) addRows(rows + ((<usize>r) << 2), tile, end, planes, count);
+    for (let at = tile, counted = planes; at < end; at += 16, counted += PLANES)
+      flushPlanes(counted, count, out + (at << 6));
+  }
+}
+
+/** 16 rows, from one place to another, of `count` in all. */
+function addRows(rows: usize, from: usize, to: usize, planes: usize, count: i32): void {
+  for (let at = from; at < to; at += 16, planes += PLANES) {
+    const eights = v128.load(planes + 48);
+    const a = addEight(rows, at, planes);
+    const b = addEight(rows + 32, at, planes);
+    v128.store(planes + 48, sum3(eights, a, b));
+    let carry = majority(eights, a, b);
+    carry = ripple(planes + 64, carry);
+    carry = ripple(planes + 80, carry);
+    carry = ripple(planes + 96, carry);
+    carry = ripple(planes + 112, carry);
+    if (count > 255) {
+      carry = ripple(planes + 128, carry);
+      carry = ripple(planes + 144, carry);
+      carry = ripple(planes + 160, carry);
+      ripple(planes + 176, carry);
+    }
+  }
 }
 
 // @ts-ignore: decorator
 @inline
-function nextColumns(plane: v128): v128 {
-  return i8x16.shuffle(plane, plane, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1);
+function ripple(plane: usize, carry: v128): v128 {
+  const digit = v128.load(plane);
+  v128.store(plane, v128.xor(digit, carry));
+  return v128.and(digit, carry);
+}
+
+/** Adds eight rows to the first three planes; returns the carries. */
+// @ts-ignore: decorator
+@inline
+function addEight(rows: usize, at: usize, planes: usize): v128 {
+  let ones = v128.load(planes);
+  let twos = v128.load(planes + 16);
+  const fours = v128.load(planes + 32);
+  let a = rowAt(rows, 0, at);
+  let b = rowAt(rows, 1, at);
+  let two = majority(ones, a, b);
+  ones = sum3(ones, a, b);
+  a = rowAt(rows, 2, at);
+  b = rowAt(rows, 3, at);
+  let other = majority(ones, a, b);
+  ones = sum3(ones, a, b);
+  const four = majority(twos, two, other);
+  twos = sum3(twos, two, other);
+  a = rowAt(rows, 4, at);
+  b = rowAt(rows, 5, at);
+  two = majority(ones, a, b);
+  ones = sum3(ones, a, b);
+  a = rowAt(rows, 6, at);
+  b = rowAt(rows, 7, at);
+  other = majority(ones, a, b);
+  v128.store(planes, sum3(ones, a, b));
+  const next = majority(twos, two, other);
+  v128.store(planes + 16, sum3(twos, two, other));
+  v128.store(planes + 32, sum3(fours, four, next));
+  return majority(fours, four, next);
 }
 
 /** to[i] += from[i]. */

@@ -8,19 +8,25 @@ export interface BitMatrix {
   readonly stride: number;
   /** Signed, because the compiler of JavaScript keeps 32 signed bits in a register. */
   readonly words: Int32Array;
-  /** Room for the numbers of rows that a kernel is to add. */
+  /** Room for the addresses of the rows that a kernel is to add, and for what it counts with. */
   readonly chosen?: Int32Array;
+  readonly planes?: Int32Array;
 }
+
+/** Words that the kernel counts with: twelve rows, or 12 KiB where these are longer than 1 KiB. */
+export const planeWords = (stride: number) => 12 * Math.min(stride, 256);
 
 export function createBitMatrix(rows: number, columns: number, room: Room = ANYWHERE): BitMatrix {
   const stride = Math.ceil(columns / 32);
   const words = room.int32(rows * stride);
-  return { rows, columns, stride, words, ...(kernelsFor(words) && { chosen: room.int32(rows) }) };
+  const forKernel = kernelsFor(words) && { chosen: room.int32(rows), planes: room.int32(planeWords(stride)) };
+  return { rows, columns, stride, words, ...forKernel };
 }
 
 /** Bytes that `createBitMatrix` takes of an arena. */
 export function bitMatrixBytes(rows: number, columns: number): number {
-  return 4 * rows * (Math.ceil(columns / 32) + 1) + 32;
+  const stride = Math.ceil(columns / 32);
+  return 4 * (rows * (stride + 1) + planeWords(stride)) + 48;
 }
 
 export function getBit({ stride, words }: BitMatrix, row: number, column: number): number {
@@ -42,14 +48,16 @@ const BLOCK = 15;
 /**
  * Adds the sum of some rows, column by column, to `sums`.
  *
- * With a kernel where both lie in one arena (`sums` from `cellNumbers`, each row at most once). Otherwise 32 columns are counted at a time: bit c of the planes a, b, c and d is the count of column c as a binary number, and
- * a row is added by a ripple of carries.
+ * With a kernel where both lie in one arena (`sums` from `cellNumbers`, each row at most once). Otherwise 32 columns are
+ * counted at a time: bit c of the planes a, b, c and d is the count of column c as a binary number, and a row is added by
+ * a ripple of carries.
  */
 export function addRowSums(matrix: BitMatrix, rows: ArrayLike<number>, sums: Float64Array): void {
-  const { stride, words, chosen } = matrix;
-  if (chosen && sums.buffer === words.buffer) {
-    chosen.set(rows);
-    kernelsFor(words)!.sums(words.byteOffset, stride, chosen.byteOffset, rows.length, sums.byteOffset);
+  const { stride, words, chosen, planes } = matrix;
+  if (chosen && planes && sums.buffer === words.buffer) {
+    chooseRows(matrix, rows, 0);
+    const [c, s, p] = [chosen, sums, planes].map(({ byteOffset }) => byteOffset);
+    kernelsFor(words)!.sums(c, rows.length, 0, 4 * stride, s, p);
     return;
   }
   for (let from = 0; from < rows.length; from += BLOCK) {
@@ -75,6 +83,17 @@ export function addRowSums(matrix: BitMatrix, rows: ArrayLike<number>, sums: Flo
       }
     }
   }
+}
+
+/** Writes the addresses of rows to `chosen`, from a place on, for a kernel; returns the place behind them. */
+export function chooseRows(
+  { stride, words, chosen }: BitMatrix,
+  rows: ArrayLike<number>,
+  from: number,
+): number {
+  const first = words.byteOffset;
+  for (let r = 0; r < rows.length; r++) chosen![from + r] = first + 4 * stride * rows[r];
+  return from + rows.length;
 }
 
 /** Number of ones in a word. */

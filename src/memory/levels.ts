@@ -108,11 +108,13 @@ export function checkCount(name: string, value: number): void {
 
 /** Throws a Problem unless these are different whole numbers below `limit`. */
 export function checkUnits(units: ArrayLike<number>, limit: number, what: string): void {
-  const seen = new Uint8Array(limit);
+  const seen = new Int32Array((limit + 31) >>> 5);
   for (let i = 0; i < units.length; i++) {
     const unit = units[i];
     if (!(Number.isInteger(unit) && unit >= 0 && unit < limit))
       throw new Problem(`memory: ${what} names unit ${unit}; units are whole numbers from 0 to ${limit - 1}`);
-    if (seen[unit]++) throw new Problem(`memory: ${what} names unit ${unit} twice`);
+    const bit = 1 << (unit & 31);
+    if (seen[unit >>> 5] & bit) throw new Problem(`memory: ${what} names unit ${unit} twice`);
+    seen[unit >>> 5] |= bit;
   }
 }

@@ -50,7 +50,7 @@ export interface Mac extends Required<Omit<MacOptions, "decay">> {
   /** Frames for which the code has been active. */
   age: number;
   /** What led to the latest choice; macs of one size may share it. */
-  readonly scratch: Scratch;
+  scratch: Scratch;
 }
 
 export interface Scratch extends Evidence {

@@ -13,6 +13,7 @@ import { densityOf, isOpen } from "./mac.ts";
 import { cellCount, createNetwork, type Frame, type Network, resetNetwork, runFrame } from "./network.ts";
 import { gist, sample } from "./queries.ts";
 import { readMemory, type Stored, writeMemory } from "./saved.ts";
+import { useThreads } from "./shared-sums.ts";
 
 /** A binary pattern: the numbers of its active inputs, each once, in any order. */
 export type Pattern = ArrayLike<number>;
@@ -61,6 +62,13 @@ export interface Memory {
   /** The next `step` begins an episode. */
   reset(): void;
   report(): MemoryReport;
+  /**
+   * From now on so many threads, this one included, add up what reaches the macs; 1 to begin with. Nothing else changes,
+   * not a bit. Worth it for large macs. Other threads end with the process, in browsers with `useThreads(1)`.
+   *
+   * Rejects with a `Problem` where memory cannot be shared or no thread can be started.
+   */
+  useThreads(threads: number): Promise<void>;
   /** A file that `memoryFromBytes` reads. */
   toBytes(): Uint8Array;
 }
@@ -198,6 +206,7 @@ function memoryOf({ network, labels }: Stored): Memory {
         weights: levels.map((level) => level.macs.reduce((sum, mac) => sum + weightsOf(mac), 0)),
       };
     },
+    useThreads: (threads) => useThreads(network, threads),
     toBytes: () => writeMemory({ network, labels }),
   };
 }

@@ -1,4 +1,5 @@
-import { createArena } from "../kernels/arena.ts";
+import { type Arena, createArena } from "../kernels/arena.ts";
+import { canShareMemory } from "../kernels/team.ts";
 import { deriveSeed, type Random, random } from "../random.ts";
 import { bitMatrixBytes } from "./bit-matrix.ts";
 import { learnCode } from "./learn-code.ts";
@@ -13,6 +14,7 @@ import {
 import { beginFrame, createMac, createScratch, type Mac, resetMac, scratchNumbers } from "./mac.ts";
 import { ANYWHERE, type Room } from "./room.ts";
 import { type MacInput, type MacReport, type Mode, selectCode, sourceFactor } from "./select-code.ts";
+import { type SharedSums, sharedSumsBytes, type TaskRoom } from "./shared-sums.ts";
 import type { Clock } from "./synapses.ts";
 
 interface Level {
@@ -21,10 +23,20 @@ interface Level {
   readonly minFrame: number;
   /** Of every mac: its parents, as places in the level above. */
   readonly parents: readonly (readonly number[])[];
-  /** Of every unit below: the macs that see it, each followed by which unit of its field it is. */
-  readonly seenBy: readonly (readonly number[])[];
+  readonly seenBy: SeenBy;
   /** Room for the active units of each field. */
   readonly gathered: readonly Int32Array[];
+  /** Made when threads are first used. */
+  tasks?: TaskRoom;
+}
+
+/** Of every unit below the macs that see it. */
+interface SeenBy {
+  /** Where the entries of each unit begin in the other two; one more at the end. */
+  readonly starts: Uint32Array;
+  readonly macs: Uint32Array;
+  /** Which unit of the mac's field it is. */
+  readonly places: Uint32Array;
 }
 
 export interface Network {
@@ -43,6 +55,10 @@ export interface Network {
   frame: number;
   /** Of queries that need more chance than the macs' own. */
   rng: Random;
+  /** Where the weights lie, if in one piece. */
+  readonly arena?: Arena;
+  /** Other threads that help with the sums. */
+  team?: SharedSums;
 }
 
 /** What a memory did with one frame. */
@@ -62,7 +78,8 @@ export function createNetwork(options: NetworkOptions): Network {
   const clock = { now: 0 };
   const resolved = resolveLevels(options);
   const sizes = sizesOf(resolved);
-  const room = roomFor(options, resolved, sizes);
+  const arena = arenaFor(options, resolved, sizes);
+  const room: Room = arena ?? ANYWHERE;
   const levels = resolved.map((level, l): Level => {
     const { fields, q, k, persistence, band, rules, minFrame } = level;
     const below = resolved[l - 1];
@@ -85,9 +102,7 @@ export function createNetwork(options: NetworkOptions): Network {
         { clock, room, scratch },
       ),
     );
-    const seenBy = Array.from({ length: below ? below.fields.length : inputs }, () => [] as number[]);
-    for (const [mac, field] of fields.entries())
-      for (const [unit, i] of field.entries()) seenBy[i].push(mac, unit);
+    const seenBy = seenByOf(fields, below ? below.fields.length : inputs);
     const gathered = fields.map((field) => new Int32Array(field.length));
     return { macs, fields, minFrame, parents, seenBy, gathered };
   });
@@ -99,7 +114,22 @@ export function createNetwork(options: NetworkOptions): Network {
     modules += q;
   }
   const rng = random(deriveSeed(seed, "queries"));
-  return { options, levels, macs, offsets, modules, clock, activeTotal: 0, frame: 0, rng };
+  return { options, levels, macs, offsets, modules, clock, activeTotal: 0, frame: 0, rng, arena };
+}
+
+function seenByOf(fields: readonly Uint32Array[], units: number): SeenBy {
+  const starts = new Uint32Array(units + 1);
+  for (const field of fields) for (const unit of field) starts[unit + 1]++;
+  for (let unit = 0; unit < units; unit++) starts[unit + 1] += starts[unit];
+  const macs = new Uint32Array(starts[units]);
+  const places = new Uint32Array(starts[units]);
+  const next = starts.slice();
+  for (const [mac, field] of fields.entries())
+    for (const [place, unit] of field.entries()) {
+      macs[next[unit]] = mac;
+      places[next[unit]++] = place;
+    }
+  return { starts, macs, places };
 }
 
 /** Cells of all macs. */
@@ -111,22 +141,22 @@ export function cellCount({ macs }: Network): number {
 const LARGEST_ROOM = 2 ** 30;
 
 /** An arena for all the weights that may ever be needed; pages that nobody writes to cost nothing. */
-function roomFor(
+function arenaFor(
   { decay }: NetworkOptions,
   levels: readonly ResolvedLevel[],
   sizes: ReturnType<typeof sizesOf>,
-): Room {
-  if (decay) return ANYWHERE;
+): Arena | undefined {
+  if (decay) return undefined;
   let bytes = 0;
   for (const [l, { cells, units, parentCells }] of sizes.entries()) {
-    bytes += 8 * scratchNumbers(cells, levels[l].q);
+    bytes += 8 * scratchNumbers(cells, levels[l].q) + sharedSumsBytes(units.length, cells);
     for (const [m, inputs] of units.entries()) {
       bytes +=
         bitMatrixBytes(inputs, cells) + bitMatrixBytes(cells, cells) + 8 * (cells + 32) + 4 * cells + 64;
       for (const parent of parentCells[m]) bytes += bitMatrixBytes(parent, cells);
     }
   }
-  return bytes <= LARGEST_ROOM ? createArena(bytes) : ANYWHERE;
+  return bytes <= LARGEST_ROOM ? createArena(bytes, canShareMemory()) : undefined;
 }
 
 /** The next frame is the first of an episode. */
@@ -155,9 +185,14 @@ export function runFrame(
     const counts = new Uint32Array(level.macs.length);
     if (l === 0) gatherInputs(level, active, seen, counts);
     else gatherCodes(level, network.levels[l - 1], seen, counts);
+    network.team?.sum(
+      l,
+      seen.map((groups) => groups.map(({ units }) => units)),
+    );
     for (const [m, mac] of level.macs.entries()) {
       const input: MacInput = {
         groups: seen[m],
+        summed: network.team !== undefined,
         activeSources: network.frame < level.minFrame ? 0 : counts[m],
         parents: level.parents[m].map((p) => parentCode(above.macs[p])),
         mode: mode === "recall" && l > 0 ? "recognize" : mode,
@@ -184,13 +219,10 @@ export function runFrame(
 type Groups = MacInput["groups"][number][];
 
 function gatherInputs(level: Level, active: ArrayLike<number>, seen: Groups[], counts: Uint32Array): void {
-  for (let a = 0; a < active.length; a++) {
-    const seenBy = level.seenBy[active[a]];
-    for (let s = 0; s < seenBy.length; s += 2) {
-      const mac = seenBy[s];
-      level.gathered[mac][counts[mac]++] = seenBy[s + 1];
-    }
-  }
+  const { starts, macs, places } = level.seenBy;
+  for (let a = 0; a < active.length; a++)
+    for (let s = starts[active[a]]; s < starts[active[a] + 1]; s++)
+      level.gathered[macs[s]][counts[macs[s]]++] = places[s];
   for (const [m, units] of level.gathered.entries())
     seen[m].push({ units: units.subarray(0, counts[m]), factor: 1 });
 }
@@ -199,10 +231,10 @@ function gatherCodes(level: Level, below: Level, seen: Groups[], counts: Uint32A
   for (const [s, source] of below.macs.entries()) {
     if (!source.code) continue;
     const factor = sourceFactor(source, source.zeta);
-    const seenBy = level.seenBy[s];
-    for (let i = 0; i < seenBy.length; i += 2) {
-      const mac = seenBy[i];
-      const first = seenBy[i + 1] * source.q * source.k;
+    const { starts, macs, places } = level.seenBy;
+    for (let i = starts[s]; i < starts[s + 1]; i++) {
+      const mac = macs[i];
+      const first = places[i] * source.q * source.k;
       seen[mac].push({ units: source.code.map((cell) => first + cell), factor });
       counts[mac]++;
     }

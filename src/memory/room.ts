@@ -17,7 +17,8 @@ export function cellNumbers(room: Room, cells: number): Float64Array {
 
 /** The functions of kernels/codes.ts. */
 interface CodeKernels {
-  sums(words: number, stride: number, rows: number, count: number, out: number): void;
+  sums(rows: number, count: number, from: number, to: number, out: number, planes: number): void;
+  sumsAt(task: number): void;
   corrected(
     sums: number,
     weighted: number,

@@ -11,6 +11,8 @@ export type Mode = "learn" | "recognize" | "recall";
 export interface MacInput {
   /** Active units of the receptive field; level 1 has one group with factor 1, above there is one a source mac. */
   groups: readonly { units: ArrayLike<number>; factor: number }[];
+  /** The bottom-up sums of all groups are in the mac's scratch already. */
+  summed?: boolean;
   /** Active pixels, or active macs, in the receptive field. */
   activeSources: number;
   /** Codes of the parents a frame ago, with their F(ζ); undefined for a parent that was silent. */
@@ -48,17 +50,17 @@ export function selectCode(mac: Mac, input: MacInput): MacReport {
   const learning = mode === "learn" && !mac.frozen;
   if (mac.code && mac.age < mac.persistence) {
     mac.age++;
-    if (learning) sumInputs(mac, input.groups);
+    if (learning) sumInputs(mac, input);
     return { state: "held", store: learning };
   }
   mac.age = 0;
   mac.code = undefined;
-  const { activeSources, groups } = input;
+  const { activeSources } = input;
   const recalling = mode === "recall";
   const [least, most] = mac.band;
   if (!recalling && (activeSources === 0 || activeSources < least || activeSources > most)) return SILENT;
 
-  const full = versionOf(horizontal(mac), !recalling && bottomUp(mac, groups), topDown(mac, input.parents));
+  const full = versionOf(horizontal(mac), !recalling && bottomUp(mac, input), topDown(mac, input.parents));
   if (recalling && drive(mac, full) < (input.stopBelow ?? 0)) return SILENT;
   const { rules, q, k, scratch, rng } = mac;
   const { support, best } = scratch;
@@ -94,17 +96,19 @@ export function sourceFactor({ rules }: Mac, zeta: number): number {
 }
 
 /** u of every cell, which learning needs too, whatever the evidence. */
-function sumInputs({ scratch: { sums }, up }: Mac, groups: MacInput["groups"]): void {
+function sumInputs({ scratch: { sums }, up }: Mac, { groups, summed }: MacInput): void {
+  if (summed) return;
   sums.fill(0);
   for (const { units } of groups) up.addSums(units, sums);
 }
 
 /** U of every cell; false where nothing active is to be heeded. */
-function bottomUp(mac: Mac, groups: MacInput["groups"]): boolean {
+function bottomUp(mac: Mac, input: MacInput): boolean {
   const { scratch, rules } = mac;
+  const { groups } = input;
   const { U, sums, weighted } = scratch;
   const plain = groups.every(({ factor }) => factor === 1);
-  if (plain) sumInputs(mac, groups);
+  if (plain) sumInputs(mac, input);
   else weightedSums(mac, groups);
   let units = 0;
   for (const group of groups) if (group.factor > 0) units += group.units.length;

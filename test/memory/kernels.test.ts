@@ -80,6 +80,32 @@ test("the kernels give the same bits as the loops in JavaScript, for any size", 
   );
 });
 
+test("sums of many and of wide rows are those counted bit by bit", () => {
+  const [inputs, cells] = [4500, 8300];
+  const room = createArena(bitMatrixBytes(inputs, cells) + 800 * cells);
+  const matrix = createBitMatrix(inputs, cells, room);
+  const { words, stride } = matrix;
+  let state = 1;
+  for (let row = 0; row < inputs; row++)
+    for (let w = 0; w < stride; w++) {
+      state = Math.imul(state, 1664525) + 1013904223;
+      // Bits behind the last column stay 0; columns are of different density.
+      words[row * stride + w] = w === stride - 1 ? 0 : w % 5 === 0 ? -1 : state & (state << 7);
+    }
+  for (const count of [15, 63, 64, 80, 255, 256, 300, 4080, 4111]) {
+    const rows = random(count).permutation(inputs).subarray(0, count);
+    const expected = new Float64Array(32 * stride);
+    for (const row of rows)
+      for (let w = 0; w < stride; w++)
+        for (let left = words[row * stride + w]; left !== 0; left &= left - 1)
+          expected[32 * w + 31 - Math.clz32(left & -left)]++;
+    const sums = cellNumbers(room, cells);
+    sums.fill(0);
+    addRowSums(matrix, rows, sums);
+    expect(sums.every((sum, i) => sum === expected[i])).toBe(true);
+  }
+});
+
 test("the logistic function is that of Math.exp, also far out", () => {
   let worst = 0;
   for (let y = -700; y <= 700; y += 0.0137) {
