@@ -1,6 +1,6 @@
 /**
  * LeNet-300-100 on MNIST by Sparse VD, BC-GNJ and VIBNet, each at several strengths, from the dense networks of turbo-mnist.
- * All strengths are reported; none is chosen. Options: --seeds 0,1,2; --rows "bc-gnj, strength 1|vibnet, strength 3" runs
+ * All strengths are reported; none is chosen. Options: --seeds 0,1,2; --rows "bc-gnj, strength 1|vibnet, strength 30" runs
  * these alone and writes nothing; --held-out 0.1 measures on that share of the training images and writes nothing; --parallel n.
  */
 import { parseArgs } from "node:util";
