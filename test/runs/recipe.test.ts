@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { Problem } from "../../src/problem.ts";
 import { editDistance, nearest } from "../../src/runs/nearest.ts";
-import { formatRecipe, parseRecipe, recipeDifference } from "../../src/runs/recipe.ts";
+import { formatRecipe, parseRecipe, readCustomGroups, recipeDifference } from "../../src/runs/recipe.ts";
 
 const parse = (yaml: string) => parseRecipe(yaml, "r.yaml", { name: "r", threads: 3 });
 const SHORT = "model: lenet\ndata: mnist\n";
@@ -64,7 +64,7 @@ describe("a recipe", () => {
     ["weightDecay: -1", "of at least 0, found -1"],
     [
       "optimizer: adm",
-      'r.yaml:3: optimizer.kind: expected one of sgd, adam, adamw, rmsprop, found "adm"; did you mean "adam"?',
+      'r.yaml:3: optimizer.kind: expected one of sgd, adam, adamw, adamax, rmsprop, found "adm"; did you mean "adam"?',
     ],
     ["optimizer: { kind: sgd, betas: [1, 2] }", "optimizer.betas: unknown key"],
     ["optimizer: { kind: adam, betas: [0.9] }", "optimizer.betas: expected a list of 2, found a list of 1"],
@@ -91,6 +91,15 @@ describe("a recipe", () => {
     expect(problemOf("")).toContain("model: is missing");
     expect(problemOf("- 1")).toContain("expected keys with values, found a list of 1");
   });
+});
+
+test.each([
+  ["[", /^lists\.json: not JSON: /],
+  ["[]", "lists.json: expected keys with values, found a list of 0"],
+  ['{"a": 1}', "lists.json: a: expected a list, found 1"],
+  ['{"a": [{"w": [1.5]}]}', "lists.json: a.0.w.0: expected a whole number of at least 0, found 1.5"],
+])("lists of groups like %s are refused in one line", (text, message) => {
+  expect(() => readCustomGroups(text, "lists.json")).toThrow(message);
 });
 
 test("the edit distance is that of its definition", () => {
