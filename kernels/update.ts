@@ -193,6 +193,43 @@ export function adam(
   }
 }
 
+/**
+ * m ← beta1·m + rest1·d and u ← max(beta2·u, |d| + epsilon) with d = g + decay·w, then w ← w − rate·m/u.
+ */
+export function adamax(
+  w: usize,
+  g: usize,
+  m: usize,
+  u: usize,
+  n: i32,
+  decay: f32,
+  beta1: f32,
+  rest1: f32,
+  beta2: f32,
+  rate: f32,
+  epsilon: f32,
+): void {
+  const decays = f32x4.splat(decay);
+  const betas1 = f32x4.splat(beta1);
+  const rests1 = f32x4.splat(rest1);
+  const betas2 = f32x4.splat(beta2);
+  const rates = f32x4.splat(rate);
+  const epsilons = f32x4.splat(epsilon);
+  for (; n > 0; n -= 4) {
+    const old = v128.load(w);
+    const d = plus(v128.load(g), decays, old);
+    const first = normal(plus(f32x4.mul(betas1, v128.load(m)), rests1, d));
+    const largest = f32x4.max(f32x4.mul(betas2, v128.load(u)), f32x4.add(f32x4.abs(d), epsilons));
+    store(m, first, n);
+    store(u, largest, n);
+    store(w, f32x4.sub(old, f32x4.div(f32x4.mul(rates, first), largest)), n);
+    w += 16;
+    g += 16;
+    m += 16;
+    u += 16;
+  }
+}
+
 /** Σ x², summed in float64. */
 export function sumOfSquares(x: usize, length: i32): f64 {
   let low = f64x2.splat(0);

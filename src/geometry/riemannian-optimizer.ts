@@ -22,7 +22,7 @@ export function createRiemannianOptimizer(
   manifoldOf: (parameter: string) => Manifold | undefined,
 ): Optimizer {
   const { parameters, gradients, rate: rateOf = () => 1, only = () => true } = target;
-  if (spec.kind === "rmsprop" || (spec.kind === "sgd" && spec.momentum))
+  if (spec.kind === "rmsprop" || spec.kind === "adamax" || (spec.kind === "sgd" && spec.momentum))
     throw new Problem(
       `optimiser "${spec.kind}"${spec.kind === "sgd" ? " with momentum" : ""} has no Riemannian form here; take sgd without momentum, adam or adamw`,
     );

@@ -8,6 +8,7 @@ import { Problem } from "../problem.ts";
 export type OptimizerSpec =
   | { kind: "sgd"; momentum?: number; nesterov?: boolean }
   | { kind: "adam" | "adamw"; betas?: readonly [number, number]; epsilon?: number }
+  | { kind: "adamax"; betas?: readonly [number, number]; epsilon?: number }
   | { kind: "rmsprop"; alpha?: number; epsilon?: number; momentum?: number };
 
 export interface Optimizer {
@@ -75,6 +76,19 @@ interface Kernels {
     correction: number,
     epsilon: number,
   ): void;
+  adamax(
+    w: number,
+    g: number,
+    m: number,
+    u: number,
+    n: number,
+    decay: number,
+    beta1: number,
+    rest1: number,
+    beta2: number,
+    rate: number,
+    epsilon: number,
+  ): void;
   sumOfSquares(x: number, n: number): number;
   scale(x: number, n: number, factor: number): void;
 }
@@ -137,11 +151,13 @@ function stateNames(spec: OptimizerSpec): string[] {
     case "adam":
     case "adamw":
       return ["firstMoment", "secondMoment"];
+    case "adamax":
+      return ["firstMoment", "largest"];
     case "rmsprop":
       return spec.momentum ? ["secondMoment", "momentum"] : ["secondMoment"];
     default:
       throw new Problem(
-        `unknown optimiser "${(spec as { kind: string }).kind}"; known: sgd, adam, adamw, rmsprop`,
+        `unknown optimiser "${(spec as { kind: string }).kind}"; known: sgd, adam, adamw, adamax, rmsprop`,
       );
   }
 }
@@ -198,8 +214,8 @@ function createPass(
         nesterov,
       );
   }
-  const s = state.secondMoment.values.byteOffset;
   if (spec.kind === "rmsprop") {
+    const s = state.secondMoment.values.byteOffset;
     const { alpha = 0.99, epsilon = 1e-8, momentum = 0 } = spec;
     const v = state.momentum?.values.byteOffset;
     return ({ from, stateFrom, length, decay }, rate) =>
@@ -219,6 +235,24 @@ function createPass(
   }
   const { betas: [beta1, beta2] = [0.9, 0.999], epsilon = 1e-8 } = spec;
   const m = state.firstMoment.values.byteOffset;
+  if (spec.kind === "adamax") {
+    const u = state.largest.values.byteOffset;
+    return ({ from, stateFrom, length, decay, start }, learningRate) =>
+      kernels.adamax(
+        w + 4 * from,
+        g + 4 * from,
+        m + 4 * stateFrom,
+        u + 4 * stateFrom,
+        length,
+        decay,
+        beta1,
+        1 - beta1,
+        beta2,
+        learningRate / (1 - beta1 ** (steps() - start)),
+        epsilon,
+      );
+  }
+  const s = state.secondMoment.values.byteOffset;
   const decoupled = spec.kind === "adamw";
   return ({ from, stateFrom, length, decay, start }, learningRate) =>
     kernels.adam(

@@ -146,6 +146,7 @@ const optimizer = s.variant<"kind", OptimizerSpec>("kind", {
   sgd: { momentum: s.withDefault(share, 0.9), nesterov: s.withDefault(s.boolean(), false) },
   adam,
   adamw: adam,
+  adamax: adam,
   rmsprop: {
     alpha: s.withDefault(share, 0.99),
     epsilon: s.withDefault(positive, 1e-8),

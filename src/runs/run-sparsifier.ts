@@ -69,6 +69,10 @@ function runSparsifierOptions(graph: Graph, recipe: Recipe, sparsifier: Sparsifi
     ...options
   } = sparsifier;
   const { optimizer } = recipe;
+  if (optimizer.kind === "adamax")
+    throw new Problem(
+      `sparsifier: ${method} has an exact proximal step for sgd, adam and adamw, not for adamax`,
+    );
   if (optimizer.kind === "rmsprop")
     throw new Problem(
       `sparsifier: ${method} has an exact proximal step for sgd, adam and adamw, not for rmsprop; adam with betas: [0, ${optimizer.alpha}] is rmsprop with its bias corrected`,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { evaluate } from "../../src/engine/evaluate.ts";
+import { flatArrays } from "../../src/engine/parameters.ts";
 import { liteConfig } from "../../src/giorom/config.ts";
 import { integrate, type Window, windowFeatures } from "../../src/giorom/features.ts";
 import { allocateFeeds, fillFeeds, neighborhoods, sizeFor } from "../../src/giorom/neighborhood.ts";
@@ -16,7 +17,7 @@ import { createOptimizer } from "../../src/nn/optimizers.ts";
 import type { TrainingSnapshot } from "../../src/nn/trainer.ts";
 import { createTrainingStep } from "../../src/nn/training-step.ts";
 import { random } from "../../src/random.ts";
-import { asNumeric, largestDifference } from "./support.ts";
+import { asNumeric, largestDifference, vectors } from "./support.ts";
 
 const SETTING: Setting = {
   bounds: [
@@ -55,6 +56,24 @@ function swinging(seed: number, count: number, frames: number): SparseTrajectory
     ),
   };
 }
+
+test("Adamax, with which the later networks were trained, takes the vectors' two steps", () => {
+  const { theta0, grads, lr, theta2 } = vectors.adamax;
+  const after = (rate: number) => {
+    const parameters = flatArrays([["theta", [2]]]);
+    const gradients = flatArrays([["theta", [2]]], parameters);
+    parameters.values.set(theta0);
+    const optimizer = createOptimizer({ kind: "adamax" }, { parameters, gradients });
+    for (const g of grads) {
+      gradients.values.set(g);
+      optimizer.step(rate);
+    }
+    return largestDifference(parameters.values, theta2);
+  };
+  // Stored as float32.
+  expect(after(lr)).toBeLessThan(1e-7);
+  expect(after(1.01 * lr)).toBeGreaterThan(1e-5);
+});
 
 test("two windows are learned by heart (spec 7.13)", async () => {
   const training = [swinging(1, 14, 7), swinging(2, 11, 7)];
