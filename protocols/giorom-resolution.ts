@@ -4,7 +4,7 @@
  *
  * usage: giorom-resolution.js [--parallel 1] [--try]
  *
- * --try runs everything at its smallest: ten steps of training, one trajectory; nothing is written.
+ * --try runs everything at its smallest: two steps of training, one trajectory; nothing is written.
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -83,8 +83,9 @@ async function protocol(): Promise<void> {
   const job = (model: ModelName): TrainingJob => ({
     scene: "sand",
     model,
-    steps: options.try ? 10 : STEPS,
+    steps: options.try ? 2 : STEPS,
     seed: 0,
+    ...(options.try && { tiny: true }),
   });
   const [means, sums] = await runJobs<TrainingJob, Trained>(
     [job("lite"), job("GNS")],

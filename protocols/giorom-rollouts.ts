@@ -2,9 +2,10 @@
  * giorom.md P3: networks trained on five materials, rolled out on unseen blocks, faster ones, and other shapes. Each network
  * is trained and measured in processes of its own, whose results are kept, so that the protocol goes on where it was stopped.
  *
- * usage: giorom-rollouts.js [--seeds 1] [--parallel 1] [--try]
+ * usage: giorom-rollouts.js [--seeds 1] [--scenes sand,gel,…] [--parallel 1] [--try]
  *
- * --try runs everything at its smallest: ten steps of training, one trajectory of a set; nothing is written.
+ * About 20 processor minutes a scene and seed, half of them for GNS on all particles. Results are written when all scenes are
+ * there. --try runs everything at its smallest: two steps of training, one trajectory; nothing is written.
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -14,6 +15,7 @@ import { ballistic, constantVelocity, staticRule } from "../src/giorom/rules.ts"
 import { pick } from "../src/giorom/sample.ts";
 import { openSimulator } from "../src/giorom/simulator.ts";
 import { SMALLEST, stepper } from "../src/giorom/stepper.ts";
+import { Problem } from "../src/problem.ts";
 import {
   carried,
   farthest,
@@ -34,6 +36,8 @@ import { ROOT, summarize, writeResults } from "./support/results.ts";
 const SHUFFLED_STEPS = 600;
 const HORIZONS = [10, 25, 50, 100] as const;
 const SEEN = 6;
+/** Stands for the error of a rollout that came to numbers that are none; no other comes near it. */
+const DIVERGED = 1e6;
 const FOLDER = join(ROOT, "runs", "protocols", "giorom");
 
 /** Sets that no network was trained on: other seeds, and seeds that differ in more than the seed. */
@@ -42,6 +46,7 @@ const SETS: Record<string, (index: number) => Trial> = {
   "25 % faster than any in training": (index) => ({ split: "test", index: 20 + index, shear: 1.25 }),
   "unseen shape: disc": (index) => ({ split: "test", index: 40 + index, shape: "ball" }),
   "unseen shape: L": (index) => ({ split: "test", index: 60 + index, shape: "l" }),
+  "falling for 40 frames": (index) => ({ split: "test", index: 80 + index, lift: 0.25 }),
 };
 
 const RULES: Record<string, Predictor> = {
@@ -53,6 +58,7 @@ const RULES: Record<string, Predictor> = {
 const { values: options } = parseArgs({
   options: {
     seeds: { type: "string", default: "1" },
+    scenes: { type: "string", default: Object.keys(SCENES).join(",") },
     parallel: { type: "string", default: "1" },
     try: { type: "boolean", default: false },
     job: { type: "string" },
@@ -85,7 +91,8 @@ export interface Row extends Measured {
   deviations?: number[];
 }
 
-const sceneNames = Object.keys(SCENES) as SceneName[];
+const sceneNames = options.scenes.split(",") as SceneName[];
+const all = Object.keys(SCENES).every((scene) => sceneNames.includes(scene as SceneName));
 const CONTROL = "control: shuffled targets";
 const nameOf = ({ model, shuffled }: TrainingJob) => (shuffled ? CONTROL : model);
 
@@ -93,12 +100,13 @@ const JOBS: TrainingJob[] = SEEDS.flatMap((seed) => {
   const job = (scene: SceneName, model: ModelName, steps: number): TrainingJob => ({
     scene,
     model,
-    steps: options.try ? 10 : steps,
+    steps: options.try ? 2 : steps,
     seed,
+    ...(options.try && { tiny: true }),
   });
   return [
     ...sceneNames.flatMap((scene) => Object.keys(MODELS).map((m) => job(scene, m as ModelName, STEPS))),
-    { ...job("sand", "lite", SHUFFLED_STEPS), shuffled: true },
+    ...(sceneNames.includes("sand") ? [{ ...job("sand", "lite", SHUFFLED_STEPS), shuffled: true }] : []),
   ];
 });
 
@@ -153,15 +161,22 @@ async function onRecording(
     const next = judged(await predict(frames.slice(t, t + SEEN)));
     oneStep += squaredError(next, truth[t], 2) / starts.length;
   }
-  const predicted = await rollout(predict, frames.slice(0, SEEN), { frames: HORIZONS[3], dim: 2 });
-  const all = predicted.map(judged);
-  return { oneStep, errors: HORIZONS.map((h) => rolloutError(all, truth, 2, h)) };
+  try {
+    const predicted = await rollout(predict, frames.slice(0, SEEN), { frames: HORIZONS[3], dim: 2 });
+    const found = predicted.map(judged);
+    return { oneStep, errors: HORIZONS.map((h) => rolloutError(found, truth, 2, h)) };
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    return { oneStep, errors: HORIZONS.map(() => DIVERGED) };
+  }
 }
 
-const meanOf = (runs: readonly Measured[]): Measured => ({
-  oneStep: summarize(runs.map((r) => r.oneStep)).mean,
-  errors: HORIZONS.map((_, i) => summarize(runs.map((r) => r.errors[i])).mean),
-});
+function meanOf(runs: readonly Measured[]): Measured {
+  return {
+    oneStep: summarize(runs.map((r) => r.oneStep)).mean,
+    errors: HORIZONS.map((_, i) => summarize(runs.map((r) => r.errors[i])).mean),
+  };
+}
 
 async function protocol(): Promise<void> {
   const parallel = Number(options.parallel);
@@ -199,7 +214,7 @@ async function protocol(): Promise<void> {
       trained.flatMap(({ processorMinutes }, i) => (nameOf(JOBS[i]) === model ? [processorMinutes] : [])),
     ).mean,
   }));
-  if (options.try) return;
+  if (options.try || !all) return;
   const claims = claimsOf(rows);
   await writeResults("giorom-rollouts", `npm run protocol -- giorom-rollouts --seeds ${SEEDS.length}`, {
     seeds: SEEDS.length,
@@ -219,6 +234,8 @@ function claimsOf(rows: readonly Row[]): Record<string, boolean> {
     rows.find((r) => r.scene === scene && r.model === model && r.set === set)!.errors[
       HORIZONS.indexOf(horizon)
     ];
+  const falls = (model: ModelName) =>
+    sceneNames.map((scene) => error(scene, model, 25, "falling for 40 frames"));
   const trivial = (scene: string, horizon: 25 | 50, set?: string) =>
     Math.min(...Object.keys(RULES).map((rule) => error(scene, rule, horizon, set)));
   return {
@@ -236,10 +253,16 @@ function claimsOf(rows: readonly Row[]): Record<string, boolean> {
     ),
     ...Object.fromEntries(
       sceneNames.map((scene) => [
-        `${scene}, 50 frames: better than every rule on all sets`,
-        Object.keys(SETS).every((set) => error(scene, "lite", 50, set) < trivial(scene, 50, set)),
+        `${scene}, 50 frames: better than every rule on blocks, faster ones and other shapes`,
+        Object.keys(SETS)
+          .slice(0, 4)
+          .every((set) => error(scene, "lite", 50, set) < trivial(scene, 50, set)),
       ]),
     ),
+    "with gravity first 25 frames of free fall are exact to 1e-9": falls("lite, gravity first").every(
+      (e) => e < 1e-9,
+    ),
+    "control: without it they are not": falls("lite").every((e) => e > 1e-9),
     "control: shuffled targets are no better than constant velocity":
       error("sand", CONTROL, 50) > 0.9 * error("sand", "constant velocity", 50),
   };

@@ -62,6 +62,28 @@ function gioromRollouts({ horizons, rows }) {
     .join("\n\n");
 }
 
+/** Empty for results of before these were counted. */
+function gioromNetworks({ networks = [] }) {
+  if (networks.length === 0) return "";
+  return table(
+    ["network", "parameters", "processor minutes of training"],
+    networks.map((n) => [n.model, count(n.parameters), n.processorMinutes.toFixed(1)]),
+  );
+}
+
+/** A row for each test trajectory. */
+function giorom3d({ rows }) {
+  const ms = (value) => value.toFixed(value < 10 ? 1 : 0);
+  return table(
+    ["carried", "all", "constant velocity", "static", "ms a step", "ms to decode"],
+    rows.map((r) => [
+      ...[r.carried, r.all, r.constantVelocity, r.static].map(exponential),
+      ms(r.millisecondsPerStep),
+      ms(r.millisecondsPerDecode),
+    ]),
+  );
+}
+
 function gioromDecoders({ frames, rows }) {
   return grid(rows, ["decoder", `r.m.s. error at frames ${frames.join(", ")}`], ["material", (m) => m], (r) =>
     r.errors.map((e) => e.toFixed(4)).join(", "),
@@ -77,6 +99,7 @@ const claimsOf = ({ claims }) =>
 /** Tables of docs/giorom.md: the name of each, the results it shows, and how. */
 export const TABLES = {
   "giorom-rollouts": ["giorom-rollouts", gioromRollouts],
+  "giorom-networks": ["giorom-rollouts", gioromNetworks],
   "giorom-rollouts-claims": ["giorom-rollouts", claimsOf],
   "giorom-decoders": ["giorom-decoders", gioromDecoders],
   "giorom-decoders-claims": ["giorom-decoders", claimsOf],
@@ -84,9 +107,18 @@ export const TABLES = {
     "giorom-resolution",
     ({ rows }) =>
       table(
-        ["sample", "share of the particles", "lite", "GNS"],
-        rows.map((r) => [r.sample, r.ratio, exponential(r.lite), exponential(r.gns)]),
+        ["sample", "share of the particles", "lite", "control: sums in place of means", "GNS"],
+        rows.map((r) => [
+          r.sample,
+          r.ratio,
+          exponential(r.lite),
+          r.control === undefined ? "–" : exponential(r.control),
+          exponential(r.gns),
+        ]),
       ),
   ],
+  "giorom-resolution-claims": ["giorom-resolution", claimsOf],
+  "giorom-3d": ["giorom-3d", giorom3d],
+  "giorom-3d-claims": ["giorom-3d", claimsOf],
   "giorom-speed": ["giorom-speed", gioromSpeed],
 };

@@ -56,6 +56,8 @@ export interface TrainingJob {
   seed: number;
   /** The control: every particle is to learn the acceleration of a random other one. */
   shuffled?: boolean;
+  /** To learn from one trajectory alone and to choose by none: nothing but a try. */
+  tiny?: boolean;
 }
 
 /** A sample of the particles of a trajectory. */
@@ -98,9 +100,9 @@ export async function trainModel(job: TrainingJob): Promise<Trained> {
   return { model, processorMinutes: (user + system) / 6e7 };
 }
 
-async function trainedModel({ scene, model, steps, seed, shuffled }: TrainingJob): Promise<Uint8Array> {
+async function trainedModel({ scene, model, steps, seed, shuffled, tiny }: TrainingJob): Promise<Uint8Array> {
   const { config, dense, gravityFirst } = modelOf(model);
-  const recordings = Array.from({ length: TRAINING + VALIDATION }, (_, index) =>
+  const recordings = Array.from({ length: tiny ? 1 : TRAINING + VALIDATION }, (_, index) =>
     simulate(scene, { split: "train", index }),
   );
   const gravity = gravityFirst ? GRAVITY : undefined;
@@ -129,7 +131,7 @@ async function trainedModel({ scene, model, steps, seed, shuffled }: TrainingJob
     validation: recordings.slice(TRAINING).map((frames) => sparse(frames, carried(model, frames))),
     onEpoch: ({ step, loss, metrics }) =>
       console.log(
-        `${scene} ${model} step ${step}: loss ${loss.toFixed(3)}, ${metrics.rolloutError.toExponential(2)}`,
+        `${scene} ${model} step ${step}: loss ${loss.toFixed(3)}, validation ${metrics.rolloutError?.toExponential(2) ?? "none"}`,
       ),
   });
   return trained.model;

@@ -36,10 +36,15 @@ export interface Trial {
   shape?: Shape;
   /** Shear as a multiple of the fastest in training; anything up to 1 if not given. */
   shear?: number;
+  /** Above the floor, from where it falls without any other motion; it stands on the floor if not given. */
+  lift?: number;
 }
 
 /** Frames of a block that stands on a rough floor and collapses, each [particles, 2]. */
-export function simulate(scene: SceneName, { split, index, shape = "box", shear }: Trial): Float32Array[] {
+export function simulate(
+  scene: SceneName,
+  { split, index, shape = "box", shear, lift }: Trial,
+): Float32Array[] {
   const { material, speed } = SCENES[scene];
   const drawn = drawScene({
     scene: "column",
@@ -51,13 +56,14 @@ export function simulate(scene: SceneName, { split, index, shape = "box", shear 
   });
   const [{ positions, velocities }] = drawn.bodies;
   const fastest = velocities.reduce((a, v) => Math.max(a, Math.abs(v)), 0);
-  const factor = shear === undefined ? 1 : (shear * speed) / fastest;
+  const factor = lift !== undefined ? 0 : shear === undefined ? 1 : (shear * speed) / fastest;
+  const lifted = positions.map((x, i) => (i & 1 ? x + (lift ?? 0) : x));
   const substeps = Math.max(10, Math.ceil(FRAME_INTERVAL / largestTimeStep([material], drawn.cells)));
   const simulation = createSimulation({
     dim: 2,
     cells: drawn.cells,
     dt: FRAME_INTERVAL / substeps,
-    bodies: [{ material, positions, velocities: velocities.map((v) => v * factor) }],
+    bodies: [{ material, positions: lifted, velocities: velocities.map((v) => v * factor) }],
     walls: drawn.walls,
     bound: WALL_NODES,
   });

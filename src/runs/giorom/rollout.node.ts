@@ -146,7 +146,8 @@ export async function rolloutFile(options: RolloutFileOptions): Promise<RolloutF
           spent.compared++;
         }
         await rows.append(positions);
-        options.onFrame?.(++done, frames);
+        done++;
+        options.onFrame?.(done, frames);
       }
       const json = (value: object) => {
         const text = new TextEncoder().encode(JSON.stringify(value));
