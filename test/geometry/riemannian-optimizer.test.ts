@@ -163,7 +163,7 @@ it("points stay on the hyperboloid over 2000 steps; plain Adam leaves it", () =>
 });
 
 it("optimisers without a Riemannian form are refused", () => {
-  for (const spec of [{ kind: "rmsprop" }, { kind: "sgd", momentum: 0.9 }] as const)
+  for (const spec of [{ kind: "rmsprop" }, { kind: "adamax" }, { kind: "sgd", momentum: 0.9 }] as const)
     expectProblem(
       () => createRiemannianOptimizer(spec, arrays([["points", [1, 4]]]), () => lorentzPoints()),
       /no Riemannian form/,

@@ -246,6 +246,7 @@ describe("a run", () => {
       /no layer "conv" that can shrink; did you mean "conv1"\?.*there are conv1, conv2/,
     ],
     ["sparsifier: { method: wgsef, keep: { conv1: 9 } }", /"conv1" has 8 groups; cannot keep 9/],
+    ["optimizer: adamax", /proximal step for sgd, adam and adamw, not for adamax/],
     [
       "optimizer: rmsprop",
       /proximal step for sgd, adam and adamw, not for rmsprop; adam with betas: \[0, 0.99\]/,
