@@ -1,8 +1,9 @@
 /**
  * How many items a second does the associative memory store and recognise, beside other one-shot memories, as more and
  * more is stored? Microseconds of processor time of one thread an item; the number of stored items from which on a search
- * through all of them takes longer; and, in a memory whose weights do not fit into caches, the time to recognise an item
- * over the time in which its active rows could be read at the speed of a large copy. Writes docs/results/sparsey-speed.json.
+ * through all of them takes longer; in a memory whose weights do not fit into caches, the time to recognise an item over
+ * the time in which its active rows could be read at the speed of a large copy; and what a second thread changes, by the
+ * clock: on a machine that does something else, too, this says nothing. Writes docs/results/sparsey-speed.json.
  *
  * usage: sparsey.js [most stored items, default 100000] [repetitions, default 7]
  */
@@ -15,6 +16,8 @@ import { createNearestMemory } from "../src/memory/baselines/nearest.ts";
 import type { PatternMemory } from "../src/memory/baselines/pattern-memory.ts";
 import { createSparseDistributedMemory } from "../src/memory/baselines/sparse-distributed.ts";
 import { createWillshawMemory } from "../src/memory/baselines/willshaw.ts";
+import { patchFields } from "../src/memory/fields.ts";
+import { createMemory, type Memory } from "../src/memory/memory.ts";
 import { random } from "../src/random.ts";
 import { median } from "../src/runs/latency.ts";
 
@@ -131,15 +134,80 @@ function againstBandwidth() {
   };
 }
 
+/** One that digits are learnt by, see protocols/support/sparsey/mnist.ts, and a grid of larger macs. */
+const SIDE = 28;
+const GRIDS = {
+  "25 macs of 2 × 512 cells": { patch: { size: 9, stride: 4, channels: 8 }, q: 2, k: 512, active: 250 },
+  "4 macs of 32 × 256 cells": { patch: { size: 16, stride: 12, channels: 8 }, q: 32, k: 256, active: 1500 },
+};
+
+function gridOf({ patch, q, k }: (typeof GRIDS)[keyof typeof GRIDS]): Memory {
+  const fields = patchFields({ columns: SIDE, rows: SIDE }, patch);
+  const inputs = SIDE * SIDE * patch.channels;
+  return createMemory({ inputs, levels: [{ fields, q, k }], rules: { freezeAt: null } });
+}
+
+/** Microseconds by the clock to store and to recognise an item with one thread and with two, which take turns. */
+async function byThreads() {
+  const kinds: Record<string, { make: () => Memory; inputs: number; active: number }> = {
+    "one field, in no cache": {
+      make: () => singleField(LARGE, "robust", 0),
+      inputs: LARGE.inputs,
+      active: LARGE_ACTIVE,
+    },
+    "the field of the first table": {
+      make: () => singleField(FIELD, "robust", 0),
+      inputs: INPUTS,
+      active: ACTIVE,
+    },
+  };
+  for (const [name, grid] of Object.entries(GRIDS))
+    kinds[name] = {
+      make: () => gridOf(grid),
+      inputs: SIDE * SIDE * grid.patch.channels,
+      active: grid.active,
+    };
+  const micros = (work: () => void) => {
+    const start = performance.now();
+    work();
+    return 1000 * (performance.now() - start);
+  };
+  const rows: { memory: string; threads: number; store: number; recognize: number }[] = [];
+  for (const [name, { make, inputs, active }] of Object.entries(kinds)) {
+    const [one, two] = [make(), make()];
+    await two.useThreads(2);
+    const rng = random(2);
+    const times = [one, two].map(() => ({ store: [] as number[], recognize: [] as number[] }));
+    for (let r = -1; r < repetitions; r++) {
+      const items = randomPatterns(rng, 10, inputs, active);
+      for (const [i, memory] of [one, two].entries()) {
+        const store = micros(() => items.forEach((item) => memory.learn(item))) / items.length;
+        const recognize = micros(() => items.forEach((item) => memory.recognize(item))) / items.length;
+        // The first round is timed while code is compiled.
+        if (r < 0) continue;
+        times[i].store.push(store);
+        times[i].recognize.push(recognize);
+      }
+    }
+    await two.useThreads(1);
+    for (const [i, { store, recognize }] of times.entries())
+      rows.push({ memory: name, threads: i + 1, store: median(store), recognize: median(recognize) });
+  }
+  return rows;
+}
+
 const rows = byStoredItems();
 console.table(rows);
 const crossing = crossings(rows);
 console.log("a search takes longer from so many items on:", crossing);
 const bandwidth = againstBandwidth();
 console.log("against the speed of memory:", bandwidth);
+const threads = await byThreads();
+console.table(threads);
 await writeResults("sparsey-speed", `npm run bench -- sparsey ${most} ${repetitions}`, {
   field: { ...FIELD, active: ACTIVE },
   rows,
   crossing,
   bandwidth,
+  threads,
 });

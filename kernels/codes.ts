@@ -182,14 +182,31 @@ function flushPlanes(planes: usize, count: i32, out: usize): void {
 // @ts-ignore: decorator
 @inline
 function digitsOf(planes: usize, digits: i32, columns: v128, bits: v128): v128 {
-  let counts = i8x16.splat(0);
-  let value = i8x16.splat(1);
-  for (const end = planes + ((<usize>digits) << 4); planes < end; planes += 16) {
-    const spread = i8x16.swizzle(v128.load(planes), columns);
-    counts = v128.or(counts, v128.and(i8x16.eq(v128.and(spread, bits), bits), value));
-    value = i8x16.add(value, value);
-  }
+  let counts = v128.or(digit(planes, columns, bits, 1), digit(planes + 16, columns, bits, 2));
+  if (digits > 2)
+    counts = v128.or(
+      counts,
+      v128.or(digit(planes + 32, columns, bits, 4), digit(planes + 48, columns, bits, 8)),
+    );
+  if (digits > 4)
+    counts = v128.or(
+      counts,
+      v128.or(digit(planes + 64, columns, bits, 16), digit(planes + 80, columns, bits, 32)),
+    );
+  if (digits > 6)
+    counts = v128.or(
+      counts,
+      v128.or(digit(planes + 96, columns, bits, 64), digit(planes + 112, columns, bits, -128)),
+    );
   return counts;
+}
+
+/** `value` for those of 16 columns that have a bit in the plane, 0 for the others. */
+// @ts-ignore: decorator
+@inline
+function digit(plane: usize, columns: v128, bits: v128, value: i8): v128 {
+  const spread = i8x16.swizzle(v128.load(plane), columns);
+  return v128.and(i8x16.eq(v128.and(spread, bits), bits), i8x16.splat(value));
 }
 
 /**
@@ -264,6 +281,15 @@ function addEight(rows: usize, at: usize, planes: usize): v128 {
   v128.store(planes + 16, sum3(twos, two, other));
   v128.store(planes + 32, sum3(fours, four, next));
   return majority(fours, four, next);
+}
+
+/** Both much faster than what JavaScript does in memory that threads share. */
+export function clear(at: usize, bytes: usize): void {
+  memory.fill(at, 0, bytes);
+}
+
+export function copy(from: usize, to: usize, bytes: usize): void {
+  memory.copy(to, from, bytes);
 }
 
 /** to[i] += from[i]. */

@@ -1,3 +1,4 @@
+import { copy } from "./room.ts";
 import type { Rules } from "./rules.ts";
 
 /** What a cell can be supported by: bottom-up, horizontal (its own mac a frame ago), top-down. */
@@ -29,7 +30,7 @@ export function localSupport(version: Version, evidence: Evidence, rules: Rules,
 }
 
 function multiply(evidence: Float64Array, exponent: number, first: boolean, out: Float64Array): void {
-  if (exponent === 1 && first) out.set(evidence);
+  if (exponent === 1 && first) copy(evidence, out);
   else if (exponent === 1) for (let i = 0; i < out.length; i++) out[i] *= evidence[i];
   else for (let i = 0; i < out.length; i++) out[i] = (first ? 1 : out[i]) * evidence[i] ** exponent;
 }

@@ -19,6 +19,8 @@ export function cellNumbers(room: Room, cells: number): Float64Array {
 interface CodeKernels {
   sums(rows: number, count: number, from: number, to: number, out: number, planes: number): void;
   sumsAt(task: number): void;
+  clear(at: number, bytes: number): void;
+  copy(from: number, to: number, bytes: number): void;
   corrected(
     sums: number,
     weighted: number,
@@ -46,4 +48,18 @@ interface CodeKernels {
 export function kernelsFor(array: ArrayBufferView): CodeKernels | undefined {
   const arena = arenaOf(array);
   return arena && instantiate<CodeKernels>(codesWasm, arena.memory);
+}
+
+/** array.fill(0), with a kernel where there is one. */
+export function clear(array: Float64Array): void {
+  const kernels = kernelsFor(array);
+  if (kernels) kernels.clear(array.byteOffset, array.byteLength);
+  else array.fill(0);
+}
+
+/** to.set(from) of arrays of one length, with a kernel where both lie in one arena. */
+export function copy(from: Float64Array, to: Float64Array): void {
+  const kernels = kernelsFor(from);
+  if (kernels && from.buffer === to.buffer) kernels.copy(from.byteOffset, to.byteOffset, from.byteLength);
+  else to.set(from);
 }

@@ -1,6 +1,7 @@
 import { correctedEvidence } from "./crosstalk.ts";
 import { backOff, localSupport, type Version, versionOf } from "./evidence.ts";
 import type { Mac } from "./mac.ts";
+import { clear } from "./room.ts";
 import { expansivity } from "./win-weights.ts";
 import { compensation, countHypotheses, drawWinners, familiarityOf, pickBest } from "./winners.ts";
 
@@ -98,7 +99,7 @@ export function sourceFactor({ rules }: Mac, zeta: number): number {
 /** u of every cell, which learning needs too, whatever the evidence. */
 function sumInputs({ scratch: { sums }, up }: Mac, { groups, summed }: MacInput): void {
   if (summed) return;
-  sums.fill(0);
+  clear(sums);
   for (const { units } of groups) up.addSums(units, sums);
 }
 
@@ -123,10 +124,10 @@ function bottomUp(mac: Mac, input: MacInput): boolean {
 /** u, and u in which every source counts F(ζ) times. */
 function weightedSums({ scratch, up }: Mac, groups: MacInput["groups"]): void {
   const { sums, weighted, U: part } = scratch;
-  sums.fill(0);
-  weighted.fill(0);
+  clear(sums);
+  clear(weighted);
   for (const { units, factor } of groups) {
-    part.fill(0);
+    clear(part);
     up.addSums(units, part);
     for (let i = 0; i < part.length; i++) {
       sums[i] += part[i];
@@ -141,7 +142,7 @@ function horizontal(mac: Mac): boolean {
   const factor = sourceFactor(mac, mac.previousZeta);
   if (!rules.useHorizontal || !previous || q === 1 || factor === 0) return false;
   const { H } = scratch;
-  H.fill(0);
+  clear(H);
   mac.horizontal?.addSums(previous, H);
   // A cell has no connections within its own module, hence Q − 1 at most.
   for (let i = 0; i < H.length; i++) H[i] = Math.min(1, (factor * H[i]) / (q - 1));
@@ -150,13 +151,14 @@ function horizontal(mac: Mac): boolean {
 
 /** D of every cell, from the parents' codes a frame ago; false where there were none. */
 function topDown(mac: Mac, parents: MacInput["parents"] = []): boolean {
+  if (parents.length === 0) return false;
   const { D, weighted: part } = mac.scratch;
   let modules = 0;
-  D.fill(0);
+  clear(D);
   for (const [p, parent] of parents.entries()) {
     if (!parent || parent.factor === 0) continue;
     modules += parent.modules;
-    part.fill(0);
+    clear(part);
     mac.down[p]?.addSums(parent.code, part);
     for (let i = 0; i < D.length; i++) D[i] += parent.factor * part[i];
   }
