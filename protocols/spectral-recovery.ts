@@ -1,4 +1,4 @@
-/** sst.md P1: one matrix from another, by every method, with the saddle of merged low-rank products. Option: --seeds 0,1,2. */
+/** sst.md P1: one matrix from another, by every method; draws the saddle of merged low-rank products and spectra over time. Option: --seeds 0,1,2. */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -6,7 +6,7 @@ import * as Plot from "@observablehq/plot";
 import { plotSvg, svgFile } from "../src/runs/report/plot-svg.ts";
 import { reportMarks } from "./support/marks.ts";
 import type { Recovery, RecoveryOptions } from "./support/recovery.ts";
-import { ITERATION, recover } from "./support/recovery.ts";
+import { ITERATION, recover, STEPS } from "./support/recovery.ts";
 import { ROOT, summarize, writeResults } from "./support/results.ts";
 
 const descent = { optimizer: { kind: "sgd" }, learningRate: 0.1, warmup: 0 } as const;
@@ -86,25 +86,47 @@ const curve = (label: string, color: string, norms: readonly number[]) => {
   ];
 };
 const { "ReLoRA*": relora, SST: sst } = results;
-const figure = join(ROOT, "docs", "figures", "spectral-saddle.svg");
-await writeFile(
-  figure,
-  svgFile(
-    plotSvg({
-      width: 640,
-      marginRight: 76,
-      x: { label: "step; every 20 steps a merge or a switch" },
-      y: { label: "norm of what a factor moves along", grid: true },
-      marks: [
-        Plot.ruleY([0]),
-        ...curve("ReLoRA*, A", "var(--c1)", relora[0].right),
-        ...curve("ReLoRA*, B", "var(--c2)", relora[0].left),
-        ...curve("SST, U", "var(--c3)", sst[0].left),
-        ...curve("SST, V", "var(--c4)", sst[0].right),
-      ],
-    }),
-  ),
-);
+const draw = async (name: string, options: Plot.PlotOptions) =>
+  await writeFile(join(ROOT, "docs", "figures", `${name}.svg`), svgFile(plotSvg(options)));
+await draw("spectral-saddle", {
+  width: 640,
+  marginRight: 76,
+  x: { label: "step; every 20 steps a merge or a switch" },
+  y: { label: "norm of what a factor moves along", grid: true },
+  marks: [
+    Plot.ruleY([0]),
+    ...curve("ReLoRA*, A", "var(--c1)", relora[0].right),
+    ...curve("ReLoRA*, B", "var(--c2)", relora[0].left),
+    ...curve("SST, U", "var(--c3)", sst[0].left),
+    ...curve("SST, V", "var(--c4)", sst[0].right),
+  ],
+});
+
+const panels = ["full", "SST", "SST, always the largest", "LoRA"];
+/** Little happens in the second half. */
+const half = STEPS / 2;
+await draw("spectral-spectra", {
+  width: 860,
+  height: 300,
+  fx: { domain: panels, label: null },
+  x: { label: "step", ticks: [0, half / 2] },
+  y: { label: "singular values of W; dots: of what it should become", grid: true, domain: [0, 3.5] },
+  marks: panels.flatMap((fx) => {
+    const { spectra, targetSpectrum } = results[fx][0];
+    return [
+      Plot.lineY(
+        spectra
+          .slice(0, half / ITERATION + 1)
+          .flatMap((values, i) => values.map((y, z) => ({ fx, x: i * ITERATION, y, z }))),
+        { fx: "fx", x: "x", y: "y", z: "z", stroke: "var(--c1)", strokeWidth: 1 },
+      ),
+      Plot.dot(
+        targetSpectrum.map((y) => ({ fx, x: half, y })),
+        { fx: "fx", x: "x", y: "y", r: 2.5, fill: "var(--c2)" },
+      ),
+    ];
+  }),
+});
 await writeResults("spectral-recovery", `npm run protocol -- spectral-recovery --seeds ${values.seeds}`, {
   seeds,
   floor: summarize(results.full.map((r) => r.floor)),

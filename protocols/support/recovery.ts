@@ -34,6 +34,9 @@ export interface Recovery {
   /** Norms of what the two factors move along, in every step; empty where there are none. */
   left: number[];
   right: number[];
+  /** Singular values of W at the start of each iteration and at the end, and those of W*. */
+  spectra: number[][];
+  targetSpectrum: number[];
 }
 
 /** sst.md P1: from one random matrix to another under the loss ½‖W − W*‖², which is known exactly. */
@@ -68,7 +71,10 @@ export async function recover(options: RecoveryOptions): Promise<Recovery> {
     seed,
   });
   const norms = { left: [] as number[], right: [] as number[] };
-  const beforeStep = ({ gradients }: TrainingMoment) => {
+  const spectrum = (matrix: ArrayLike<number>) => [...svd(matrix, WIDTH, WIDTH).values];
+  const spectra: number[][] = [];
+  const beforeStep = ({ gradients, step }: TrainingMoment) => {
+    if (step % ITERATION === 0) spectra.push(spectrum(model.parameters.get("map.weight")!.data));
     for (const [side, names] of [
       ["left", ["left", "up"]],
       ["right", ["right", "down"]],
@@ -106,5 +112,7 @@ export async function recover(options: RecoveryOptions): Promise<Recovery> {
     initial: Math.hypot(...change.data),
     floor: Math.hypot(...values.subarray(RANK)),
     ...norms,
+    spectra: [...spectra, spectrum(found)],
+    targetSpectrum: spectrum(target),
   };
 }

@@ -52,6 +52,20 @@ export const TABLES = {
         ]),
       ),
   ],
+  "spectral-graphs": [
+    "spectral-graphs",
+    ({ parts, rows }) =>
+      table(
+        ["task, epochs", "method", "numbers that train", "ROC-AUC or F1, mean ± s.d.", "each seed"],
+        rows.map((r) => [
+          `${r.part}, ${parts.find((p) => p.part === r.part).epochs}`,
+          r.method,
+          count(r.footprint.trainable),
+          `${r.score.mean.toFixed(3)} ± ${r.score.sd.toFixed(3)}`,
+          r.score.values.map((v) => v.toFixed(3)).join(", "),
+        ]),
+      ),
+  ],
   "spectral-translation": [
     "spectral-translation",
     ({ rows, controls }) =>
