@@ -157,9 +157,15 @@ export async function train(
     }
   };
 
+  // Asked before an epoch rather than after one, so that a resumed run that was over stays over.
+  const stopped = () =>
+    progress.stepInEpoch === 0 &&
+    history.length > 0 &&
+    (options.stopWhen?.(history) || sparsifier?.stopWhen?.(history));
+
   let finished = true;
   try {
-    while (progress.epoch < epochs) {
+    while (!stopped() && progress.epoch < epochs) {
       // A resumed epoch may have no step left: then this is the rate of its last one.
       let learningRate = options.learningRate * schedule(Math.max(0, progress.step - 1), totalSteps);
       if (progress.stepInEpoch === 0)
@@ -173,7 +179,10 @@ export async function train(
         const allFeeds = { ...feeds, ...ownFeeds() };
         const figures = await step.run(allFeeds);
         if (!Number.isFinite(figures.loss))
-          throw await divergence(model, objective, feeds, figures.loss, progress);
+          throw await divergence(model, objective, feeds, figures.loss, {
+            step: progress.step + 1,
+            epoch: progress.epoch + 1,
+          });
         await sparsifier?.beforeStep?.(momentAt(learningRate), (weights, into) =>
           step.gradientAt(allFeeds, weights, into),
         );
@@ -205,7 +214,6 @@ export async function train(
       progress.sums = {};
       await options.onEpoch?.(record);
       await options.save?.(snapshot);
-      if (options.stopWhen?.(history) || sparsifier?.stopWhen?.(history)) break;
     }
     if (!finished) await options.save?.(snapshot);
   } finally {
@@ -252,6 +260,6 @@ async function divergence(
 ): Promise<Problem> {
   const place = await firstNonFinite(model, objective, feeds);
   return new Problem(
-    `the loss became ${loss} at step ${at.step} (epoch ${at.epoch + 1}); the first value that is not finite is in ${place}; lower the learning rate or clip the gradient`,
+    `the loss became ${loss} at step ${at.step} (epoch ${at.epoch}); the first value that is not finite is in ${place}; lower the learning rate or clip the gradient`,
   );
 }

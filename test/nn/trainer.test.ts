@@ -109,14 +109,63 @@ test("resuming from a snapshot in the middle of an epoch gives the same bits", a
   expect(await run({ resume: disturbed })).not.toEqual(whole);
 });
 
-test("a diverging run stops and names step and layer", async () => {
-  const model = network();
-  const source = classificationSource(model, halves(320, 1), scale, { seed: 1 });
-  const broken = train(model, classification(), source, { ...base, learningRate: 1e30 });
-  await expect(broken).rejects.toThrow(Problem);
-  await expect(train(network(), classification(), source, { ...base, learningRate: 1e30 })).rejects.toThrow(
-    /loss became NaN|loss became Infinity/,
+test("training stops early where it is told to, and going on from its last snapshot takes no further step", async () => {
+  const run = async (options: Partial<TrainOptions>) => {
+    const model = network();
+    const source = classificationSource(model, halves(320, 1), scale, { seed: 1 });
+    const steps: number[] = [];
+    let last: TrainingSnapshot | undefined;
+    const { history, finished } = await train(model, classification(), source, {
+      ...base,
+      evaluate: async () => ({ accuracy: 0.5 }),
+      // No better than the epoch before: patience of one.
+      stopWhen: (h) => h.length > 1 && h.at(-1)!.metrics.accuracy <= h.at(-2)!.metrics.accuracy,
+      onStep: ({ step }) => steps.push(step),
+      save: async (snapshot) => {
+        last = structuredClone(snapshot());
+      },
+      ...options,
+    });
+    return { epochs: history.length, finished, steps: steps.length, last };
+  };
+  const stopped = await run({});
+  expect(stopped).toMatchObject({ epochs: 2, finished: true, steps: 40 });
+  expect(await run({ resume: stopped.last })).toMatchObject({ epochs: 2, finished: true, steps: 0 });
+  // Control: without the condition there is more to do.
+  expect(await run({ resume: stopped.last, stopWhen: undefined })).toMatchObject({ epochs: 4, steps: 40 });
+});
+
+test("a diverging run stops and names the step and the layer", async () => {
+  const broken = async (parameter: string, value: number) => {
+    const model = network();
+    model.parameters.get(parameter)!.data.fill(value);
+    const source = classificationSource(model, halves(320, 1), scale, { seed: 1 });
+    return await train(model, classification(), source, base).then(
+      () => undefined,
+      (error) => error,
+    );
+  };
+  const message = async (parameter: string, value: number) => {
+    const error = await broken(parameter, value);
+    expect(error).toBeInstanceOf(Problem);
+    return (error as Problem).message;
+  };
+  // The second convolution overflows; the first computes what it always does.
+  expect(await message("conv2.weight", 3e38)).toMatch(
+    /^the loss became (NaN|-?Infinity) at step 1 \(epoch 1\); .* is in layer "conv2/,
   );
+  expect(await message("conv1.weight", 3e38)).toMatch(/ is in layer "conv1/);
+  expect(await message("conv1.weight", Number.NaN)).toMatch(
+    / is in parameter "conv1\.weight", so the step before was already too large/,
+  );
+});
+
+test("data that are not finite are named", async () => {
+  const model = network();
+  const bad = halves(320, 1);
+  (bad.inputs.data as Float32Array)[5] = Number.POSITIVE_INFINITY;
+  const source = classificationSource(model, bad, scale, { seed: 1 });
+  await expect(train(model, classification(), source, base)).rejects.toThrow(/is in the data fed as "input"/);
 });
 
 test("an abort stops before the next step and says so", async () => {
