@@ -62,11 +62,11 @@ const windows = {
 
 const builders: Readonly<Record<string, Build>> = {
   ...all(
-    "Abs Asinh Atan Ceil Cos Cosh Elu Erf Exp Floor Gelu HardSigmoid HardSwish Identity IsNaN LeakyRelu LogSoftmax Neg Relu Round Sigmoid Sign Sin Sinh Softmax Softplus Tan Tanh",
+    "Abs Asinh Atan Ceil Cos Cosh Elu Erf Exp Floor Gelu HardSigmoid HardSwish Identity IsNaN LeakyRelu LogSoftmax Neg Relu Round Sigmoid Sign Sin Sinh Softmax Softplus Tanh",
     (n) => one(n),
   ),
   ...all("Log Reciprocal Sqrt", (n) => one(n, positive)),
-  ...all("Acos Asin Atanh", (n) => one(n, inside)),
+  ...all("Acos Asin Atanh Tan", (n) => one(n, inside)),
   Acosh: one("Acosh", (v) => 1 + positive(v)),
   ...all("Add Div Equal Greater GreaterOrEqual Less LessOrEqual Max Min Mul PRelu Sub Sum", two),
   ...all("And Or Xor", logic),

@@ -54,11 +54,30 @@ export function checkGraph({ shapes, build, domain = (x) => x, seed = 1 }: Gradi
 /** The largest relative disagreement between the gradient rules and central differences, both in double precision. */
 export function gradientError(check: GradientCase): number {
   const { graph, loss, gradients, feeds } = checkGraph(check);
-  const results = evaluate(graph, feeds);
+  return differenceQuotientError(
+    graph,
+    loss,
+    Object.fromEntries(gradients.map((g, i) => [`x${i}`, g])),
+    feeds,
+  );
+}
+
+/** The same for the gradients of a loss with respect to inputs of any graph, by the name of the input. */
+export function differenceQuotientError(
+  graph: Graph,
+  loss: Value,
+  gradients: Readonly<Record<string, Value>>,
+  feeds: Readonly<Record<string, Numeric>>,
+): number {
+  const results = evaluate(
+    graph,
+    feeds,
+    Object.values(gradients).map((g) => g.name),
+  );
   const lossAt = () => evaluate(graph, feeds, [loss.name])[loss.name].data[0];
   let worst = 0;
-  gradients.forEach((gradient, i) => {
-    const { data } = feeds[`x${i}`];
+  for (const [name, gradient] of Object.entries(gradients)) {
+    const { data } = feeds[name];
     for (let j = 0; j < data.length; j++) {
       const x = data[j];
       const h = 1e-5 * Math.max(1, Math.abs(x));
@@ -72,6 +91,6 @@ export function gradientError(check: GradientCase): number {
       const error = Math.abs(found - expected) / Math.max(1, Math.abs(expected));
       worst = Number.isNaN(error) ? Number.POSITIVE_INFINITY : Math.max(worst, error);
     }
-  });
+  }
   return worst;
 }
