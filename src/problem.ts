@@ -5,3 +5,8 @@
 export class Problem extends Error {
   override name = "Problem";
 }
+
+/** What the user stopped, where there is nothing to give back; the message says how to go on. */
+export class Stopped extends Problem {
+  override name = "Stopped";
+}

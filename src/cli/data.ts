@@ -5,6 +5,7 @@ import { formatBytes, formatCount, significant } from "../runs/format.ts";
 import type { JsonOption } from "./command.ts";
 import { createCommand, emit } from "./command.ts";
 import { downloadProgress } from "./downloads.ts";
+import { onInterrupt } from "./interrupt.ts";
 import { dataDirOption } from "./options.ts";
 import { table } from "./table.ts";
 
@@ -58,14 +59,17 @@ function listCommand(): Command {
 
 function getCommand(): Command {
   return createCommand("get", {
-    summary: "download a data set into the cache, or go on with a download",
+    summary:
+      "download a data set into the cache (~/.cache/filigree, or filigree in $XDG_CACHE_HOME), or go on with a download",
     examples: ["filigree data get fashion-mnist"],
     keys: { name: "name of the data set", train: "training samples", test: "test samples" },
   })
     .argument("<name>", "a name from filigree data list")
     .action(async (name: string, options: JsonOption) => {
       const { loadDataset } = await import("../data/load.node.ts");
-      const { train, test } = await loadDataset(name, downloadProgress());
+      const interrupt = onInterrupt("stopping");
+      const { train, test } = await loadDataset(name, { ...downloadProgress(), signal: interrupt.signal });
+      interrupt.dispose();
       const result = { name, train: train.labels.length, test: test.labels.length };
       emit(
         options,

@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from "commander";
-import { Problem } from "../problem.ts";
+import { Problem, Stopped } from "../problem.ts";
 import { filigreeVersion } from "../runs/version.node.ts";
 import { configure, usageError } from "./command.ts";
+import { INTERRUPTED } from "./interrupt.ts";
 
 /** In the order of the help. Only the one that is called is loaded, and what computes only once it runs. */
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
@@ -56,7 +57,8 @@ try {
   // Called without a command: commander has printed the help.
   if ((error as CommanderError).code === "commander.help") process.exitCode = 2;
   else if (usage !== undefined) fail(`${usage}; see ${help}`, 2);
-  else if (!(error instanceof CommanderError)) fail(messageOf(error), 1);
+  else if (!(error instanceof CommanderError))
+    fail(messageOf(error), error instanceof Stopped ? INTERRUPTED : 1);
 }
 
 function fail(message: string, code: number): void {

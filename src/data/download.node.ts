@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { mkdir, open, rename, rm, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { Problem } from "../problem.ts";
+import { join } from "node:path";
+import { Problem, Stopped } from "../problem.ts";
+import { fileProblem } from "./file-problem.node.ts";
 import { withLock } from "./lock.node.ts";
 import type { RemoteFile } from "./registry.ts";
 
@@ -10,6 +11,10 @@ export interface DownloadOptions {
   onProgress?: (file: string, bytes: number, total: number) => void;
   /** A connection that delivers nothing for so long is given up. Default 30,000 ms. */
   stallMs?: number;
+  /** Stops the download once it is aborted; what has arrived stays. */
+  signal?: AbortSignal;
+  /** What to do where no mirror has the file: the end of the error. */
+  otherwise?: string;
 }
 
 /** Tries per mirror that may go by without a single new byte. */
@@ -21,6 +26,8 @@ const FRUITLESS_TRIES = 2;
  * The mirrors are tried in turn. What has arrived stays in `<name>.part`; a broken connection, and a later call, go on
  * from there (HTTP Range). The file gets its name, by an atomic rename, only when its SHA-256 is right; several
  * processes that want the same file at once download it once.
+ *
+ * Throws a `Problem` that says what every mirror did, or what keeps the file from being written; `Stopped` after an abort.
  */
 export async function download(
   file: RemoteFile,
@@ -30,8 +37,7 @@ export async function download(
 ): Promise<string> {
   const path = join(dir, file.name);
   if (await sizeOn(path)) return path;
-  await mkdir(dirname(path), { recursive: true });
-  return await withLock(`${path}.lock`, async () => {
+  const fetched = async () => {
     if (await sizeOn(path)) return path;
     const failures: string[] = [];
     for (const mirror of mirrors) {
@@ -39,8 +45,17 @@ export async function download(
       if (!failure) return path;
       failures.push(`${mirror}: ${failure}`);
     }
-    throw new Problem(`${file.name}: cannot be downloaded (${failures.join("; ")})`);
-  });
+    const { otherwise } = options;
+    throw new Problem(
+      `${file.name}: cannot be downloaded (${failures.join("; ")})${otherwise ? `; ${otherwise}` : ""}`,
+    );
+  };
+  try {
+    await mkdir(dir, { recursive: true });
+    return await withLock(`${path}.lock`, fetched);
+  } catch (error) {
+    throw fileProblem("write", path, error);
+  }
 }
 
 /** Brings the file to `path`, or says why not. */
@@ -84,14 +99,19 @@ async function transfer(
   file: RemoteFile,
   url: string,
   part: string,
-  { onProgress, stallMs = 30_000 }: DownloadOptions,
+  { onProgress, stallMs = 30_000, signal }: DownloadOptions,
 ): Promise<Failure | undefined> {
   const have = await sizeOn(part);
   const abort = new AbortController();
   let timer = setTimeout(() => abort.abort(), stallMs);
+  const stop = signal ? AbortSignal.any([abort.signal, signal]) : abort.signal;
+  const written = <T>(work: Promise<T>) =>
+    work.catch((error) => {
+      throw fileProblem("write", part, error);
+    });
   try {
     const headers: Record<string, string> = have ? { range: `bytes=${have}-` } : {};
-    const response = await fetch(url, { headers, signal: abort.signal });
+    const response = await fetch(url, { headers, signal: stop });
     if (!response.ok || !response.body) {
       abort.abort();
       if (response.status === 416) await rm(part, { force: true });
@@ -103,7 +123,7 @@ async function transfer(
       await rm(part, { force: true });
       return { reason: "answers with another range than asked for", final: false };
     }
-    const handle = await open(part, continues ? "a" : "w");
+    const handle = await written(open(part, continues ? "a" : "w"));
     try {
       let size = continues ? have : 0;
       for await (const chunk of response.body) {
@@ -112,13 +132,18 @@ async function transfer(
         size += chunk.length;
         if (size > file.bytes)
           return { reason: `sends more than the expected ${file.bytes} bytes`, final: true };
-        await handle.writeFile(chunk);
+        await written(handle.writeFile(chunk));
         onProgress?.(file.name, size, file.bytes);
       }
     } finally {
       await handle.close();
     }
   } catch (error) {
+    if (error instanceof Problem) throw error;
+    if (signal?.aborted)
+      throw new Stopped(
+        `${file.name}: stopped; what has arrived stays, and the same command goes on from there`,
+      );
     return { reason: abort.signal.aborted ? `silent for ${stallMs} ms` : reasonOf(error), final: false };
   } finally {
     clearTimeout(timer);

@@ -9,6 +9,7 @@ import { Problem } from "../problem.ts";
 import { readCifar10 } from "./cifar.ts";
 import { checkDataset, type Dataset, type Split } from "./dataset.ts";
 import { download } from "./download.node.ts";
+import { fileProblem } from "./file-problem.node.ts";
 import { isGzip } from "./gzip.ts";
 import { readIdx } from "./idx.ts";
 import { type ImageFolderOptions, loadImageFolder } from "./image-folder.node.ts";
@@ -29,6 +30,8 @@ export interface LoadOptions {
   /** Folders on the net to download from instead of the public ones. */
   mirrors?: string[];
   onProgress?: (file: string, bytes: number, total: number) => void;
+  /** Stops a download once it is aborted. */
+  signal?: AbortSignal;
   /** How to read a folder of images. */
   images?: ImageFolderOptions;
 }
@@ -66,11 +69,17 @@ export async function loadDataset(nameOrPath: string, options: LoadOptions = {})
 async function fromPath(path: string, options: LoadOptions): Promise<Dataset> {
   const found = await stat(path).catch(() => undefined);
   if (found?.isDirectory()) return await loadImageFolder(path, options.images);
-  if (found && path.endsWith(".npz")) return datasetFromNpz(await readFile(path), basename(path));
+  if (found && path.endsWith(".npz")) return datasetFromNpz(await readBytes(path), basename(path));
   throw new Problem(
     `${path}: ${found ? "neither a folder of images nor an .npz file" : "no such data set, folder or file"}; ` +
       `known names are ${DATASET_NAMES.join(", ")}`,
   );
+}
+
+async function readBytes(path: string): Promise<Uint8Array> {
+  return await readFile(path).catch((error) => {
+    throw fileProblem("read", path, error);
+  });
 }
 
 async function idx(entry: RemoteDataset, options: LoadOptions): Promise<{ train: Split; test: Split }> {
@@ -128,7 +137,7 @@ async function openFiles(
   const paths = dir ? inDataDir(entry, dir, choices) : await fetched(entry, options);
   return await Promise.all(
     paths.map(async (name) => {
-      const bytes = await readFile(name);
+      const bytes = await readBytes(name);
       return { name, bytes: isGzip(bytes) ? await unpack(bytes, name) : bytes };
     }),
   );
@@ -161,15 +170,15 @@ function inDataDir(entry: RemoteDataset, dir: string, choices: readonly (readonl
 /** The files in the cache, downloaded now where they are missing. */
 async function fetched(entry: RemoteDataset, options: LoadOptions): Promise<string[]> {
   const cache = options.cacheDir ?? join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "filigree");
+  const names = entry.files.map((f) => f.name).join(", ");
+  const otherwise = `get the files of ${entry.name} (${names}) some other way and give their folder as --data-dir or FILIGREE_DATA`;
   const paths: string[] = [];
-  try {
-    for (const file of entry.files)
-      paths.push(await download(file, options.mirrors ?? entry.mirrors, join(cache, entry.name), options));
-  } catch (error) {
-    throw new Problem(
-      `${entry.name}: ${(error as Error).message}; get ${entry.files.map((f) => f.name).join(", ")} some other ` +
-        "way and give their folder as --data-dir or FILIGREE_DATA",
+  for (const file of entry.files)
+    paths.push(
+      await download(file, options.mirrors ?? entry.mirrors, join(cache, entry.name), {
+        ...options,
+        otherwise,
+      }),
     );
-  }
   return paths;
 }

@@ -1,3 +1,4 @@
+import { fileProblem } from "../data/file-problem.node.ts";
 import { openNpz } from "../data/npz-file.node.ts";
 import { createNpzRows } from "../data/npz-rows.node.ts";
 import { tensor, toNumbers } from "../engine/tensor.ts";
@@ -5,7 +6,6 @@ import type { Dim } from "../physics/particles.ts";
 import type { Recording } from "../physics/recording.ts";
 import type { TrajectoryMetadata } from "../physics/trajectory.ts";
 import { Problem } from "../problem.ts";
-import { fileProblem } from "./files.node.ts";
 
 /** A trajectory on disk, of which frames are read when they are asked for. */
 export interface ParticleFile {

@@ -1,10 +1,11 @@
 import { appendFile, mkdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { fileProblem } from "../data/file-problem.node.ts";
 import { withLock } from "../data/lock.node.ts";
 import type { TrainingSnapshot } from "../nn/trainer.ts";
 import { Problem } from "../problem.ts";
 import { loadCheckpoint, saveCheckpoint } from "./checkpoint.node.ts";
-import { fileProblem, writeWhole } from "./files.node.ts";
+import { writeWhole } from "./files.node.ts";
 import type { Recipe } from "./recipe.ts";
 import { formatRecipe, parseRecipe, recipeDifference } from "./recipe.ts";
 import type { MetricsLine, RunRecord, RunResult } from "./run-result.ts";

@@ -1,11 +1,20 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { download } from "../../src/data/download.node.ts";
+import { Stopped } from "../../src/problem.ts";
 import { random } from "../../src/random.ts";
 import { expectProblemLater } from "./support.ts";
 
@@ -159,6 +168,37 @@ describe("download", () => {
     const empty = await mirror((_, response) => response.writeHead(200).end());
     const work = download(file, [silent.url, empty.url], dir, { stallMs: 200 });
     await expectProblemLater(work, /silent for 200 ms.*ends after \d+ of 300000 bytes/);
+  });
+
+  it("stops when it is told to, and a later call goes on", async () => {
+    const { url, offsets } = await mirror((_, response, offset) => {
+      if (offset > 0) return send(response, content, offset);
+      response.writeHead(200);
+      response.write(content.subarray(0, 1000));
+    });
+    const controller = new AbortController();
+    const work = download(file, [url, url], dir, {
+      signal: controller.signal,
+      onProgress: () => controller.abort(),
+    });
+    await expect(work).rejects.toThrow(Stopped);
+    await expect(work).rejects.toThrow(
+      /^set\.bin: stopped; what has arrived stays, and the same command goes on/,
+    );
+    await download(file, [url], dir);
+    expectComplete();
+    expect(offsets).toEqual([0, 1000]);
+  });
+
+  it.skipIf(!existsSync("/dev/full"))("to a full disk says so, and blames no mirror", async () => {
+    const { url, offsets } = await mirror(good);
+    symlinkSync("/dev/full", `${target()}.part`);
+    await expectProblemLater(
+      download(file, [url, url], dir),
+      /^cannot write .*set\.bin\.part: the disk is full; free some space and try again$/,
+    );
+    expect(offsets).toEqual([0]);
+    expect(existsSync(`${target()}.lock`)).toBe(false);
   });
 
   it("downloads once for several that want it at once", async () => {

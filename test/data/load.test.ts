@@ -82,7 +82,23 @@ describe("loadDataset", () => {
     const work = loadDataset("mnist", { cacheDir: dir, mirrors: ["http://127.0.0.1:1/"] });
     await expectProblemLater(
       work,
-      /^mnist: train-images-idx3-ubyte\.gz: cannot be downloaded \(http:\/\/127\.0\.0\.1:1\/.*--data-dir or FILIGREE_DATA/,
+      /^train-images-idx3-ubyte\.gz: cannot be downloaded \(http:\/\/127\.0\.0\.1:1\/.*; get the files of mnist \(train-.*--data-dir or FILIGREE_DATA$/,
+    );
+  });
+
+  it("says what keeps its files from being read or its downloads from being kept", async () => {
+    for (const name of ["train-images-idx3-ubyte", "train-labels-idx1-ubyte"])
+      mkdirSync(join(dir, "mnist", name), { recursive: true });
+    for (const name of ["t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"])
+      writeFileSync(join(dir, "mnist", name), "");
+    await expectProblemLater(
+      loadDataset("mnist", { dataDir: dir }),
+      /^cannot read .*train-images-idx3-ubyte: this is a folder; expected a file$/,
+    );
+    const cacheDir = join(dir, "mnist", "t10k-images-idx3-ubyte");
+    await expectProblemLater(
+      loadDataset("mnist", { cacheDir, mirrors: ["http://127.0.0.1:1/"] }),
+      /^cannot write .*train-images-idx3-ubyte\.gz: a part of this path is a file, not a folder$/,
     );
   });
 

@@ -1,3 +1,4 @@
+import { fileProblem } from "../../data/file-problem.node.ts";
 import { createNpzRows } from "../../data/npz-rows.node.ts";
 import { type Tensor, tensor } from "../../engine/tensor.ts";
 import { frameDecoder } from "../../giorom/decoders/decode-frames.ts";
@@ -16,7 +17,7 @@ import { coverageOf, pick } from "../../giorom/sample.ts";
 import { openSimulator } from "../../giorom/simulator.ts";
 import { farthestPoints } from "../../physics/sampling.ts";
 import { Problem } from "../../problem.ts";
-import { fileProblem, readBytes } from "../files.node.ts";
+import { readBytes } from "../files.node.ts";
 import { openParticles } from "../particle-file.node.ts";
 import { requireInside } from "./sparse-set.node.ts";
 

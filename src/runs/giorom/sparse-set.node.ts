@@ -1,5 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fileProblem } from "../../data/file-problem.node.ts";
 import { type Positions, ruleOf } from "../../giorom/features.ts";
 import { connectivityRadius, pick } from "../../giorom/sample.ts";
 import type { SparseTrajectory } from "../../giorom/windows.ts";
@@ -10,7 +11,6 @@ import { poolStatistics } from "../../physics/statistics.ts";
 import type { Split } from "../../physics/trajectory.ts";
 import { Problem } from "../../problem.ts";
 import { deriveSeed } from "../../random.ts";
-import { fileProblem } from "../files.node.ts";
 import type { ParticleFile } from "../particle-file.node.ts";
 import { openParticles } from "../particle-file.node.ts";
 
