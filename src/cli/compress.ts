@@ -78,6 +78,7 @@ export function compressCommand(): Command {
       },
     },
     keys: {
+      "model, data": "what was made smaller, and the data set it was trained and measured on",
       "method, groups": "what drove groups of weights to zero, and what a group is",
       "requested, budget": "groups asked for, by layer; or what the network may cost; the other one is null",
       kept: "groups that are left; equal to requested where that is given",

@@ -52,10 +52,10 @@ export function resultTable(result: CompressResult): string {
   const [first, ...others] = PATTERN_HEADINGS;
   const layers = patterns
     ? `${table([{ heading: first }, ...others.map(right)], patternRows(patterns))}\n\naccuracy ${formatShare(commit!.before)} right before the other weights became zero, ${formatShare(commit!.after)} right after`
-    : table(
+    : `${table(
         [{ heading: "layer" }, right("asked for"), right("reached in training"), right("kept")],
         Object.keys(kept).map((name) => [name, requested?.[name] ?? budget ?? "", natural[name], kept[name]]),
-      );
+      )}${commit ? `\n\naccuracy ${formatShare(commit.before)} right before the cut, ${formatShare(commit.after)} right after` : ""}`;
   const columns = table(
     [{ heading: "layer" }, right("columns"), right("in use"), { heading: "written as" }, { heading: "why" }],
     result.columns.map((c) => [c.layer, c.columns, c.used, c.form, c.why]),
