@@ -8,7 +8,7 @@ import { countsWithin, parseBudget, planBudget } from "../../src/runs/budget.ts"
 import { writeWhole } from "../../src/runs/files.node.ts";
 import type { MethodName } from "../../src/runs/methods.ts";
 import { methodOf } from "../../src/runs/methods.ts";
-import { readRecipe } from "../../src/runs/recipe.ts";
+import { readRecipe } from "../../src/runs/recipe-schema.ts";
 import { startRun } from "../../src/runs/run-sparsifier.ts";
 import { accountModel } from "../../src/sparsity/accounting.ts";
 import { findGroups } from "../../src/sparsity/groups/kinds.ts";

@@ -1,5 +1,5 @@
+import { readCustomGroups } from "../runs/custom-groups.ts";
 import { readBytes } from "../runs/files.node.ts";
-import { readCustomGroups } from "../runs/recipe.ts";
 import type { GroupChoice } from "../sparsity/groups/kinds.ts";
 import { parseKind } from "../sparsity/groups/kinds.ts";
 

@@ -5,7 +5,7 @@ import type { InputScale } from "./input-scale.ts";
 import type { MethodName, PosteriorMethod } from "./methods.ts";
 import { isPosteriorMethod, methodOf } from "./methods.ts";
 import type { Recipe, SparsifierRecipe } from "./recipe.ts";
-import { readRecipe } from "./recipe.ts";
+import { readRecipe } from "./recipe-schema.ts";
 
 interface Request {
   /** A built-in model, which is trained first, or the path of an .onnx file. */

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { Problem } from "../../src/problem.ts";
+import { readCustomGroups } from "../../src/runs/custom-groups.ts";
 import { editDistance, nearest } from "../../src/runs/nearest.ts";
-import { formatRecipe, parseRecipe, readCustomGroups, recipeDifference } from "../../src/runs/recipe.ts";
+import { formatRecipe, parseRecipe, recipeDifference } from "../../src/runs/recipe.ts";
 
 const parse = (yaml: string) => parseRecipe(yaml, "r.yaml", { name: "r", threads: 3 });
 const SHORT = "model: lenet\ndata: mnist\n";

@@ -9,7 +9,7 @@ import { resnet } from "../../../src/nn/models/resnet.ts";
 import { smallCnn } from "../../../src/nn/models/small-cnn.ts";
 import { train } from "../../../src/nn/trainer.ts";
 import type { Recipe } from "../../../src/runs/recipe.ts";
-import { readRecipe } from "../../../src/runs/recipe.ts";
+import { readRecipe } from "../../../src/runs/recipe-schema.ts";
 import { startRun } from "../../../src/runs/run-sparsifier.ts";
 import { accountModel } from "../../../src/sparsity/accounting.ts";
 import type { GroupChoice } from "../../../src/sparsity/groups/kinds.ts";
