@@ -75,11 +75,11 @@ export function carried(model: ModelName, frames: readonly Float32Array[], start
 }
 
 /**
- * The control of samples of another density than in training: scaled like this, means over particles grow with the share of
- * particles as sums would (GIOROM spec 6, P5). Means over nodes of the grid are as they were.
+ * The control of samples of another density than in training: scaled like this, every mean grows with the share of particles
+ * as sums would (GIOROM spec 6, P5).
  */
 export const asSums = (share: number) => (feeds: Readonly<Record<string, Tensor>>) => {
-  for (const name of ["messageWeights", "encodeWeights"]) {
+  for (const name of ["messageWeights", "encodeWeights", "decodeWeights"]) {
     const weights = feeds[name].data as Float32Array;
     weights.forEach((w, i) => {
       weights[i] = (w * share) / RATIO;
