@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { readNpz } from "../../../src/data/npz.ts";
+import { clipsFromNpz } from "../../../src/memory/encoders/clips.ts";
 import { videoEdges } from "../../../src/memory/encoders/images.ts";
 import { patchFields } from "../../../src/memory/fields.ts";
 import { bestOf, createLabelField, labelScores, learnLabel } from "../../../src/memory/label-field.ts";
@@ -24,18 +25,13 @@ export interface Clip {
 
 /** The clips of weizmann_4x9_gray64.npz, thinned out to equally many frames, as edges of what moves. */
 export async function loadClips(folder: string): Promise<Clip[]> {
-  const tensors = readNpz(await readFile(join(folder, "weizmann_4x9_gray64.npz")), "weizmann_4x9_gray64.npz");
-  const [frames, offsets, labels, persons] = ["frames", "offsets", "label", "person"].map(
-    (name) => tensors.get(name)!.data as Uint8Array | Int32Array,
-  );
-  return Array.from(labels, (label, c) => {
-    const length = offsets[c + 1] - offsets[c];
-    const images = Array.from({ length: CLIPS.frames }, (_, t) => {
-      const at = INPUTS * (offsets[c] + Math.floor((t * length) / CLIPS.frames));
-      return { width: SIDE, height: SIDE, data: frames.subarray(at, at + INPUTS) };
-    });
-    return { person: persons[c], action: ACTIONS[label], frames: videoEdges(images, CLIPS.edges) };
-  });
+  const name = "weizmann_4x9_gray64.npz";
+  const tensors = readNpz(await readFile(join(folder, name)), name);
+  return clipsFromNpz(tensors, { length: CLIPS.frames, name }).map(({ label, person, frames }) => ({
+    person,
+    action: ACTIONS[label],
+    frames: videoEdges(frames, CLIPS.edges),
+  }));
 }
 
 /** The clip with so large a share of each frame's pixels moved elsewhere. */
