@@ -2,6 +2,7 @@ import type { Graph } from "../../engine/graph.ts";
 import { Problem } from "../../problem.ts";
 import type { Random } from "../../random.ts";
 import { deriveSeed, random } from "../../random.ts";
+import { smallestAt } from "./select.ts";
 
 /** Which weights live, by parameter: 1 or 0 for each element in row-major order. */
 export type Masks = ReadonlyMap<string, Uint8Array>;
@@ -26,19 +27,25 @@ export function keepLargest(scores: Scores, ratio: number, scope: Scope = "globa
 }
 
 function prune(names: readonly string[], scores: Scores, ratio: number): [string, Uint8Array][] {
-  const sorted = Float64Array.from(names.flatMap((name) => Array.from(scores.get(name)!)));
-  if (sorted.some(Number.isNaN)) throw new Problem(`the scores of ${names.join(", ")} are not all numbers`);
-  sorted.sort();
-  const count = Math.floor(ratio * sorted.length);
+  const all = new Float64Array(names.reduce((n, name) => n + scores.get(name)!.length, 0));
+  let at = 0;
+  for (const name of names) {
+    all.set(scores.get(name)!, at);
+    at += scores.get(name)!.length;
+  }
+  if (all.some(Number.isNaN)) throw new Problem(`the scores of ${names.join(", ")} are not all numbers`);
+  const count = Math.floor(ratio * all.length);
   // All below the limit go, and of those at the limit as many as are still missing.
-  const limit = count < sorted.length ? sorted[count] : Number.POSITIVE_INFINITY;
-  let missing = count - sorted.reduce((below, v) => below + Number(v < limit), 0);
-  return names.map((name) => [
-    name,
-    Uint8Array.from(scores.get(name)!, (score) =>
-      Number(score > limit || (score === limit && missing-- <= 0)),
-    ),
-  ]);
+  const limit = count < all.length ? smallestAt(all, count) : Number.POSITIVE_INFINITY;
+  let missing = count;
+  for (let i = 0; i < all.length; i++) if (all[i] < limit) missing--;
+  return names.map((name) => {
+    const values = scores.get(name)!;
+    const mask = new Uint8Array(values.length);
+    for (let i = 0; i < mask.length; i++)
+      mask[i] = Number(values[i] > limit || (values[i] === limit && missing-- <= 0));
+    return [name, mask];
+  });
 }
 
 /** The masks of the largest magnitudes. */

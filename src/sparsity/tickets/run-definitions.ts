@@ -249,6 +249,11 @@ function comparisonDefinitions(settings: ExperimentSettings): ReadonlyMap<string
       },
     });
   runs.set("late-0.7-0", { ...noDecay, label: "ticket, 70 %, no decay", start: ticket(0.7) });
+  runs.set("imp-0", {
+    ...noDecay,
+    label: `iterative pruning in ${IMP_ROUNDS} rounds with decay, then no decay`,
+    start: iterative(({ initial }) => initial),
+  });
   runs.set("random-0", {
     ...noDecay,
     label: "random mask, no decay",

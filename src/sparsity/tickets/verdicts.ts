@@ -55,6 +55,11 @@ export function verdicts(
     (run) => timeOf(run) < 1000,
   );
   judge(
+    "without weight decay the ticket of iterative pruning generalises",
+    ["imp-0"],
+    (run) => run.times.generalisedForGood !== undefined,
+  );
+  judge(
     "masks found at initialisation are at least 10 times slower than the ticket, or never generalise",
     EARLY,
     slower(10),

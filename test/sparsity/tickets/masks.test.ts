@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { Problem } from "../../../src/problem.ts";
+import { random } from "../../../src/random.ts";
 import type { Masks, Weights } from "../../../src/sparsity/tickets/masks.ts";
 import {
   composeMasks,
@@ -50,6 +51,23 @@ test("among equal scores the first go; all or nothing goes where asked", () => {
     [0, 1, 1],
     [1, 0],
   ]);
+});
+
+test("the lowest go, as sorting by score and then by place has it, for many ties and infinite scores", () => {
+  const rng = random(3);
+  for (let trial = 0; trial < 200; trial++) {
+    const n = 1 + rng.integer(60);
+    const draw = () => (rng.uniform() < 0.1 ? Number.NEGATIVE_INFINITY : rng.integer(trial % 2 ? 6 : 1000));
+    const scores = Array.from({ length: n }, draw);
+    const ratio = rng.uniform();
+    const order = [...scores.keys()].sort((a, b) =>
+      scores[a] === scores[b] ? a - b : scores[a] < scores[b] ? -1 : 1,
+    );
+    const gone = new Set(order.slice(0, Math.floor(ratio * n)));
+    expect(flat(keepLargest(new Map([["w", scores]]), ratio))).toEqual([
+      scores.map((_, i) => Number(!gone.has(i))),
+    ]);
+  }
 });
 
 test("scores that are no numbers and ratios outside 0..1 are refused", () => {
