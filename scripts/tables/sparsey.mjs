@@ -39,10 +39,18 @@ export const TABLES = {
   ],
   "sparsey-speed": [
     "sparsey-speed",
-    ({ rows, crossing, bandwidth: b }) => {
+    ({ rows, crossing, bandwidth: b, threads = [] }) => {
       const micros = (t) => (t < 10 ? t.toFixed(1) : count(t));
       const memories = columnsOf(rows, "memory");
       const sizes = columnsOf(rows, "items");
+      const byThreads = columnsOf(threads, "memory").map((memory) => {
+        const [one, two] = [1, 2].map((n) => threads.find((r) => r.memory === memory && r.threads === n));
+        return [
+          memory,
+          ...[one, two].map((row) => `${micros(row.store)} / ${micros(row.recognize)}`),
+          `${(one.store / two.store).toFixed(2)} / ${(one.recognize / two.recognize).toFixed(2)}`,
+        ];
+      });
       return [
         table(
           ["store / recognise, µs, with so many stored", ...sizes.map(count)],
@@ -59,6 +67,9 @@ export const TABLES = {
           .join(
             ", ",
           )}. With weights that fit into no cache (${count(b.bytesRead / 1e6)} MB read an item), recognising takes ${b.timesTheLimit.toFixed(1)} times as long as memory takes to pass the active rows once; the goal is 3.`,
+        ...(byThreads.length > 0
+          ? [table(["store / recognise, µs by the clock", "one thread", "two", "times as fast"], byThreads)]
+          : []),
       ].join("\n\n");
     },
   ],
