@@ -1,6 +1,13 @@
 import { join } from "node:path";
 import type { Command } from "commander";
-import { formatMany, formatSeconds, formatShare, significant } from "../runs/format.ts";
+import {
+  formatBytes,
+  formatCount,
+  formatMany,
+  formatSeconds,
+  formatShare,
+  significant,
+} from "../runs/format.ts";
 import type { Recipe } from "../runs/recipe.ts";
 import type { MetricsLine, RunResult } from "../runs/run-result.ts";
 import type { JsonOption } from "./command.ts";
@@ -33,6 +40,8 @@ export function runCommand(): Command {
         "of the last epoch: loss, trainAccuracy, accuracy and testLoss (on the test set), with held-out samples validationAccuracy and validationLoss, …",
       sparsity:
         "null without a sparsifier, else { layers, commit }: groups, keep, natural, forced of each layer",
+      footprint:
+        "with lowMemory in the recipe, { trainable, weights, gradients, optimizer }: numbers that train, and bytes held between steps",
     },
   })
     .argument("<recipe>", "a YAML file, or the directory of a run")
@@ -87,7 +96,8 @@ export function trainingDisplay({ name, epochs }: Pick<Recipe, "name" | "epochs"
   };
 }
 
-function summary({ finished, epochs, seconds, metrics, sparsity }: RunResult, directory: string): string {
+function summary(result: RunResult, directory: string): string {
+  const { finished, epochs, seconds, metrics, sparsity, footprint } = result;
   const { accuracy } = metrics;
   const lines = [
     `${formatMany(epochs, "epoch")} in ${formatSeconds(seconds)}${accuracy === undefined ? "" : `, test accuracy ${formatShare(accuracy)}`}`,
@@ -105,6 +115,12 @@ function summary({ finished, epochs, seconds, metrics, sparsity }: RunResult, di
         sparsity.layers.map((l) => [l.name, l.groups, l.natural, l.natural - l.forced, l.forced, l.epoch]),
       ),
     );
+  if (footprint) {
+    const { trainable, weights, gradients, optimizer } = footprint;
+    lines.push(
+      `${formatCount(trainable)} numbers train; ${formatBytes(weights)} of weights, ${formatBytes(gradients)} of gradients, ${formatBytes(optimizer)} of the optimiser's`,
+    );
+  }
   if (finished) lines.push(join(directory, "model.onnx"));
   return lines.join("\n");
 }

@@ -142,6 +142,22 @@ describe("a run's report", () => {
     );
   });
 
+  test("says what training held, where that was measured", () => {
+    const plain = {
+      ...{ name: "r", finished: true, epochs: 1, steps: 9, seconds: 1, metrics: {} },
+      sparsity: null,
+    };
+    const footprint = { trainable: 1234, weights: 8000, gradients: 4936, optimizer: 9872 };
+    const shown = (result: typeof plain & { footprint?: typeof footprint }) => {
+      const { document } = parseHTML(runReport({ recipe, lines: [lineAt(0)], result }));
+      return [...document.querySelectorAll("dd")].map((d) => d.textContent);
+    };
+    expect(shown({ ...plain, footprint })).toEqual([
+      ...shown(plain),
+      ...["1,234", "8.00 kB", "4.94 kB", "9.87 kB"],
+    ]);
+  });
+
   test("of a run that has only begun is its recipe", () => {
     const { document } = parseHTML(runReport({ recipe, lines: [], result: undefined }));
     expect(document.querySelectorAll("figure")).toHaveLength(0);

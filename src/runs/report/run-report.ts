@@ -1,4 +1,5 @@
-import { formatMany, formatSeconds, formatShare, significant } from "../format.ts";
+import type { Footprint } from "../../sparsity/spectral/footprint.ts";
+import { formatBytes, formatCount, formatMany, formatSeconds, formatShare, significant } from "../format.ts";
 import { formatRecipe } from "../recipe.ts";
 import type { MetricsLine, RunRecord, RunResult } from "../run-result.ts";
 import type { Html } from "./html.ts";
@@ -21,6 +22,7 @@ export function runReport({ recipe, lines, result }: RunRecord): string {
       { heading: "Outcome", content: outcome(last) },
       { heading: "Curves", content: figures(curves(lines)) },
     );
+    if (result?.footprint) sections.push(memory(result.footprint));
     if (result?.sparsity?.layers.length)
       sections.push(layers(result.sparsity), ...undecided(result.sparsity));
     sections.push({ heading: "Epochs", content: epochs(lines) });
@@ -50,6 +52,18 @@ function outcome(last: MetricsLine): Html {
     { label: "train loss", value: significant(last.loss) },
     ...metrics.filter(({ label }) => label !== "test accuracy"),
   ]);
+}
+
+function memory({ trainable, weights, gradients, optimizer }: Footprint): Section {
+  return {
+    heading: "What training held between steps",
+    content: highlights([
+      { label: "numbers that train", value: formatCount(trainable) },
+      { label: "weights", value: formatBytes(weights) },
+      { label: "gradients", value: formatBytes(gradients) },
+      { label: "optimiser", value: formatBytes(optimizer) },
+    ]),
+  };
 }
 
 function curves(lines: readonly MetricsLine[]): { title: string; svg: Html }[] {
