@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { writeNpz } from "../../src/data/npz.ts";
 import { tensor } from "../../src/engine/tensor.ts";
+import { rolloutFile } from "../../src/runs/giorom/rollout.node.ts";
 import { openParticles } from "../../src/runs/particle-file.node.ts";
 import { build, filigree } from "./support.ts";
 
@@ -92,6 +93,22 @@ test("a rollout has the scene's points and first frames, and becomes a page", as
   expect(html).not.toMatch(/https?:|src=/);
   const script = /<script>\n([\s\S]*)<\/script>/.exec(html)![1];
   expect(() => new Function(script)).not.toThrow();
+});
+
+test("a rollout ends where nobody listens to its frames", async () => {
+  const { frames, sparse } = await rolloutFile({
+    model: join(folder, "m.onnx"),
+    scene: join(folder, "set/test/0000.npz"),
+    output: join(folder, "silent.npz"),
+    points: 8,
+    decoder: "nearest",
+    affine: true,
+    frames: 2,
+    start: 0,
+    threads: 1,
+    warn: () => {},
+  });
+  expect({ frames, sparse }).toEqual({ frames: 8, sparse: 8 });
 });
 
 test.each([
