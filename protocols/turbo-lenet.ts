@@ -2,7 +2,7 @@
  * turbovbi.md P4 with convolutions: Caffe's LeNet-5 on MNIST by Turbo-VBI, with chains along kernels and maps and with
  * independent bits; error, weights and bytes on the disk. Options: --seeds 0,1,2; --parallel n. To choose settings, writing
  * nothing: --rows "chain|iid" runs these alone, --held-out 0.1 measures on that share of the training images,
- * --variances 0.05,0.005,0.005,0.05 are those of weights in use, by layer; --quick trains for an epoch of 3000 images at
+ * --variances 0.05,0.003,0.003,0.02 are those of weights in use, by layer; --quick trains for an epoch of 3000 images at
  * each stage, to see that it runs.
  */
 import { parseArgs } from "node:util";
@@ -40,7 +40,7 @@ const ROWS: Record<string, PriorSpec[]> = {
   chain: [chain, chain, chain, iid],
   iid: [iid, iid, iid, iid],
 };
-const VARIANCES = [0.05, 0.005, 0.005, 0.05];
+const VARIANCES = [0.05, 0.001, 0.001, 0.01];
 const variances = values.variances?.split(",").map(Number) ?? VARIANCES;
 /** Steps by the posterior's deviations, see `posteriorStep`, and bits of a value. */
 const SHARES = [0.2, 0.35, 0.5];
