@@ -30,6 +30,7 @@ const CONTROLS = [
   "synflow-100",
   "dense-0",
   "ticket-0.7-0",
+  "imp-0",
 ];
 
 /** A control is given up at ten times the ticket's time: every verdict is decided by then. */

@@ -268,6 +268,8 @@ describe("verdicts", () => {
     expect(judge(run("dense-0", 3990))).toEqual([false]);
     expect(judge(run("ticket-0.7-0", 990))).toEqual([true]);
     expect(judge(run("ticket-0.7-0", 1000))).toEqual([false]);
+    expect(judge(run("imp-0", 4000))).toEqual([true]);
+    expect(judge(run("imp-0"))).toEqual([false]);
     expect(judge(ticket, run("snip"), run("random", 2000))).toEqual([true]);
     expect(judge(ticket, run("snip"), run("random", 1990))).toEqual([false]);
     expect(judge(run("taken-memorised"))).toEqual([true]);

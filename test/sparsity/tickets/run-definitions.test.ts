@@ -123,12 +123,17 @@ test("iterative pruning rewinds every round to where its name says, and begins w
 test("runs without weight decay have none, and start from the masks that they name", async () => {
   const without = [...definitions].filter(([, d]) => d.group === "no decay");
   expect(without.map(([name]) => name).sort()).toEqual(
-    ["dense-0", "ticket-0.6-0", "ticket-0.7-0", "ticket-0.75-0", "late-0.7-0", "random-0"].sort(),
+    ["dense-0", "ticket-0.6-0", "ticket-0.7-0", "ticket-0.75-0", "late-0.7-0", "imp-0", "random-0"].sort(),
   );
   for (const [, { weightDecay }] of without) expect(weightDecay).toBe(0);
   expect(await start("dense-0")).toEqual({ weights: initial });
   const early = magnitudeMasks(moments.get("later1500")!, 0.7);
   expect(await start("ticket-0.7-0")).toEqual({ weights: initial, masks: early });
   expect(await start("late-0.7-0")).toEqual({ weights: initial, masks: ticket(0.7) });
+  // Its mask is found as that of the run with decay is.
+  trained.length = 0;
+  const found = await start("imp-0");
+  trained.length = 0;
+  expect(found).toEqual(await start("imp"));
   expect(definitions.get("shuffled")!.weightDecay).toBeUndefined();
 });
