@@ -90,7 +90,7 @@ header p, section > p { margin: 0.35rem 0 1rem; color: var(--soft); max-width: 4
 figure { margin: 0; padding: 1rem; background: var(--card); border: 1px solid var(--line); border-radius: 8px; min-width: 0; }
 figcaption { font-size: 0.875rem; font-weight: 600; margin-bottom: 0.5rem; }
 figure svg { width: 100%; height: auto; }
-figure + .figures, .scroll + .scroll { margin-top: 1rem; }
+figure ~ .figures, .scroll + .scroll { margin-top: 1rem; }
 figure canvas { width: 100%; height: auto; image-rendering: pixelated; margin-top: 0.75rem; }
 figure input { width: 100%; }
 .legend { display: flex; flex-wrap: wrap; gap: 0.25rem 1rem; margin-top: 0.5rem; font-size: 0.8rem; color: var(--soft); }
