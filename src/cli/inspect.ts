@@ -8,6 +8,7 @@ import { estimateEnergy } from "../sparsity/energy.ts";
 import type { JsonOption } from "./command.ts";
 import { createCommand, emit } from "./command.ts";
 import { readGroups } from "./groups.ts";
+import { dimensionOption } from "./options.ts";
 import { table } from "./table.ts";
 
 interface InspectOptions extends JsonOption {
@@ -46,7 +47,7 @@ export function inspectCommand(): Command {
     },
   })
     .argument("<model>", "an .onnx or .flg file")
-    .option("--dimension <name=length>", "length of an open dimension; may be repeated", parseDimension)
+    .addOption(dimensionOption())
     .option(
       "--energy <costs>",
       "estimate energy from what your machine spends, in picojoules: mac=4.6,byte=160 for each multiply-accumulate and each byte of weights",
@@ -145,10 +146,4 @@ function parseEnergy(text: string): EnergyCosts {
   const [, perMac, perByte] = /^mac=(\d*\.?\d+),byte=(\d*\.?\d+)$/.exec(text) ?? [];
   if (perByte === undefined) throw new InvalidArgumentError("expected picojoules, such as mac=4.6,byte=160");
   return { perMac: Number(perMac), perByte: Number(perByte) };
-}
-
-function parseDimension(text: string, before: Record<string, number> = {}): Record<string, number> {
-  const match = /^(.+)=([1-9]\d*)$/.exec(text);
-  if (!match) throw new InvalidArgumentError("expected a name and a length, such as sequence=128");
-  return { ...before, [match[1]]: Number(match[2]) };
 }
