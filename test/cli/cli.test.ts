@@ -342,6 +342,7 @@ describe("a run from end to end", () => {
     const folder = taskFolder();
     const args = [
       "compress",
+      "truncate",
       "net.onnx",
       "--data",
       "data.npz",
