@@ -40,6 +40,8 @@ export function runCommand(): Command {
         "of the last epoch: loss, trainAccuracy, accuracy and testLoss (on the test set), with held-out samples validationAccuracy and validationLoss, …",
       sparsity:
         "null without a sparsifier, else { layers, commit }: groups, keep, natural, forced of each layer",
+      "patterns, commit":
+        "with a posterior in the recipe: which weights are left of each layer, and figures before and after the others became zero",
       footprint:
         "with lowMemory in the recipe, { trainable, weights, gradients, optimizer }: numbers that train, and bytes held between steps",
     },
