@@ -49,9 +49,18 @@ export { type TrainStepperOptions, trainStepper } from "./giorom/train-stepper.t
 export type { SparseTrajectory } from "./giorom/windows.ts";
 export * from "./graphs/index.ts";
 export { type Svd, svd } from "./linalg/svd.ts";
+export { createHopfieldMemory } from "./memory/baselines/hopfield.ts";
+export { createHtmMemory, createPoolerMemory } from "./memory/baselines/htm/htm.ts";
+export { createModernHopfieldMemory } from "./memory/baselines/modern-hopfield.ts";
+export { createNearestMemory } from "./memory/baselines/nearest.ts";
+export type { PatternMemory } from "./memory/baselines/pattern-memory.ts";
+export type { SequenceMemory } from "./memory/baselines/sequence-memory.ts";
+export { createSparseDistributedMemory } from "./memory/baselines/sparse-distributed.ts";
+export { createWillshawMemory } from "./memory/baselines/willshaw.ts";
 export { averageLinkage } from "./memory/cluster.ts";
 export { STEP_DECAY } from "./memory/decay.ts";
 export { strongestInputs } from "./memory/decode.ts";
+export { type Clip, clipsFromNpz } from "./memory/encoders/clips.ts";
 export {
   type GrayImage,
   imageEdges,

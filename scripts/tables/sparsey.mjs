@@ -37,6 +37,19 @@ export const TABLES = {
       );
     },
   ],
+  "sparsey-sequence-memories": [
+    "sparsey-baselines",
+    ({ figures: { "next frame": tasks } }) =>
+      table(
+        ["inputs expected, %, by presentations", ...Object.keys(Object.values(Object.values(tasks)[0])[0])],
+        Object.entries(tasks).flatMap(([task, memories]) =>
+          Object.entries(memories).map(([memory, shares]) => [
+            `${task}, ${memory}`,
+            ...Object.values(shares).map(percent),
+          ]),
+        ),
+      ),
+  ],
   "sparsey-speed": [
     "sparsey-speed",
     ({ rows, crossing, bandwidth: b, threads = [] }) => {
