@@ -94,7 +94,7 @@ export function compressCommand(): Command {
       "bytes, macs": "{ before, after }; size of the .onnx file, multiply-accumulates a sample",
       activationBytes: "{ before, after }; the most memory that values of one sample take at once",
       latencyMs:
-        "{ before, after, masked: { b1, b64 } }; lower quartiles on one thread, zeros left in place with masked",
+        "{ before, after, masked: { b1, b64 } }; medians on one thread, zeros left in place with masked",
       skippingZeros:
         "{ b1, b64, why }; the same with kernels that skip zeros, milliseconds and reasons; null where few weights are zero",
       columns:

@@ -2,7 +2,6 @@ import type { Graph } from "../engine/graph.ts";
 import { rebatch } from "../engine/replay.ts";
 import type { Session, SessionOptions } from "../engine/session.ts";
 import { createSession } from "../engine/session.ts";
-import { undisturbed } from "../undisturbed.ts";
 import { sampleInputs } from "./sample-inputs.ts";
 
 export interface LatencyOptions extends SessionOptions {
@@ -20,9 +19,8 @@ export type LatencyModel =
   | { graph: Graph; open: (sized: Graph) => Promise<Pick<Session, "run" | "release">> };
 
 /**
- * Time of one run of each model, in milliseconds, in the order given: lower quartiles, see `undisturbed`. The models take
- * turns, so that whatever else the machine does falls on all of them alike; compare the figures of one call with each other
- * only.
+ * Median time of one run of each model, in milliseconds, in the order given. The models take turns, so that whatever
+ * else the machine does falls on all of them alike; compare the figures of one call with each other only.
  */
 export async function measureLatency(
   models: readonly LatencyModel[],
@@ -49,7 +47,7 @@ export async function measureLatency(
       spent += time;
     }
   for (const { session } of sessions) await session.release();
-  return sessions.map(({ times }) => undisturbed(times));
+  return sessions.map(({ times }) => median(times));
 }
 
 export function median(values: readonly number[]): number {

@@ -38,7 +38,7 @@ export async function compressionReport(result: CompressResult, runs: Compressio
       },
       {
         heading: "Before and after",
-        note: "Latencies are lower quartiles of interleaved runs on one thread; with its zeros left in place the network is not faster, which is why it is shrunk.",
+        note: "Latencies are medians of interleaved runs on one thread; with its zeros left in place the network is not faster, which is why it is shrunk.",
         content: beforeAfter(result),
       },
       result.patterns
