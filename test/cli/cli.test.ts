@@ -342,7 +342,6 @@ describe("a run from end to end", () => {
     const folder = taskFolder();
     const args = [
       "compress",
-      "truncate",
       "net.onnx",
       "--data",
       "data.npz",
