@@ -6,7 +6,6 @@
  *
  * usage: spectral-step.js [--layers 768x768,3072x768] [--threads 1,2] [--rounds 9] [--python /usr/bin/python3]
  */
-import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -31,6 +30,7 @@ import { median } from "../src/runs/latency.ts";
 import { createSpectralTraining } from "../src/sparsity/spectral/spectral-training.ts";
 import type { Peer } from "./peers/peer.ts";
 import { startPeer } from "./peers/peer.ts";
+import { pythonWithTorch, torchEnvironment } from "./peers/torch.ts";
 
 /** Outputs × inputs: projections and both halves of a feed-forward block of OPT-125M, and one of the small language model. */
 const LAYERS: Record<string, { rank: number; rows: number }> = {
@@ -146,20 +146,11 @@ async function measure(name: string, threads: number, python: string | undefined
       const start = join(folder, "start.npz");
       writeStart(name, start);
       const script = fileURLToPath(new URL("../../bench/peers/torch-spectral.py", import.meta.url));
-      // PyTorch at its best: see bench/training.ts.
-      const environment = {
-        MALLOC_MMAP_THRESHOLD_: "4000000000",
-        MALLOC_TRIM_THRESHOLD_: "8000000000",
-        MALLOC_TOP_PAD_: "268435456",
-        GOMP_SPINCOUNT: "10000",
-        OMP_NUM_THREADS: `${threads}`,
-        OPENBLAS_NUM_THREADS: `${threads}`,
-      };
       for (const method of ["sst", "full"])
         peers[`torch-${method}`] = await startPeer(
           python,
           [script, method, `${threads}`, start],
-          environment,
+          torchEnvironment(threads),
         );
     }
     const steps: Record<string, number> = {};
@@ -210,16 +201,8 @@ async function measure(name: string, threads: number, python: string | undefined
   }
 }
 
-function pythonWithTorch(): string | undefined {
-  const { status } = spawnSync(options.python, ["-c", "import torch, numpy"], { stdio: "ignore" });
-  if (status === 0) return options.python;
-  console.error(
-    `${options.python} has no PyTorch with NumPy (Debian: python3-torch): only this library is measured, and nothing is written.`,
-  );
-}
-
 async function main(): Promise<void> {
-  const python = pythonWithTorch();
+  const python = pythonWithTorch(options.python);
   const rows: Awaited<ReturnType<typeof measure>>[] = [];
   for (const name of options.layers.split(",")) {
     if (!Object.hasOwn(LAYERS, name)) throw new Error(`--layers takes ${Object.keys(LAYERS).join(", ")}`);

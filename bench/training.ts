@@ -7,7 +7,6 @@
  *
  * usage: training.js [--cases lenet,vgg] [--threads 1,2] [--rounds 9] [--python /usr/bin/python3]
  */
-import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -20,6 +19,7 @@ import type { Tensor } from "../src/engine/tensor.ts";
 import { median } from "../src/runs/latency.ts";
 import type { Peer } from "./peers/peer.ts";
 import { startPeer } from "./peers/peer.ts";
+import { pythonWithTorch, torchEnvironment } from "./peers/torch.ts";
 import { CASES, SEED } from "./training/cases.ts";
 import { serve } from "./training/child.ts";
 
@@ -53,16 +53,8 @@ async function measure(name: string, threads: number, rounds: number, python: st
   try {
     if (python) {
       const script = fileURLToPath(new URL("../../bench/peers/torch-training.py", import.meta.url));
-      // PyTorch at its best: glibc would give large blocks back to the system at once, and OpenMP's threads would spin
-      // for a long time where the cores are shared with others.
-      peers.torch = await startPeer(python, [script, name, `${threads}`, weights, JSON.stringify(settings)], {
-        MALLOC_MMAP_THRESHOLD_: "4000000000",
-        MALLOC_TRIM_THRESHOLD_: "8000000000",
-        MALLOC_TOP_PAD_: "268435456",
-        GOMP_SPINCOUNT: "10000",
-        OMP_NUM_THREADS: `${threads}`,
-        OPENBLAS_NUM_THREADS: `${threads}`,
-      });
+      const args = [script, name, `${threads}`, weights, JSON.stringify(settings)];
+      peers.torch = await startPeer(python, args, torchEnvironment(threads));
     }
     if (peers.torch && !/openblas|mkl|blis/i.test(String(peers.torch.hello.blas)))
       console.error(
@@ -119,14 +111,8 @@ async function measure(name: string, threads: number, rounds: number, python: st
   }
 }
 
-function pythonWithTorch(): string | undefined {
-  const { status } = spawnSync(options.python, ["-c", "import torch, numpy"], { stdio: "ignore" });
-  if (status === 0) return options.python;
-  console.error(`${options.python} has no PyTorch (Debian: python3-torch): only this library is measured.`);
-}
-
 async function main(): Promise<void> {
-  const python = pythonWithTorch();
+  const python = pythonWithTorch(options.python);
   const rows: Awaited<ReturnType<typeof measure>>[] = [];
   const cell = (value: unknown, width: number) => String(value ?? "–").padStart(width);
   console.log(`${"step, milliseconds".padEnd(58)} threads filigree  PyTorch   ratio (fastest)  MiB    MiB`);
