@@ -52,8 +52,11 @@ export { type Svd, svd } from "./linalg/svd.ts";
 export { createHopfieldMemory } from "./memory/baselines/hopfield.ts";
 export { createHtmMemory, createPoolerMemory } from "./memory/baselines/htm/htm.ts";
 export { createModernHopfieldMemory } from "./memory/baselines/modern-hopfield.ts";
+export { createNaiveBayesClassifier, createNaiveBayesMemory } from "./memory/baselines/naive-bayes.ts";
 export { createNearestMemory } from "./memory/baselines/nearest.ts";
+export type { PatternClassifier } from "./memory/baselines/pattern-classifier.ts";
 export type { PatternMemory } from "./memory/baselines/pattern-memory.ts";
+export { createRidgeClassifier, createRidgeMemory } from "./memory/baselines/ridge.ts";
 export type { SequenceMemory } from "./memory/baselines/sequence-memory.ts";
 export { createSparseDistributedMemory } from "./memory/baselines/sparse-distributed.ts";
 export { createWillshawMemory } from "./memory/baselines/willshaw.ts";
@@ -80,6 +83,7 @@ export {
 export { patchFields, radiusFields } from "./memory/fields.ts";
 export {
   agreement,
+  cellsOf,
   createMemory,
   type Memory,
   type MemoryOptions,

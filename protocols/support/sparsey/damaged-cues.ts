@@ -2,8 +2,10 @@
 import { createHopfieldMemory } from "../../../src/memory/baselines/hopfield.ts";
 import { createPoolerMemory } from "../../../src/memory/baselines/htm/htm.ts";
 import { createModernHopfieldMemory } from "../../../src/memory/baselines/modern-hopfield.ts";
+import { createNaiveBayesMemory } from "../../../src/memory/baselines/naive-bayes.ts";
 import { createNearestMemory } from "../../../src/memory/baselines/nearest.ts";
 import type { PatternMemory } from "../../../src/memory/baselines/pattern-memory.ts";
+import { createRidgeMemory } from "../../../src/memory/baselines/ridge.ts";
 import { createSparseDistributedMemory } from "../../../src/memory/baselines/sparse-distributed.ts";
 import { createWillshawMemory } from "../../../src/memory/baselines/willshaw.ts";
 import { inputsFrom, strongestInputs } from "../../../src/memory/decode.ts";
@@ -45,6 +47,8 @@ export const MEMORIES: Record<string, (seed: number) => PatternMemory> = {
   Willshaw: () => createWillshawMemory(INPUTS),
   Hopfield: () => createHopfieldMemory(INPUTS, { activity: ACTIVE / INPUTS }),
   "sparse distributed": (seed) => createSparseDistributedMemory(INPUTS, { locations: 288, seed }),
+  "naive Bayes": () => createNaiveBayesMemory(INPUTS),
+  ridge: () => createRidgeMemory(INPUTS),
   "spatial pooler": (seed) => createPoolerMemory(INPUTS, { seed }),
   "spatial pooler, 10 presentations": (seed) => presented(10, createPoolerMemory(INPUTS, { seed })),
   "modern Hopfield": () => createModernHopfieldMemory(INPUTS),

@@ -12,7 +12,7 @@ import { train } from "../../../src/nn/trainer.ts";
 import { deriveSeed, random } from "../../../src/random.ts";
 
 const SIDE = 28;
-const PIXELS = SIDE * SIDE;
+export const PIXELS = SIDE * SIDE;
 export const EDGES = { threshold: 200, directions: 8 };
 const INPUTS = PIXELS * EDGES.directions;
 export const LEVEL = { size: 9, stride: 4, q: 2, k: 512, band: [4, INPUTS] } as const;
@@ -46,27 +46,30 @@ export function drawStream({ labels }: Split, { perClass, order, seed }: Stream)
   return order === "shuffled" ? drawn : drawn.sort((a, b) => labels[a] - labels[b]);
 }
 
-const imageOf = ({ inputs }: Split, i: number) => inputs.data.subarray(PIXELS * i, PIXELS * (i + 1));
+export const imageOf = ({ inputs }: Split, i: number) => inputs.data.subarray(PIXELS * i, PIXELS * (i + 1));
 
-const edgesOf = (split: Split, i: number) =>
+export const edgesOf = (split: Split, i: number) =>
   orientedEdges({ width: SIDE, height: SIDE, data: imageOf(split, i) }, EDGES);
+
+/** Local fields over oriented edges. */
+export function digitMemory(
+  seed: number,
+  preset: PresetName = "robustSteep",
+  rules: Partial<Rules> = LEARNING,
+) {
+  const { size, stride, q, k, band } = LEVEL;
+  const fields = patchFields({ columns: SIDE, rows: SIDE }, { size, stride, channels: EDGES.directions });
+  return createMemory({ inputs: INPUTS, levels: [{ fields, q, k, band }], preset, rules, seed });
+}
 
 /** Stores each image once, then names the class of others; encoding counts as learning. */
 export function rememberDigits(
   learnt: Split,
   asked: Split,
   stream: Stream,
-  { preset = "robustSteep", rules = LEARNING }: { preset?: PresetName; rules?: Partial<Rules> } = {},
+  { preset, rules }: { preset?: PresetName; rules?: Partial<Rules> } = {},
 ) {
-  const { size, stride, q, k, band } = LEVEL;
-  const fields = patchFields({ columns: SIDE, rows: SIDE }, { size, stride, channels: EDGES.directions });
-  const memory = createMemory({
-    inputs: INPUTS,
-    levels: [{ fields, q, k, band }],
-    preset,
-    rules,
-    seed: stream.seed,
-  });
+  const memory = digitMemory(stream.seed, preset, rules);
   const order = drawStream(learnt, stream);
   const learning = cpuSeconds(() => {
     for (const i of order) memory.learn(edgesOf(learnt, i), { label: String(learnt.labels[i]) });

@@ -4,7 +4,7 @@ import type { Dim } from "../../physics/particles.ts";
 import type { Positions } from "../features.ts";
 import type { Rows } from "./rows.ts";
 import { evenRows } from "./rows.ts";
-import { solveDefinite } from "./solve.ts";
+import { solveDefinite } from "../../linalg/definite.ts";
 
 /** Sources around each query in the reference configuration. */
 export const NEIGHBORS = 8;
