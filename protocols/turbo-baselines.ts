@@ -10,8 +10,8 @@ import { finishJob, ownJob, runJobs } from "./support/jobs.ts";
 import { summarize, writeResults } from "./support/results.ts";
 import type { NoiseJob } from "./support/turbo/compress-by-noise.ts";
 import { compressByNoise } from "./support/turbo/compress-by-noise.ts";
-import type { DenseJob, DenseResult, TurboResult } from "./support/turbo/compress-mnist.ts";
-import { JOBS, trainDense } from "./support/turbo/compress-mnist.ts";
+import type { DenseJob, DenseResult, TurboResult } from "./support/turbo/compress-images.ts";
+import { JOBS, trainDense } from "./support/turbo/compress-images.ts";
 import { denseJob, jobsOf } from "./support/turbo/kept-networks.ts";
 import { NOISE } from "./support/turbo/mnist-settings.ts";
 

@@ -7,19 +7,18 @@
  */
 import { parseArgs } from "node:util";
 import { importModel } from "../src/engine/onnx/import.ts";
-import type { PackOptions } from "../src/sparsity/encoding/packed-model.ts";
 import { packModel, unpackModel } from "../src/sparsity/encoding/packed-model.ts";
-import { posteriorStep } from "../src/sparsity/encoding/quantize.ts";
 import { findWeights } from "../src/sparsity/lines.ts";
 import type { PriorSpec } from "../src/sparsity/turbo-vbi/priors/kinds.ts";
 import { finishJob, ownJob, runJobs } from "./support/jobs.ts";
 import { reportMarks } from "./support/marks.ts";
 import { summarize, writeResults } from "./support/results.ts";
-import type { DenseJob, DenseResult, TurboResult } from "./support/turbo/compress-mnist.ts";
-import { JOBS, mnist, trainDense } from "./support/turbo/compress-mnist.ts";
+import type { DenseJob, DenseResult, TurboResult } from "./support/turbo/compress-images.ts";
+import { imagesOf, JOBS, trainDense } from "./support/turbo/compress-images.ts";
 import type { NarrowingJob } from "./support/turbo/compress-narrowing.ts";
 import { compressNarrowing } from "./support/turbo/compress-narrowing.ts";
 import { accuracyOf } from "./support/turbo/mnist-small.ts";
+import { waysToStore } from "./support/turbo/ways-to-store.ts";
 
 const { values } = parseArgs({
   options: {
@@ -42,8 +41,6 @@ const ROWS: Record<string, PriorSpec[]> = {
 };
 const VARIANCES = [0.05, 0.001, 0.001, 0.01];
 const variances = values.variances?.split(",").map(Number) ?? VARIANCES;
-/** Steps by the posterior's deviations, see `posteriorStep`, and bits of a value. */
-const SHARES = [0.2, 0.35, 0.5];
 const BITS = [6, 5, 4, 3];
 
 const { quick } = values;
@@ -129,22 +126,11 @@ async function compare(): Promise<void> {
 /** One network: what is left of it, and what that takes on the disk in several ways. */
 async function rowOf({ method, dense }: NarrowingJob, result: TurboResult, whole: Uint8Array) {
   const { model, sigmas, accuracy, processorSeconds } = result;
-  const data = await mnist(dense);
+  const data = await imagesOf(dense);
   const [all, left] = [whole, model].map((onnx) => layerSizes(onnx));
   const weights = total(all, (l) => l.weights);
-  const steps = (share: number) =>
-    new Map(
-      Object.entries(sigmas)
-        .filter(([, s]) => s.length > 0)
-        .map(([name, s]) => [name, posteriorStep(s, share)]),
-    );
-  const ways: [string, PackOptions][] = [
-    ["no loss", {}],
-    ...BITS.map((bits): [string, PackOptions] => [`${bits} bits`, { bits }]),
-    ...SHARES.map((share): [string, PackOptions] => [`${share} σ`, { steps: steps(share) }]),
-  ];
   const stored = [];
-  for (const [storage, options] of ways) {
+  for (const [storage, options] of waysToStore(BITS, sigmas)) {
     const { bytes } = packModel(model, options);
     const error = percentWrong(await accuracyOf(importModel(unpackModel(bytes), { batch: 100 }), data));
     const fewerBits = (4 * weights) / bytes.length;

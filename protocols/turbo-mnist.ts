@@ -19,13 +19,13 @@ import type {
   DenseResult,
   MagnitudeJob,
   TurboJob,
-} from "./support/turbo/compress-mnist.ts";
+} from "./support/turbo/compress-images.ts";
 import {
   compressByMagnitude,
   compressWithPosteriors,
   JOBS,
   trainDense,
-} from "./support/turbo/compress-mnist.ts";
+} from "./support/turbo/compress-images.ts";
 import { denseJob } from "./support/turbo/kept-networks.ts";
 import { DENSE, MAGNITUDE, POSTERIORS } from "./support/turbo/mnist-settings.ts";
 

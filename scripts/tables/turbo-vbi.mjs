@@ -100,6 +100,25 @@ function turboLenet({ dense, rows }) {
   );
 }
 
+/** A row for each chain: its file, and what errs least among files no larger. */
+function turboVgg({ dense, equalBits }) {
+  return table(
+    ["chain", "weights in use", "bytes", "error, %", "independent bits", "magnitude", "dense, few bits"],
+    [
+      ["(dense, all bits)", "72,186", "", spread(dense.error), "", "", ""],
+      ...equalBits.map((e) => [
+        e.method,
+        count(e.used.mean),
+        count(e.bytes.mean),
+        spread(e.chain),
+        spread(e.iid),
+        spread(e.magnitude),
+        spread(e.dense),
+      ]),
+    ],
+  );
+}
+
 /** What modules A and B cost, by prior and size. */
 function turboCost({ rows, epochs }) {
   const sizes = [...new Set(rows.map((r) => r.weights))];
@@ -143,5 +162,6 @@ export const TABLES = {
   "turbo-mnist": ["turbo-mnist", turboMnist],
   "turbo-baselines": ["turbo-baselines", turboBaselines],
   "turbo-lenet": ["turbo-lenet", turboLenet],
+  "turbo-vgg": ["turbo-vgg", turboVgg],
   "turbo-cost": ["turbo-cost", turboCost],
 };

@@ -41,13 +41,15 @@ test("a front holds what nothing beats: brute force over random points", () => {
 });
 
 test("the figure names every family once, and leaves out what errs too much", () => {
-  const { html } = frontierFigure([
+  const rows = [
     row("dense", "no loss", 0, 1e6, 1.9),
     row("chain", "no loss", 0, 2e4, 1.8),
     row("chain", "2 bits", 0, 5e3, 2.2),
     row("vibnet, strength 3", "no loss", 0, 3e4, 40),
-  ]);
+  ];
+  const { html } = frontierFigure(rows, 2.6);
   expect(html.match(/Turbo-VBI, chain/g)).toHaveLength(1);
   expect(html).toContain("dense");
   expect(html).not.toContain("VIBNet");
+  expect(frontierFigure(rows, 50).html).toContain("VIBNet");
 });

@@ -5,8 +5,8 @@ import { createBcGnj } from "../../../src/sparsity/turbo-vbi/baselines/bc-gnj.ts
 import { createSparseVd } from "../../../src/sparsity/turbo-vbi/baselines/sparse-vd.ts";
 import { createVibNet } from "../../../src/sparsity/turbo-vbi/baselines/vibnet.ts";
 import { keptResult } from "../jobs.ts";
-import type { DenseJob, DenseResult, Stage, TurboResult } from "./compress-mnist.ts";
-import { choicesOf, JOBS, mnist, scheduleOf, tune } from "./compress-mnist.ts";
+import type { DenseJob, DenseResult, Stage, TurboResult } from "./compress-images.ts";
+import { choicesOf, imagesOf, JOBS, scheduleOf, tune } from "./compress-images.ts";
 import { trainAdam } from "./mnist-small.ts";
 
 const METHODS = { "sparse-vd": createSparseVd, "bc-gnj": createBcGnj, vibnet: createVibNet };
@@ -28,7 +28,7 @@ export async function compressByNoise(job: NoiseJob): Promise<TurboResult> {
   const start = process.cpuUsage();
   const { approach, strength, noise } = job;
   const { seed, batch } = job.dense;
-  const data = await mnist(job.dense);
+  const data = await imagesOf(job.dense);
   const dense = await keptResult<DenseResult>(job.dense, JOBS);
   const model = rebatch(importModel(dense!.model), batch);
   const sparsifier = METHODS[approach](model, {

@@ -14,8 +14,8 @@ import type {
   Stage,
   TurboJob,
   TurboResult,
-} from "./compress-mnist.ts";
-import { choicesOf, cut, infer, JOBS, layersOf, mnist, tune } from "./compress-mnist.ts";
+} from "./compress-images.ts";
+import { choicesOf, cut, imagesOf, infer, JOBS, layersOf, tune } from "./compress-images.ts";
 
 /**
  * Compresses a convolutional network in two goes, because a step with posteriors is dear while it is wide. After the first
@@ -34,7 +34,7 @@ export interface NarrowingJob extends Pick<TurboJob, "priors" | "variances"> {
 export async function compressNarrowing(job: NarrowingJob): Promise<TurboResult> {
   const start = process.cpuUsage();
   const { seed, batch } = job.dense;
-  const data = await mnist(job.dense);
+  const data = await imagesOf(job.dense);
   const dense = await keptResult<DenseResult>(job.dense, JOBS);
   const whole = rebatch(importModel(dense!.model), batch);
   const wide = layersOf(whole, job).slice(job.wide.skip);

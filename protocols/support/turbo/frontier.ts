@@ -50,12 +50,12 @@ export function frontOf(points: readonly StoredPoint[]): StoredPoint[] {
     .sort((a, b) => a.bytes - b.bytes);
 }
 
-/** Errors above this are left out: no one would ship these networks. */
-const WORST = 2.6;
-
-/** Test error against bytes on the disk: every network in every storage, and a line through the best of each family. */
-export function frontierFigure(rows: readonly StoredRow[]): Html {
-  const points = storedPoints(rows).filter((p) => p.error <= WORST);
+/**
+ * Test error against bytes on the disk: every network in every storage, and a line through the best of each family. Errors above
+ * `worst` are left out.
+ */
+export function frontierFigure(rows: readonly StoredRow[], worst: number): Html {
+  const points = storedPoints(rows).filter((p) => p.error <= worst);
   const families = [...new Set(points.map((p) => p.family))];
   const color = (family: string) =>
     family === "dense" ? "var(--ink)" : `var(--c${families.indexOf(family)})`;

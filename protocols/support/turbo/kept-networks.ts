@@ -7,8 +7,8 @@ import type {
   MagnitudeJob,
   TurboJob,
   TurboResult,
-} from "./compress-mnist.ts";
-import { JOBS } from "./compress-mnist.ts";
+} from "./compress-images.ts";
+import { JOBS } from "./compress-images.ts";
 import { DENSE, MAGNITUDE, NOISE, POSTERIORS } from "./mnist-settings.ts";
 
 /** A network that a protocol has trained on this machine. */

@@ -1,6 +1,6 @@
 import type { PriorSpec } from "../../../src/sparsity/turbo-vbi/priors/kinds.ts";
 import type { NoiseJob } from "./compress-by-noise.ts";
-import type { DenseJob, MagnitudeJob, TurboJob } from "./compress-mnist.ts";
+import type { DenseJob, MagnitudeJob, TurboJob } from "./compress-images.ts";
 
 type Row = Omit<TurboJob, "kind" | "dense">;
 

@@ -1,3 +1,4 @@
+import type { Augment } from "../../../src/data/batches.ts";
 import type { Dataset, Split } from "../../../src/data/dataset.ts";
 import { loadDataset } from "../../../src/data/load.node.ts";
 import type { Graph } from "../../../src/engine/graph.ts";
@@ -55,10 +56,15 @@ export function glorotMlp(data: Dataset, hidden: readonly number[], batch: numbe
   return model;
 }
 
+export interface ImageSet extends Dataset {
+  /** How training images vary. */
+  augment?: Augment;
+}
+
 /** Adam for so many epochs. */
 export async function trainAdam(
   model: Graph,
-  data: Dataset,
+  data: ImageSet,
   options: {
     seed: number;
     epochs: number;
@@ -66,7 +72,9 @@ export async function trainAdam(
     sparsifier?: Sparsifier;
   } & Partial<TrainOptions>,
 ): Promise<void> {
-  await train(model, classification(), classificationSource(model, data.train, data.scale, options), {
+  const { seed } = options;
+  const { train: split, scale, augment } = data;
+  await train(model, classification(), classificationSource(model, split, scale, { seed, augment }), {
     optimizer: { kind: "adam" },
     threads: 1,
     ...options,

@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import type { Dataset } from "../../../src/data/dataset.ts";
 import { holdOut } from "../../../src/data/hold-out.ts";
 import { loadDataset } from "../../../src/data/load.node.ts";
 import type { Graph } from "../../../src/engine/graph.ts";
@@ -7,6 +6,8 @@ import { exportModel } from "../../../src/engine/onnx/export.ts";
 import { importModel } from "../../../src/engine/onnx/import.ts";
 import { rebatch } from "../../../src/engine/replay.ts";
 import { MODELS } from "../../../src/nn/models/index.ts";
+import type { ModelOptions } from "../../../src/nn/models/model.ts";
+import { vgg } from "../../../src/nn/models/vgg.ts";
 import type { ScheduleSpec } from "../../../src/nn/schedules.ts";
 import { findWeights } from "../../../src/sparsity/lines.ts";
 import { holdMasks } from "../../../src/sparsity/tickets/hold-masks.ts";
@@ -14,11 +15,13 @@ import type { Masks } from "../../../src/sparsity/tickets/masks.ts";
 import { magnitudeMasks, weightsOf } from "../../../src/sparsity/tickets/masks.ts";
 import { likelyWeights } from "../../../src/sparsity/turbo-vbi/choose.ts";
 import type { Posterior } from "../../../src/sparsity/turbo-vbi/posterior.ts";
+import { precisionPrior } from "../../../src/sparsity/turbo-vbi/precision-prior.ts";
 import type { PriorSpec } from "../../../src/sparsity/turbo-vbi/priors/kinds.ts";
 import type { TurboVbiLayer } from "../../../src/sparsity/turbo-vbi/turbo-vbi.ts";
 import { createTurboVbi } from "../../../src/sparsity/turbo-vbi/turbo-vbi.ts";
 import { keptResult } from "../jobs.ts";
 import { DATA_DIR, ROOT } from "../results.ts";
+import type { ImageSet } from "./mnist-small.ts";
 import { accuracyOf, trainAdam } from "./mnist-small.ts";
 
 export const JOBS = join(ROOT, "runs", "protocols");
@@ -30,10 +33,22 @@ export interface Stage {
   floor: number;
 }
 
+/** A network, and what it learns. */
+const NETWORKS = {
+  "lenet-300-100": { build: MODELS["lenet-300-100"], data: "mnist" },
+  lenet: { build: MODELS.lenet, data: "mnist" },
+  "small-vgg": { build: smallVgg, data: "cifar10" },
+};
+
+/** Six convolutions of 16 to 64 filters and a linear layer: 72,186 weights. */
+function smallVgg(options: ModelOptions): Graph {
+  return vgg({ ...options, layout: [16, 16, "pool", 32, 32, "pool", 64, 64, "pool"] });
+}
+
 /** Trains the network that all methods start from. */
 export interface DenseJob {
   kind: "dense";
-  network: "lenet-300-100" | "lenet";
+  network: keyof typeof NETWORKS;
   seed: number;
   batch: number;
   stage: Stage;
@@ -45,6 +60,8 @@ export interface DenseJob {
 
 /** Epochs with posteriors. */
 export interface PosteriorStage extends Stage {
+  /** Variance of weights in use over that of the layer's weights, where a layer has none of its own. Default 2. */
+  slab?: number;
   roundEpochs: number;
   annealRounds: number;
 }
@@ -56,7 +73,8 @@ export interface TurboJob {
   dense: DenseJob;
   /** By layer, first to last. */
   priors: PriorSpec[];
-  variances: number[];
+  /** Of weights in use, by layer. */
+  variances?: number[];
   posteriors: PosteriorStage;
   tune: Stage;
 }
@@ -89,23 +107,26 @@ export interface TurboResult extends CompressedResult {
   sigmas: Record<string, Float32Array>;
 }
 
-/** MNIST with pixels from 0 to 1: a pixel that is always black says nothing about its weights. */
-export async function mnist({
-  heldOut = 0,
-  only = 0,
-  seed,
-}: Pick<DenseJob, "heldOut" | "only" | "seed">): Promise<Dataset> {
-  const all = await loadDataset("mnist", { dataDir: DATA_DIR });
+/**
+ * The images of a job. Pixels of MNIST go from 0 to 1: one that is always black then says nothing about its weights. Those of
+ * CIFAR-10 are mirrored at random.
+ */
+export async function imagesOf({ network, heldOut = 0, only = 0, seed }: DenseJob): Promise<ImageSet> {
+  const { data: name } = NETWORKS[network];
+  const all = await loadDataset(name, { dataDir: DATA_DIR });
   const data = holdOut({ ...all, train: holdOut(all, only, seed).validation ?? all.train }, heldOut, seed);
-  return { ...data, test: data.validation ?? data.test, scale: { mean: [0], std: [1] } };
+  const images = { ...data, test: data.validation ?? data.test };
+  return name === "mnist"
+    ? { ...images, scale: { mean: [0], std: [1] } }
+    : { ...images, augment: { flip: true } };
 }
 
 export const scheduleOf = ({ floor }: Stage): ScheduleSpec => ({ kind: "cosine", floor });
 
 export async function trainDense(job: DenseJob): Promise<DenseResult> {
   const { network, seed, batch, stage } = job;
-  const data = await mnist(job);
-  const model = MODELS[network]({ inputShape: data.inputShape, classes: 10, seed, batch });
+  const data = await imagesOf(job);
+  const model = NETWORKS[network].build({ inputShape: data.inputShape, classes: 10, seed, batch });
   await trainAdam(model, data, { ...stage, seed, schedule: scheduleOf(stage) });
   return { accuracy: await accuracyOf(model, data), model: exportModel(model) };
 }
@@ -113,7 +134,7 @@ export async function trainDense(job: DenseJob): Promise<DenseResult> {
 export async function compressWithPosteriors(job: TurboJob): Promise<TurboResult> {
   const start = process.cpuUsage();
   const { seed, batch } = job.dense;
-  const data = await mnist(job.dense);
+  const data = await imagesOf(job.dense);
   const dense = await keptResult<DenseResult>(job.dense, JOBS);
   const model = rebatch(importModel(dense!.model), batch);
   const layers = layersOf(model, job);
@@ -135,7 +156,7 @@ export async function compressByMagnitude({
   tune: stage,
 }: MagnitudeJob): Promise<CompressedResult> {
   const start = process.cpuUsage();
-  const data = await mnist(job);
+  const data = await imagesOf(job);
   const dense = await keptResult<DenseResult>(job, JOBS);
   const model = rebatch(importModel(dense!.model), job.batch);
   const names = new Set(findWeights(model).map((w) => w.parameter));
@@ -157,21 +178,21 @@ export function layersOf(
   return findWeights(model).map((layer, i) => ({
     ...layer,
     prior: priors[i],
-    precision: { a: 1, b: variances[i], aBar: 1, bBar: variances[i] / 400 },
+    precision: variances && precisionPrior(variances[i]),
   }));
 }
 
 /** Posteriors of these layers. The model is then that of their means. */
 export async function infer(
   model: Graph,
-  data: Dataset,
+  data: ImageSet,
   layers: readonly TurboVbiLayer[],
   stage: PosteriorStage,
   seeds: { noise: number; order: number },
 ): Promise<Posterior[]> {
-  const { roundEpochs, annealRounds } = stage;
+  const { slab, roundEpochs, annealRounds } = stage;
   const samples = data.train.labels.length;
-  const turbo = createTurboVbi({ layers, samples, roundEpochs, annealRounds, seed: seeds.noise });
+  const turbo = createTurboVbi({ layers, samples, slab, roundEpochs, annealRounds, seed: seeds.noise });
   await trainAdam(model, data, {
     ...stage,
     seed: seeds.order,
@@ -210,7 +231,7 @@ export function cut(model: Graph, masks: Masks): void {
 /** Cuts to the masks and trains what is left; accuracies before and after. */
 export async function tune(
   model: Graph,
-  data: Dataset,
+  data: ImageSet,
   masks: Masks,
   stage: Stage,
   seed: number,
