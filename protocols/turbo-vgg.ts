@@ -55,7 +55,7 @@ const chain: PriorSpec = { kind: "chain", lambda: 0.05, meanRun: 3.5 };
 /** Of the six convolutions and of the linear layer. */
 const PRIORS = { chain: [...Array<PriorSpec>(6).fill(chain), iid], iid: Array<PriorSpec>(7).fill(iid) };
 const SLABS = [1, 3];
-const DENSITIES = [5, 10, 20, 40];
+const DENSITIES = [5, 10, 20];
 const BITS = [8, 6, 5, 4, 3];
 /** Errors above this are left out of the figure. */
 const WORST = 60;
@@ -110,8 +110,8 @@ async function compare(): Promise<void> {
     (seed): DenseJob => ({
       kind: "dense",
       network: "small-vgg",
-      batch: 64,
-      stage: { epochs: epochs(30), learningRate: 2e-3, floor: 0.02 },
+      batch: 32,
+      stage: { epochs: epochs(25), learningRate: 3e-3, floor: 0.02 },
       seed,
       heldOut,
       only: quick ? 0.1 : undefined,
