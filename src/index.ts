@@ -144,6 +144,7 @@ export {
 } from "./sparsity/encoding/packed-model.ts";
 export { posteriorStep } from "./sparsity/encoding/quantize.ts";
 export { type ColumnChoice, fewerColumns } from "./sparsity/fewer-columns.ts";
+export { foldBatchNorm } from "./sparsity/fold-batch-norm.ts";
 export { type FoldedConstants, foldConstants } from "./sparsity/fold-constants.ts";
 export type { GroupSet } from "./sparsity/groups/group-set.ts";
 export { findGroups, GROUP_KINDS, type GroupChoice, type GroupKind } from "./sparsity/groups/kinds.ts";
@@ -164,13 +165,11 @@ export {
 export { inputMoments } from "./sparsity/spectral/calibrate.ts";
 export type { Footprint } from "./sparsity/spectral/footprint.ts";
 export { linearMaps } from "./sparsity/spectral/linear-maps.ts";
+export type { SpectralOptions } from "./sparsity/spectral/options.ts";
 export { createRankMethod, RANK_METHODS, type RankMethod } from "./sparsity/spectral/rank-methods.ts";
-export {
-  createSpectralTraining,
-  type SpectralOptions,
-  type SpectralTraining,
-} from "./sparsity/spectral/spectral-training.ts";
+export { createSpectralTraining, type SpectralTraining } from "./sparsity/spectral/spectral-training.ts";
 export { type TruncationRule, truncateSpectra } from "./sparsity/spectral/truncate.ts";
+export type { Visits } from "./sparsity/spectral/visits.ts";
 export { circularity } from "./sparsity/tickets/circularity.ts";
 export { createDetector, type GrokTimes, grokTimes } from "./sparsity/tickets/detector.ts";
 export { createEdgePopup } from "./sparsity/tickets/edge-popup.ts";

@@ -9,7 +9,7 @@ import {
   significant,
 } from "../runs/format.ts";
 import type { Recipe } from "../runs/recipe.ts";
-import type { MetricsLine, RunResult } from "../runs/run-result.ts";
+import type { MetricsLine, RunFootprint, RunResult } from "../runs/run-result.ts";
 import type { JsonOption } from "./command.ts";
 import { createCommand, emit } from "./command.ts";
 import { downloadProgress } from "./downloads.ts";
@@ -43,7 +43,13 @@ export function runCommand(): Command {
       "patterns, commit":
         "with a posterior in the recipe: which weights are left of each layer, and figures before and after the others became zero",
       footprint:
-        "with lowMemory in the recipe, { trainable, weights, gradients, optimizer }: numbers that train, and bytes held between steps",
+        "with lowMemory in the recipe, { trainable, parameters, effectiveSteps, weights, gradients, optimizer, peak, visits }",
+      "…trainable, parameters": "numbers that train, and at full rank would",
+      "…effectiveSteps": "steps times the share of those that trained",
+      "…weights, gradients, optimizer": "bytes held between steps",
+      "…peak": "bytes of the process's memory at its largest, data included",
+      "…visits":
+        "of sst, { rounds, stepsPerPair, weight }: rounds done, and steps that a pair of singular vectors trained in, on average, in the layer where these are fewest",
     },
   })
     .argument("<recipe>", "a YAML file, or the directory of a run")
@@ -117,12 +123,20 @@ function summary(result: RunResult, directory: string): string {
         sparsity.layers.map((l) => [l.name, l.groups, l.natural, l.natural - l.forced, l.forced, l.epoch]),
       ),
     );
-  if (footprint) {
-    const { trainable, weights, gradients, optimizer } = footprint;
-    lines.push(
-      `${formatCount(trainable)} numbers train; ${formatBytes(weights)} of weights, ${formatBytes(gradients)} of gradients, ${formatBytes(optimizer)} of the optimiser's`,
-    );
-  }
+  if (footprint) lines.push(...held(footprint));
   if (finished) lines.push(join(directory, "model.onnx"));
   return lines.join("\n");
+}
+
+function held({ trainable, parameters, effectiveSteps, visits, ...bytes }: RunFootprint): string[] {
+  const { weights, gradients, optimizer, peak } = bytes;
+  return [
+    `${formatCount(trainable)} of ${formatCount(parameters)} numbers trained: ${formatCount(effectiveSteps)} effective steps`,
+    `held ${formatBytes(weights)} of weights, ${formatBytes(gradients)} of gradients, ${formatBytes(optimizer)} of the optimiser's; the process ${formatBytes(peak)} at most`,
+    ...(visits
+      ? [
+          `${significant(visits.rounds)} rounds; a pair of singular vectors of ${visits.weight} trained in ${significant(visits.stepsPerPair)} steps on average, fewer than elsewhere`,
+        ]
+      : []),
+  ];
 }

@@ -5,6 +5,7 @@ import type { LoadOptions } from "../data/load.node.ts";
 import { loadDataset } from "../data/load.node.ts";
 import type { Graph } from "../engine/graph.ts";
 import { exportModel } from "../engine/onnx/export.ts";
+import { sizeOf } from "../engine/tensor.ts";
 import { classification, classificationSource, evaluateClassifier } from "../nn/classification.ts";
 import type { StepProgress, TrainOptions } from "../nn/trainer.ts";
 import { train } from "../nn/trainer.ts";
@@ -12,6 +13,7 @@ import { Problem } from "../problem.ts";
 import { foldConstants } from "../sparsity/fold-constants.ts";
 import { patternReport } from "../sparsity/pattern-report.ts";
 import { shrinkZeros } from "../sparsity/shrink-zeros.ts";
+import type { RankTraining } from "../sparsity/spectral/rank-methods.ts";
 import type { ShrunkTraining } from "../sparsity/train-shrinking.ts";
 import { trainShrinking } from "../sparsity/train-shrinking.ts";
 import { survivingDeviations } from "../sparsity/turbo-vbi/deviations.ts";
@@ -26,7 +28,7 @@ import type { OpenOptions, RunDirectory } from "./run-directory.node.ts";
 import { withRunDirectory } from "./run-directory.node.ts";
 import { createRunLowMemory } from "./run-low-memory.ts";
 import { createRunPosterior } from "./run-posterior.ts";
-import type { MetricsLine, RunResult } from "./run-result.ts";
+import type { MetricsLine, RunFootprint, RunResult } from "./run-result.ts";
 import { startRun } from "./run-sparsifier.ts";
 import { requireSameOutputs } from "./same-outputs.ts";
 
@@ -56,11 +58,14 @@ export async function executeRun(given: Recipe, path: string, options: RunOption
   const scale = scaleFor(recipe.inputScale, data);
   const session = { device: recipe.device, threads: recipe.threads };
   const source = classificationSource(graph, data.train, scale, { seed, augment: recipe.augment });
-  const lowMemory = recipe.lowMemory && createRunLowMemory(graph, recipe, source.stepsPerEpoch);
   if (source.stepsPerEpoch === 0)
     throw new Problem(
       `a batch of ${batch} is larger than the ${data.train.labels.length} training samples of ${data.name}`,
     );
+  const wanted = recipe.epochs * source.stepsPerEpoch;
+  const lowMemory = recipe.lowMemory && createRunLowMemory(graph, recipe.lowMemory, { steps: wanted, seed });
+  const caution = lowMemory?.caution?.(wanted);
+  if (caution) options.warn?.(`${recipe.lowMemory!.method}: ${caution}`);
 
   return await withRunDirectory(path, recipe, options, async (directory) => {
     const clock = startClock(directory);
@@ -118,7 +123,7 @@ export async function executeRun(given: Recipe, path: string, options: RunOption
         commit: sparsifier?.commit() ?? null,
       },
       ...(posterior && { patterns: patternReport(graph), commit: posterior.commit() }),
-      ...(lowMemory && { footprint: lowMemory.footprint() }),
+      ...(lowMemory && { footprint: footprintOf(lowMemory, graph, steps) }),
     };
     if (finished) {
       if (recipe.sparsifier || posterior)
@@ -140,6 +145,18 @@ export async function executeRun(given: Recipe, path: string, options: RunOption
     }
     return result;
   });
+}
+
+function footprintOf({ footprint, visits }: RankTraining, graph: Graph, steps: number): RunFootprint {
+  const held = footprint();
+  const parameters = [...graph.parameters.values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  return {
+    ...held,
+    parameters,
+    effectiveSteps: (steps * held.trainable) / parameters,
+    ...(visits && { visits: visits(steps) }),
+    peak: process.resourceUsage().maxRSS * 1024,
+  };
 }
 
 function modelFile(graph: Graph, recipe: Recipe, scale: object): Uint8Array {

@@ -4,7 +4,6 @@ import { Problem } from "../problem.ts";
 import { ADAPTIVE_METRICS } from "../sparsity/adaptive-metric.ts";
 import type { GroupChoice } from "../sparsity/groups/kinds.ts";
 import { parseKind } from "../sparsity/groups/kinds.ts";
-import { LOW_MEMORY_METHODS } from "../sparsity/spectral/rank-methods.ts";
 import { SAMPLERS } from "../sparsity/spectral/samplers.ts";
 import type { Variant } from "../sparsity/turbo-vbi/module-a.ts";
 import type { PriorSpec } from "../sparsity/turbo-vbi/priors/kinds.ts";
@@ -149,14 +148,26 @@ const posterior: Reader<PosteriorRecipe> = (value, path, refuse) => {
   return read;
 };
 
-const lowMemory = s.object<LowMemoryRecipe>({
-  method: s.oneOf(LOW_MEMORY_METHODS),
-  rank: atLeast(1),
-  iterationSteps: s.orNull(atLeast(1)),
-  roundIterations: s.orNull(atLeast(1)),
-  iterationWarmup: s.orNull(atLeast(0)),
-  sampler: s.withDefault(s.oneOf(SAMPLERS), "mixed"),
-  gradient: s.withDefault(s.oneOf(["enhanced", "default"]), "enhanced"),
+const rank = atLeast(1);
+const iterationSteps = s.orNull(atLeast(1));
+const iterationWarmup = s.orNull(atLeast(0));
+
+const lowMemory = s.variant<"method", LowMemoryRecipe>("method", {
+  sst: {
+    rank,
+    iterationSteps,
+    roundIterations: s.orNull(atLeast(1)),
+    iterationWarmup,
+    sampler: s.withDefault(s.oneOf(SAMPLERS), "mixed"),
+    gradient: s.withDefault(s.oneOf(["enhanced", "default"]), "enhanced"),
+    weightDecay: s.withDefault(s.oneOf(["none", "values"]), "none"),
+  },
+  lora: { rank },
+  dora: { rank },
+  relora: { rank, iterationSteps, iterationWarmup },
+  galore: { rank, iterationSteps },
+  "low-rank": { rank },
+  full: {},
 });
 
 /** A name that is a single folder on every system. */

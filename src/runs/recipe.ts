@@ -5,7 +5,6 @@ import type { ScheduleSpec } from "../nn/schedules.ts";
 import { Problem } from "../problem.ts";
 import type { ADAPTIVE_METRICS } from "../sparsity/adaptive-metric.ts";
 import type { GroupChoice } from "../sparsity/groups/kinds.ts";
-import type { RankMethod } from "../sparsity/spectral/rank-methods.ts";
 import type { Sampler } from "../sparsity/spectral/samplers.ts";
 import type { Variant } from "../sparsity/turbo-vbi/module-a.ts";
 import type { PriorSpec } from "../sparsity/turbo-vbi/priors/kinds.ts";
@@ -104,9 +103,19 @@ export interface PosteriorRecipe {
   variant: Variant;
 }
 
-/** Training in which an optimiser sees less than every weight; see `RANK_METHODS`. */
-export interface LowMemoryRecipe {
-  method: Exclude<RankMethod, "full">;
+/**
+ * Training in which an optimiser sees less than every weight; see `RANK_METHODS`. `full` is what they are compared with: every
+ * weight, and the same report.
+ */
+export type LowMemoryRecipe =
+  | { method: "full" }
+  | { method: "lora" | "dora" | "low-rank"; rank: number }
+  | (Pick<SpectralRecipe, "rank" | "iterationSteps" | "iterationWarmup"> & { method: "relora" })
+  | (Pick<SpectralRecipe, "rank" | "iterationSteps"> & { method: "galore" })
+  | SpectralRecipe;
+
+export interface SpectralRecipe {
+  method: "sst";
   /** Directions that train at a time, in every layer but the output layer. */
   rank: number;
   /** Steps between switches, merges or projections; by default what the length of the run suggests. */
@@ -117,6 +126,8 @@ export interface LowMemoryRecipe {
   iterationWarmup: number | null;
   sampler: Sampler;
   gradient: "enhanced" | "default";
+  /** Whether the recipe's weight decay acts on singular values. */
+  weightDecay: "none" | "values";
 }
 
 /** What a recipe leaves to where it is run. */

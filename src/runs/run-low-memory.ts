@@ -1,23 +1,25 @@
 import type { Graph } from "../engine/graph.ts";
-import type { Sparsifier } from "../nn/sparsifier.ts";
-import type { Measured } from "../sparsity/spectral/footprint.ts";
+import { fullRank } from "../sparsity/spectral/footprint.ts";
+import type { RankTraining } from "../sparsity/spectral/rank-methods.ts";
 import { createRankMethod } from "../sparsity/spectral/rank-methods.ts";
-import type { Recipe } from "./recipe.ts";
+import type { LowMemoryRecipe, SpectralRecipe } from "./recipe.ts";
 
-/** The method of a recipe that trains less than every weight, for its model. */
+/** The method that a recipe asks for, for its model and a run of so many steps. */
 export function createRunLowMemory(
   graph: Graph,
-  { lowMemory, epochs, seed }: Recipe,
-  stepsPerEpoch: number,
-): Sparsifier & Measured {
-  const { method, rank, sampler, gradient, ...clock } = lowMemory!;
+  recipe: LowMemoryRecipe,
+  { steps, seed }: { steps: number; seed: number },
+): RankTraining {
+  if (recipe.method === "full") return fullRank();
+  const { method, rank, ...clock } = recipe;
+  const { iterationSteps, roundIterations, iterationWarmup, ...spectral }: Partial<SpectralRecipe> = clock;
   return createRankMethod(graph, method, {
     rank,
-    steps: epochs * stepsPerEpoch,
-    iterationSteps: clock.iterationSteps ?? undefined,
-    roundIterations: clock.roundIterations ?? undefined,
-    warmup: clock.iterationWarmup ?? undefined,
-    spectral: { sampler, gradient },
+    steps,
+    iterationSteps: iterationSteps ?? undefined,
+    roundIterations: roundIterations ?? undefined,
+    warmup: iterationWarmup ?? undefined,
+    spectral,
     seed,
   });
 }

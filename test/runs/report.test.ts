@@ -147,14 +147,18 @@ describe("a run's report", () => {
       ...{ name: "r", finished: true, epochs: 1, steps: 9, seconds: 1, metrics: {} },
       sparsity: null,
     };
-    const footprint = { trainable: 1234, weights: 8000, gradients: 4936, optimizer: 9872 };
+    const footprint = {
+      ...{ trainable: 1234, parameters: 5000, effectiveSteps: 2.2 },
+      ...{ weights: 8000, gradients: 4936, optimizer: 9872, peak: 2e8 },
+      visits: { rounds: 1.25, stepsPerPair: 3.5, weight: "fc1.weight" },
+    };
     const shown = (result: typeof plain & { footprint?: typeof footprint }) => {
       const { document } = parseHTML(runReport({ recipe, lines: [lineAt(0)], result }));
       return [...document.querySelectorAll("dd")].map((d) => d.textContent);
     };
     expect(shown({ ...plain, footprint })).toEqual([
       ...shown(plain),
-      ...["1,234", "8.00 kB", "4.94 kB", "9.87 kB"],
+      ...["1,234", "2", "1.25", "3.50", "8.00 kB", "4.94 kB", "9.87 kB", "200 MB"],
     ]);
   });
 

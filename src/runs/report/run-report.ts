@@ -1,7 +1,6 @@
-import type { Footprint } from "../../sparsity/spectral/footprint.ts";
 import { formatBytes, formatCount, formatMany, formatSeconds, formatShare, significant } from "../format.ts";
 import { formatRecipe } from "../recipe.ts";
-import type { MetricsLine, RunRecord, RunResult } from "../run-result.ts";
+import type { MetricsLine, RunFootprint, RunRecord, RunResult } from "../run-result.ts";
 import type { Html } from "./html.ts";
 import { html } from "./html.ts";
 import type { Section } from "./page.ts";
@@ -54,14 +53,23 @@ function outcome(last: MetricsLine): Html {
   ]);
 }
 
-function memory({ trainable, weights, gradients, optimizer }: Footprint): Section {
+function memory({ trainable, parameters, effectiveSteps, visits, ...bytes }: RunFootprint): Section {
+  const { weights, gradients, optimizer, peak } = bytes;
   return {
     heading: "What training held between steps",
     content: highlights([
-      { label: "numbers that train", value: formatCount(trainable) },
+      { label: `of ${formatCount(parameters)} numbers trained`, value: formatCount(trainable) },
+      { label: "effective steps", value: formatCount(effectiveSteps) },
+      ...(visits
+        ? [
+            { label: "rounds", value: significant(visits.rounds) },
+            { label: `steps a pair of vectors, ${visits.weight}`, value: significant(visits.stepsPerPair) },
+          ]
+        : []),
       { label: "weights", value: formatBytes(weights) },
       { label: "gradients", value: formatBytes(gradients) },
       { label: "optimiser", value: formatBytes(optimizer) },
+      { label: "process, at most", value: formatBytes(peak) },
     ]),
   };
 }

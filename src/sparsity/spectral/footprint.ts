@@ -1,5 +1,6 @@
 import type { FlatArrays } from "../../engine/parameters.ts";
 import type { Sparsifier } from "../../nn/sparsifier.ts";
+import { Problem } from "../../problem.ts";
 
 /** What training holds between steps besides data and activations, measured on the arrays that exist. */
 export interface Footprint {
@@ -43,7 +44,10 @@ export function measured<S extends Sparsifier>(
       });
       return held ? Object.assign(optimizer, { state: { ...state, resting: held } }) : optimizer;
     }) satisfies Sparsifier["createOptimizer"],
-    footprint: () => found!(),
+    footprint: () => {
+      if (!found) throw new Problem(`${method.name}: what training holds is known once it has begun`);
+      return found();
+    },
   });
 }
 

@@ -1,12 +1,14 @@
 import type { Graph } from "../../engine/graph.ts";
 import type { Sparsifier } from "../../nn/sparsifier.ts";
+import { Problem } from "../../problem.ts";
 import type { Clock } from "./clock.ts";
 import type { Measured } from "./footprint.ts";
 import { fullRank } from "./footprint.ts";
 import { createGalore } from "./galore.ts";
 import { createDora, createLora, createRelora } from "./lora.ts";
 import { createLowRank } from "./low-rank.ts";
-import type { SpectralOptions } from "./spectral-training.ts";
+import type { SpectralOptions } from "./options.ts";
+import type { SpectralTraining } from "./spectral-training.ts";
 import { createSpectralTraining } from "./spectral-training.ts";
 
 /** Ways to train with less memory than every weight's gradient and moments take, and full rank to compare them with. */
@@ -22,8 +24,6 @@ export const RANK_METHODS = {
 
 export type RankMethod = keyof typeof RANK_METHODS;
 
-export const LOW_MEMORY_METHODS = ["sst", "lora", "dora", "relora", "galore", "low-rank"] as const;
-
 export interface RankOptions extends Partial<Clock> {
   rank: number;
   layers?: readonly string[] | ((weight: string) => boolean);
@@ -37,12 +37,15 @@ export interface RankOptions extends Partial<Clock> {
   seed?: number;
 }
 
+/** A method that says what it holds and, where it trains singular vectors by turns, how often each has had its turn. */
+export type RankTraining = Sparsifier & Measured & Partial<Pick<SpectralTraining, "visits" | "caution">>;
+
 /** A method by name. Switches, merges and projections all follow the same clock. */
 export function createRankMethod(
   model: Graph,
   method: RankMethod,
   { rank, layers, spectral, ...rest }: RankOptions,
-): Sparsifier & Measured {
+): RankTraining {
   switch (method) {
     case "full":
       return fullRank();
@@ -58,5 +61,9 @@ export function createRankMethod(
       return createGalore(model, { rank, layers, gap: rest.iterationSteps });
     case "low-rank":
       return createLowRank(model, { rank, layers });
+    default:
+      throw new Problem(
+        `there is no method "${method}"; take one of ${Object.keys(RANK_METHODS).join(", ")}`,
+      );
   }
 }

@@ -1,3 +1,4 @@
+import { Problem } from "../../problem.ts";
 import type { Random } from "../../random.ts";
 
 /**
@@ -35,4 +36,14 @@ export function largest(values: ArrayLike<number>, count: number): number[] {
   return Array.from({ length: values.length }, (_, i) => i)
     .sort((a, b) => (values[a] === values[b] ? a - b : values[b] - values[a]))
     .slice(0, count);
+}
+
+/** What a sampler of the caller's own chose, where it is a choice. */
+export function distinctIndices(chosen: readonly number[], count: number, of: number): readonly number[] {
+  const distinct = new Set(chosen.filter((i) => Number.isInteger(i) && i >= 0 && i < of));
+  if (chosen.length !== count || distinct.size !== count)
+    throw new Problem(
+      `sst: the sampler chose ${chosen.join(", ") || "nothing"}; ${count} distinct indices from 0 to ${of - 1} were asked for`,
+    );
+  return chosen;
 }

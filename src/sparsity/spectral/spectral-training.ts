@@ -7,7 +7,6 @@ import { tensor } from "../../engine/tensor.ts";
 import type { Optimizer } from "../../nn/optimizers.ts";
 import { restart } from "../../nn/optimizers.ts";
 import type { Sparsifier } from "../../nn/sparsifier.ts";
-import { Problem } from "../../problem.ts";
 import { deriveSeed, random } from "../../random.ts";
 import type { Clock } from "./clock.ts";
 import { boundaryAfter, defaultClock, warmupFactor } from "./clock.ts";
@@ -18,37 +17,15 @@ import type { LayerNames } from "./layer-names.ts";
 import { namesOf } from "./layer-names.ts";
 import type { LinearMap } from "./linear-maps.ts";
 import { chooseMaps, commonWidth } from "./linear-maps.ts";
+import type { SpectralOptions } from "./options.ts";
+import { checkOptions } from "./options.ts";
 import { replaceProducts } from "./products.ts";
-import type { Sampler } from "./samplers.ts";
-import { drawProbabilities, drawWithoutReplacement, largest } from "./samplers.ts";
+import { distinctIndices, drawProbabilities, drawWithoutReplacement, largest } from "./samplers.ts";
 import type { Slots } from "./slots.ts";
 import { activate, constrain, decomposeInto, matrixOf, valuesById } from "./slots.ts";
+import type { Visits } from "./visits.ts";
+import { tooFewVisits, visitsIn } from "./visits.ts";
 import { mergedWeight, readMatrix, settleWeights } from "./weights.ts";
-
-export interface SpectralOptions extends Partial<Clock> {
-  /** r: pairs of singular vectors that train at a time, in every layer. */
-  rank: number;
-  /** Which weights, by name; by default all `linearMaps` but output layers. */
-  layers?: readonly string[] | ((weight: string) => boolean);
-  /** Steps of the whole training: short ones get shorter iterations. */
-  steps?: number;
-  /**
-   * What vectors move along: `enhanced` (default) leaves the factor σᵢ out of the derivative, so that weak directions learn
-   * as fast as strong ones; `default` is the derivative.
-   */
-  gradient?: "enhanced" | "default";
-  /** A law by name, or a choice of `count` distinct indices by falling singular values. Default `mixed`. */
-  sampler?: Sampler | ((values: Float64Array, count: number) => readonly number[]);
-  /** What the warm-up of every iteration slows down: `all` (default), or singular values and vectors alone. */
-  warmupScope?: "all" | "spectral";
-  /** Factors on the learning rate. Default 1. */
-  rates?: { values?: number; left?: number; right?: number };
-  /** Weight decay of singular values, which is that of W while its vectors are orthonormal: `none` (default), or the trainer's. */
-  weightDecay?: "none" | "values";
-  /** Whether rounds end in a new decomposition. Default true; without, vectors drift together. */
-  decompose?: boolean;
-  seed?: number;
-}
 
 /** What became of one layer's triplets. */
 export interface SpectralLayer {
@@ -66,6 +43,10 @@ export interface SpectralTraining extends Sparsifier, Measured {
   readonly clock: Clock;
   readonly maps: readonly LinearMap[];
   layers(): SpectralLayer[];
+  /** What singular vectors get out of so many steps; by default those taken so far. */
+  visits(steps?: number): Visits;
+  /** What to say before a training of so many steps that is too short; undefined where there is nothing to say. */
+  caution(steps: number): string | undefined;
 }
 
 interface Layer {
@@ -105,8 +86,7 @@ export function createSpectralTraining(model: Graph, options: SpectralOptions): 
   const { rank, gradient = "enhanced", sampler = "mixed", warmupScope = "all", rates = {} } = options;
   const { weightDecay = "none", decompose = true, seed = 0 } = options;
   const maps = chooseMaps(model, "sst", options.layers);
-  if (!(Number.isInteger(rank) && rank > 0))
-    throw new Problem(`sst: rank is ${rank}; take a whole number above 0`);
+  checkOptions(options);
   const clock = defaultClock(commonWidth(maps), rank, options);
   let rng = random(deriveSeed(seed, "spectral"));
   const layers = new Map<string, Layer>();
@@ -115,6 +95,8 @@ export function createSpectralTraining(model: Graph, options: SpectralOptions): 
   let resting: FlatArrays | undefined;
   let optimizer: Optimizer | undefined;
   let taken = 0;
+
+  const visits = (steps = taken) => visitsIn(steps, clock, maps, rank);
 
   const begin = () => {
     resting = flatArrays(
@@ -168,7 +150,7 @@ export function createSpectralTraining(model: Graph, options: SpectralOptions): 
   const draw = (layer: Layer): readonly number[] => {
     const sigma = valuesById(layer.slots);
     const count = layer.slots.active.values.length;
-    if (typeof sampler === "function") return sampler(sigma, count);
+    if (typeof sampler === "function") return distinctIndices(sampler(sigma, count), count, sigma.length);
     if (sampler === "top") return largest(sigma, count);
     if (sampler !== "sequential")
       return drawWithoutReplacement(drawProbabilities(sampler, sigma), count, rng);
@@ -276,6 +258,8 @@ export function createSpectralTraining(model: Graph, options: SpectralOptions): 
     },
     metrics: () => ({
       deadSingularValues: [...layers.values()].reduce((sum, layer) => sum + deadCount(layer), 0),
+      rounds: visits().rounds,
+      stepsPerPair: visits().stepsPerPair,
     }),
     finish: () => settleWeights(model, maps),
     state: () => ({
@@ -305,6 +289,8 @@ export function createSpectralTraining(model: Graph, options: SpectralOptions): 
         visits: layer.visits.slice(),
         dead: deadCount(layer),
       })),
+    visits,
+    caution: (steps) => tooFewVisits(steps, clock, maps, rank),
   };
   return measured(method, () => resting);
 }

@@ -48,7 +48,7 @@ export interface TruncatedLayer {
 
 /** How many of falling singular values a rule keeps; at least one. */
 export function keptRank(values: ArrayLike<number>, rule: TruncationRule): number {
-  if (rule.kind === "rank") return Math.max(1, Math.min(rule.rank, values.length));
+  if (rule.kind === "rank") return Math.min(rule.rank, values.length);
   const weight = (v: number) => (rule.kind === "sum" ? v : v * v);
   let total = 0;
   for (let i = 0; i < values.length; i++) total += weight(values[i]);
@@ -85,6 +85,8 @@ export function truncateSpectra(
 export function cutSpectra(model: Graph, { rule, layers, moments }: Omit<TruncateOptions, "form">): Cut[] {
   if (rule.kind !== "rank" && !(rule.share > 0 && rule.share <= 1))
     throw new Problem(`truncate: the share is ${rule.share}; take one above 0 and up to 1`);
+  if (rule.kind === "rank" && !(Number.isInteger(rule.rank) && rule.rank > 0))
+    throw new Problem(`truncate: the rank is ${rule.rank}; take a whole number above 0`);
   return chooseMaps(model, "truncate", layers).map((map) => {
     const { weight, outputs, inputs } = map;
     const original = model.parameters.get(weight)!;

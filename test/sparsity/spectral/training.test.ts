@@ -20,7 +20,7 @@ import { train } from "../../../src/nn/trainer.ts";
 import type { Objective } from "../../../src/nn/training-step.ts";
 import { random } from "../../../src/random.ts";
 import { linearMaps } from "../../../src/sparsity/spectral/linear-maps.ts";
-import type { SpectralOptions } from "../../../src/sparsity/spectral/spectral-training.ts";
+import type { SpectralOptions } from "../../../src/sparsity/spectral/options.ts";
 import { createSpectralTraining } from "../../../src/sparsity/spectral/spectral-training.ts";
 import vectors from "../../vectors/sst.json" with { type: "json" };
 import { differences, MAPS, network, repeated, stepOf, sumOfSquares } from "./network.ts";

@@ -163,10 +163,12 @@ describe("truncation", () => {
       ]);
   });
 
-  it("refuses shares that keep nothing or more than there is", () => {
+  it("refuses shares and ranks that keep nothing or more than there is", () => {
     expect(() => truncateSpectra(network(), { rule: { kind: "sum", share: 0 } })).toThrow("share is 0");
     expect(() => truncateSpectra(network(), { rule: { kind: "energy", share: 1.5 } })).toThrow(
       "share is 1.5",
     );
+    for (const rank of [0, -1, 1.5, Number.NaN])
+      expect(() => truncateSpectra(network(), { rule: { kind: "rank", rank } })).toThrow(`rank is ${rank}`);
   });
 });
