@@ -2,6 +2,7 @@ import type { Value } from "../engine/graph.ts";
 import {
   add,
   asinh,
+  clip,
   concat,
   cosh,
   div,
@@ -17,7 +18,7 @@ import { constantFill, normal } from "../nn/initializers.ts";
 import type { Layers } from "../nn/layers.ts";
 import type { Curvature } from "./curvature.ts";
 import { rootOf, safeNorm } from "./curvature.ts";
-import { lorentzInnerPairs, lorentzLift } from "./lorentz.ts";
+import { lorentzInnerPairs, lorentzLift, MAX_RADIUS } from "./lorentz.ts";
 import { poincareToLorentz } from "./poincare.ts";
 
 /**
@@ -60,7 +61,7 @@ export function lorentzMlr(
     const offset = build.weight(`${name}.offset`, [classes, 1], n, constantFill(0));
     const root = rootOf(curvature);
     const size = safeNorm(z);
-    const shift = mul(offset, root);
+    const shift = clip(mul(offset, root), -MAX_RADIUS, MAX_RADIUS);
     // The plane's normal (sinh(√c·a), cosh(√c·a)·z/|z|) with the sign of time turned, so that a plain product is ⟨·, ·⟩.
     const normals = concat([neg(sinh(shift)), mul(div(z, size), cosh(shift))], 1);
     const heights = mul(gemm(x, normals, { transB: true }), root);

@@ -1,3 +1,5 @@
+import { checkCurvature } from "./curvature.ts";
+import { MAX_RADIUS } from "./lorentz.ts";
 import type { Manifold, Vector } from "./manifold.ts";
 
 /**
@@ -5,7 +7,10 @@ import type { Manifold, Vector } from "./manifold.ts";
  * squares, and points get their time coordinate from the others.
  */
 export function lorentzPoints(c = 1): Manifold {
+  checkCurvature(c);
   const root = Math.sqrt(c);
+  /** The longest spatial part, as in lorentz.ts: of points that may be stored in single precision. */
+  const longest = Math.sinh(MAX_RADIUS) * Math.min(1, 1 / root);
 
   /** sinh²(√c·d/2). */
   const haversine = (x: Vector, y: Vector): number => {
@@ -18,7 +23,9 @@ export function lorentzPoints(c = 1): Manifold {
   };
   const angleOf = (x: Vector, y: Vector) => 2 * Math.asinh(Math.sqrt(haversine(x, y)));
   const project = (x: Vector) => {
-    x[0] = Math.sqrt(1 / c + spaceNorm(x) ** 2);
+    const size = spaceNorm(x);
+    if (size > longest) for (let i = 1; i < x.length; i++) x[i] *= longest / size;
+    x[0] = Math.sqrt(1 / c + Math.min(size, longest) ** 2);
   };
   /** Makes v orthogonal to x through its time coordinate. */
   const makeTangent = (x: Vector, v: Vector) => {
@@ -47,7 +54,8 @@ export function lorentzPoints(c = 1): Manifold {
     length,
     exp: (x, v, out) => {
       const angle = root * length(x, v);
-      const [near, far] = [Math.cosh(angle), angle === 0 ? 1 : Math.sinh(angle) / angle];
+      const bounded = Math.min(angle, MAX_RADIUS);
+      const [near, far] = [Math.cosh(bounded), angle === 0 ? 1 : Math.sinh(bounded) / angle];
       for (let i = 1; i < x.length; i++) out[i] = near * x[i] + far * v[i];
       project(out);
     },
@@ -75,7 +83,7 @@ export function lorentzPoints(c = 1): Manifold {
     },
     fromOrigin: (u, out) => {
       const angle = root * Math.hypot(...u);
-      const scale = angle === 0 ? 1 : Math.sinh(angle) / angle;
+      const scale = angle === 0 ? 1 : Math.sinh(Math.min(angle, MAX_RADIUS)) / angle;
       for (let i = u.length; i > 0; i--) out[i] = scale * u[i - 1];
       project(out);
     },

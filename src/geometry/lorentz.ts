@@ -15,6 +15,7 @@ import {
   cosh,
   div,
   matmul,
+  minimum,
   mul,
   neg,
   reduceSum,
@@ -24,13 +25,22 @@ import {
   split,
   sqrt,
   sub,
+  tanh,
   transpose,
 } from "../engine/operators/index.ts";
+import type { Operand } from "../engine/operators/operator.ts";
 import type { Curvature } from "./curvature.ts";
 import { inverseOf, rootOf, safeNorm, safeRoot } from "./curvature.ts";
 
-/** Radii are limited to this over √c, so that products of two time coordinates stay finite in single precision. */
+/** Radii are limited to this over √c, so that products of two coordinates stay finite in single precision. */
 export const MAX_RADIUS = 40;
+
+/** √c times the length that spatial parts are limited to: where c < 1, they are larger at the same radius. */
+function longest(c: Curvature): Operand {
+  const root = rootOf(c);
+  const unit = Math.sinh(MAX_RADIUS);
+  return typeof root === "number" ? unit * Math.min(root, 1) : mul(minimum(root, 1), unit);
+}
 
 const dot = (x: Value, y: Value) => reduceSum(mul(x, y), [-1], { keepDims: true });
 
@@ -75,7 +85,9 @@ export function lorentzInnerPairs(x: Value, y: Value): Value {
 /** exp at the origin (1/√c, 0, …): tangent vectors, given by their spatial part, to points; [..., n] → [..., n+1]. */
 export function lorentzExp0(u: Value, c: Curvature = 1): Value {
   const angle = mul(safeNorm(u), rootOf(c));
-  return lorentzLift(mul(u, div(sinh(clip(angle, undefined, MAX_RADIUS)), angle)), c);
+  const limit = longest(c);
+  const farthest = typeof limit === "number" ? Math.asinh(limit) : asinh(limit);
+  return lorentzLift(mul(u, div(sinh(minimum(angle, farthest)), angle)), c);
 }
 
 /** log at the origin: the spatial part of the tangent vector that `lorentzExp0` maps to x; [..., n+1] → [..., n]. */
@@ -109,23 +121,34 @@ export function lorentzSquaredDistance(x: Value, y: Value, c: Curvature = 1): Va
   return mul(add(lorentzInner(x, y), inverseOf(c)), -2);
 }
 
-/** exp at x of a tangent vector v at x, both [..., n+1]. */
+/** exp at x of a tangent vector v at x, both [..., n+1]; what would lie beyond the largest radius is pulled back to it. */
 export function lorentzExp(x: Value, v: Value, c: Curvature = 1): Value {
   const [xs, vs] = [spaceOf(x), spaceOf(v)];
-  const angle = mul(safeRoot(tangentInner(xs, vs, vs, c)), rootOf(c));
+  const angle = mul(safeRoot(tangentSquare(xs, vs, c)), rootOf(c));
   const bounded = clip(angle, undefined, MAX_RADIUS);
-  return lorentzLift(add(mul(xs, cosh(bounded)), mul(vs, div(sinh(bounded), angle))), c);
+  return lorentzLift(pulledBack(add(mul(xs, cosh(bounded)), mul(vs, div(sinh(bounded), angle))), c), c);
 }
 
-/**
- * ⟨v, w⟩ of tangent vectors at x, from their spatial parts: across x it is Euclidean, along x smaller by 1/(1 + c|x|²).
- */
-function tangentInner(xs: Value, vs: Value, ws: Value, c: Curvature): Value {
+/** Spatial parts can be up to twice as far out as they may be; at this scale their squares do not overflow. */
+const SHRUNK = 2 ** -56;
+
+function pulledBack(space: Value, c: Curvature): Value {
+  const size = mul(mul(safeNorm(mul(space, SHRUNK)), rootOf(c)), 1 / SHRUNK);
+  return mul(space, minimum(div(longest(c), size), 1));
+}
+
+/** ⟨v, v⟩ of a tangent vector at x, from spatial parts: across x it is Euclidean, along x smaller by 1/(1 + c|x|²). */
+function tangentSquare(xs: Value, vs: Value, c: Curvature): Value {
   const radius = safeNorm(xs);
-  const direction = div(xs, radius);
-  const [v, w] = [dot(vs, direction), dot(ws, direction)];
-  const across = dot(sub(vs, mul(direction, v)), sub(ws, mul(direction, w)));
-  return add(across, div(mul(v, w), add(mul(mul(radius, radius), c), 1)));
+  const [along, across] = alongAndAcross(vs, div(xs, radius));
+  const shrinking = add(mul(mul(radius, radius), c), 1);
+  return add(dot(across, across), div(mul(along, along), shrinking));
+}
+
+/** v as a multiple of a unit vector, and the rest. */
+function alongAndAcross(v: Value, unit: Value): [along: Value, across: Value] {
+  const along = dot(v, unit);
+  return [along, sub(v, mul(unit, along))];
 }
 
 /** log at x: the tangent vector at x that `lorentzExp` maps to y, [..., n+1]. */
@@ -137,10 +160,9 @@ export function lorentzLog(x: Value, y: Value, c: Curvature = 1): Value {
 
 /** Spatial part of the unit tangent vector at x toward y; half = √c·d/2. */
 function direction(xs: Value, ys: Value, half: Value, c: Curvature): Value {
-  // y − cosh(2·half)·x, where cosh(2·half) = 1 + 2·sinh²(half).
-  const back = sinh(half);
-  const toward = sub(sub(ys, xs), mul(xs, mul(mul(back, back), 2)));
-  return mul(toward, div(rootOf(c), sinh(mul(half, 2))));
+  // (y − cosh(2·half)·x)/sinh(2·half), where cosh(2·half) = 1 + 2·sinh²(half), whose square may overflow.
+  const toward = sub(div(sub(ys, xs), sinh(mul(half, 2))), mul(xs, tanh(half)));
+  return mul(toward, rootOf(c));
 }
 
 /** The tangent vector at x with a given spatial part: its time coordinate is what makes it orthogonal to x. */
@@ -150,15 +172,25 @@ function tangent(x: Value, space: Value): Value {
 }
 
 /**
- * Parallel transport of a tangent vector v at x to y along the geodesic between them, [..., n+1]: the geodesic's own
- * direction turns into its direction at y, what is orthogonal to it stays.
+ * Parallel transport of a tangent vector v at x to y along the geodesic between them, [..., n+1]:
+ * v + √c·tanh(√c·d/2)·⟨v, t⟩·(x + y) with t the unit vector at x toward y. Of a vector at radius ρ single precision keeps
+ * what is above 1e-7·e^ρ of its length, which is all of a vector that a transport toward the origin may leave.
  */
 export function lorentzTransport(x: Value, y: Value, v: Value, c: Curvature = 1): Value {
   const [xs, ys, vs] = [spaceOf(x), spaceOf(y), spaceOf(v)];
   const half = halfAngle(x, y, c);
-  const leaving = direction(xs, ys, half, c);
-  const arriving = neg(direction(ys, xs, half, c));
-  return tangent(y, add(vs, mul(sub(arriving, leaving), tangentInner(xs, vs, leaving, c))));
+  const root = rootOf(c);
+  const radius = safeNorm(xs);
+  const unit = div(xs, radius);
+  // t is (y − x)/sinh(√c·d) − x·tanh(√c·d/2), times √c: x, which is large, has no part in what is across it.
+  const [vAlong, vAcross] = alongAndAcross(vs, unit);
+  const [along, across] = alongAndAcross(sub(ys, xs), unit);
+  const shorter = div(root, sinh(mul(half, 2)));
+  const turn = mul(tanh(half), root);
+  const tAlong = sub(mul(along, shorter), mul(radius, turn));
+  const shrinking = add(mul(mul(radius, radius), c), 1);
+  const share = add(mul(dot(vAcross, across), shorter), div(mul(vAlong, tAlong), shrinking));
+  return tangent(y, add(vs, mul(add(xs, ys), mul(turn, share))));
 }
 
 /**

@@ -1,3 +1,4 @@
+import { checkCurvature } from "./curvature.ts";
 import type { Manifold, Vector } from "./manifold.ts";
 
 export interface PoincarePointsOptions {
@@ -7,6 +8,7 @@ export interface PoincarePointsOptions {
 
 /** The Poincaré ball |p| < 1/√c on plain arrays. */
 export function poincarePoints(c = 1, { margin = 1e-5 }: PoincarePointsOptions = {}): Manifold {
+  checkCurvature(c);
   const root = Math.sqrt(c);
   const gap = (x: Vector) => {
     const radius = root * norm(x);

@@ -4,6 +4,9 @@ import { createOptimizer } from "../nn/optimizers.ts";
 import { Problem } from "../problem.ts";
 import type { Manifold } from "./manifold.ts";
 
+/** Gradients and moments count as no longer than this, whose square single precision can hold. */
+const LONGEST_GRADIENT = 1e15;
+
 /** A step is at most this long: what asks for more is a gradient that is not to be trusted. */
 const LONGEST_STEP = 10;
 
@@ -58,6 +61,7 @@ export function createRiemannianOptimizer(
       const point = at(points);
       from.set(point);
       manifold.gradient(from, at(slopes), gradient);
+      shorten(gradient, manifold.length(from, gradient), LONGEST_GRADIENT);
       const momentum = moments && at(moments.tangentMoment.arrays[name]);
       let rate = learningRate;
       if (moments && momentum) {
@@ -70,7 +74,10 @@ export function createRiemannianOptimizer(
       if (length > LONGEST_STEP) rate *= LONGEST_STEP / length;
       for (let i = 0; i < width; i++) step[i] = -rate * gradient[i];
       manifold.exp(from, step, point);
-      if (momentum) manifold.transport(from, point, gradient, momentum);
+      if (!momentum) continue;
+      manifold.transport(from, point, gradient, gradient);
+      shorten(gradient, manifold.length(point, gradient), LONGEST_GRADIENT);
+      momentum.set(gradient);
     }
   };
 
@@ -86,4 +93,8 @@ export function createRiemannianOptimizer(
     },
   };
   return optimizer;
+}
+
+function shorten(v: Float64Array, length: number, longest: number): void {
+  if (length > longest) for (let i = 0; i < v.length; i++) v[i] *= longest / length;
 }

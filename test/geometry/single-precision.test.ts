@@ -2,15 +2,21 @@
 import { describe, expect, it } from "vitest";
 import { gradients } from "../../src/engine/gradients.ts";
 import type { Value } from "../../src/engine/graph.ts";
+import { createGraph, input, output } from "../../src/engine/graph.ts";
 import {
   acosh,
+  add,
   concat,
+  div,
   mul,
   neg,
   reduceSum,
   reduceSumSquare,
   sub,
 } from "../../src/engine/operators/index.ts";
+import type { Numeric } from "../../src/engine/operators/operator.ts";
+import { createSession } from "../../src/engine/session.ts";
+import { lorentzMlr } from "../../src/geometry/decoders.ts";
 import {
   lorentzDistance,
   lorentzExp,
@@ -32,6 +38,7 @@ import {
   poincareProject,
 } from "../../src/geometry/poincare.ts";
 import { poincarePoints } from "../../src/geometry/poincare-points.ts";
+import { layers } from "../../src/nn/layers.ts";
 import { random } from "../../src/random.ts";
 import { inDouble, inSingle, numeric, randomPoint } from "./support.ts";
 
@@ -123,6 +130,92 @@ describe("the hyperboloid far out", () => {
       expect(m.length(Float64Array.from(q), difference)).toBeLessThan(5e-3);
       expect(m.length(Float64Array.from(q), Float64Array.from(way[i]))).toBeGreaterThan(0.9); // control
     });
+  });
+
+  it("transport is right to a tenth from radius 12 to 1, and between neighbours, where the textbook is not", async () => {
+    const rng = random(4);
+    const m = lorentzPoints();
+    const spaces = (radius: number) =>
+      numeric(
+        Array.from({ length: 20 }, () => [...randomPoint(m, N, rng, radius).slice(1)].map(Math.fround)),
+      );
+    const moved = lifted((p, q) => lorentzTransport(p, q, lorentzLog(p, q)));
+    const textbook = lifted((p, q) => {
+      const v = lorentzLog(p, q);
+      return add(v, mul(div(lorentzInner(q, v), sub(1, lorentzInner(p, q))), add(p, q)));
+    });
+    const error = (x: Numeric, y: Numeric, found: number[][]) => {
+      const expected = inDouble(moved, x, y);
+      return Math.max(
+        ...inDouble((q) => lorentzLift(q), y).map((q, i) => {
+          const at = Float64Array.from(q);
+          const difference = Float64Array.from(found[i], (v, k) => v - expected[i][k]);
+          return m.length(at, difference) / m.length(at, Float64Array.from(expected[i]));
+        }),
+      );
+    };
+    const inward = [spaces(12), spaces(1)] as const;
+    expect(error(...inward, await inSingle(moved, ...inward))).toBeLessThan(0.1);
+    const neighbours = pairs(12, 0.5);
+    expect(error(...neighbours, await inSingle(moved, ...neighbours))).toBeLessThan(0.1);
+    expect(error(...neighbours, inDouble(textbook, ...neighbours))).toBeLessThan(1e-3);
+    expect(error(...neighbours, await inSingle(textbook, ...neighbours))).toBeGreaterThan(1); // control
+  });
+
+  it.each([1e-4, 1, 1e6])("curvature −%d: maps are finite at radius 35, and gradients at 20", async (c) => {
+    const m = lorentzPoints(c);
+    const rng = random(3);
+    const points = (radius: number) =>
+      Array.from({ length: 6 }, () => [...randomPoint(m, N, rng, radius / Math.sqrt(c)).slice(1)]);
+    const curvature = numeric([[c]]);
+    const maps: Record<string, (x: Value, y: Value, c: Value) => Value> = {
+      distance: lorentzDistance,
+      log: lorentzLog,
+      log0: (x, _, k) => lorentzLog0(x, k),
+      there: (x, y, k) => lorentzExp(x, lorentzLog(x, y, k), k),
+      beyond: (x, y, k) => lorentzExp(x, mul(lorentzLog(x, y, k), -10), k),
+      transport: (x, y, k) => lorentzTransport(x, y, lorentzLog(x, y, k), k),
+    };
+    const at = (f: (x: Value, y: Value, c: Value) => Value) => (p: Value, q: Value, k: Value) =>
+      f(lorentzLift(p, k), lorentzLift(q, k), k);
+    for (const radius of [20, 35]) {
+      const [near, far, other] = [points(1e-6), points(radius), points(radius)];
+      const x = numeric([...far, ...far, ...near, ...far]);
+      const y = numeric([...other, ...near, ...far, ...far]);
+      for (const [name, f] of Object.entries(maps)) {
+        expect([name, finite(await inSingle(at(f), x, y, curvature))]).toEqual([name, true]);
+        if (radius === 35) continue;
+        const slopes = (p: Value, q: Value, k: Value) => {
+          const [gp, gq, gk] = gradients(reduceSum(at(f)(p, q, k)), [p, q, k]);
+          return concat([gp, gq, add(mul(p, 0), gk)], 1);
+        };
+        expect([name, finite(await inSingle(slopes, x, y, curvature))]).toEqual([name, true]);
+      }
+    }
+    // What would lie beyond radius 40 is pulled back to it; where c < 1 to where coordinates are as large.
+    const out = await inSingle(at(maps.beyond), numeric(points(30)), numeric(points(1)), curvature);
+    for (const row of out) {
+      const radius = Math.asinh(Math.hypot(...row.slice(1)) * Math.sqrt(c));
+      expect(radius).toBeGreaterThan(35);
+      expect(radius).toBeLessThan(40.001);
+    }
+  });
+
+  it("the logits of a plane at any offset are finite, and so are their gradients", async () => {
+    const [x] = pairs(17);
+    const graph = createGraph("mlr");
+    const points = input(graph, "x", x.shape, { batched: false });
+    const logits = lorentzMlr(layers(graph, 1), "classes", lorentzLift(points), 3);
+    graph.parameters.get("classes.offset")!.data.set([1e3, -1e3, 90]);
+    const slope = gradients(reduceSum(logits), [points])[0];
+    for (const v of [logits, slope]) output(v, { batched: false });
+    const session = await createSession(graph, { device: "cpu", threads: 1 });
+    const found = await session.run({
+      x: { dtype: "float32", shape: x.shape, data: Float32Array.from(x.data) },
+    });
+    await session.release();
+    for (const v of [logits, slope])
+      expect([...(found[v.name].data as Float32Array)].every(Number.isFinite)).toBe(true);
   });
 
   it("every map is finite for tangent vectors of any length", async () => {
