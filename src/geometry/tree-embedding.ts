@@ -1,5 +1,6 @@
 import type { Relations } from "../data/relations.ts";
 import { ancestorsOf } from "../data/relations.ts";
+import { Problem } from "../problem.ts";
 import { deriveSeed, random } from "../random.ts";
 import type { Manifold } from "./manifold.ts";
 
@@ -22,7 +23,7 @@ export interface TreeEmbeddingOptions {
  * nodes that are no ancestors of u. The gradient of a distance is minus the unit tangent vector toward the other point, in
  * every space, so that this is one program for all of them.
  *
- * @returns one point a node.
+ * @returns one point a node. Throws a `Problem` where the learning rate is so large that they leave the space.
  */
 export function embedTree(
   manifold: Manifold,
@@ -31,6 +32,16 @@ export function embedTree(
 ): Float64Array[] {
   const { dimension, epochs = 300, learningRate = 0.05, negatives = 50, burnIn = 20, seed = 0 } = options;
   const { names, pairs } = relations;
+  for (const [name, value, least] of [
+    ["dimension", dimension, 1],
+    ["epochs", epochs, 0],
+    ["negatives", negatives, 1],
+    ["burnIn", burnIn, 0],
+  ] as const)
+    if (!(Number.isInteger(value) && value >= least))
+      throw new Problem(`embedTree: ${name} is ${value}; take a whole number of at least ${least}`);
+  if (!(learningRate > 0 && Number.isFinite(learningRate)))
+    throw new Problem(`embedTree: learningRate is ${learningRate}; take a number above 0`);
   const related = ancestorsOf(relations).map((list) => new Set(list));
   const width = manifold.coordinates(dimension);
   const start = random(deriveSeed(seed, "start"));
@@ -55,6 +66,8 @@ export function embedTree(
     let loss = 0;
     for (const pair of rng.permutation(count)) {
       const u = pairs[2 * pair];
+      // Below all others: there is nothing that it should be farther from.
+      if (related[u].size === names.length - 1) continue;
       const x = points[u];
       others[0] = pairs[2 * pair + 1];
       for (let i = 1; i <= negatives; i++) {
@@ -80,6 +93,10 @@ export function embedTree(
       }
       manifold.exp(x, sum, x);
     }
+    if (!Number.isFinite(loss))
+      throw new Problem(
+        `embedTree: points left the space in epoch ${epoch + 1}; take a learning rate below ${learningRate}`,
+      );
     options.onEpoch?.(epoch, loss / count);
   }
   return points;
@@ -102,9 +119,12 @@ export function reconstruction(
   ancestorsOf(relations).forEach((ancestors, u) => {
     if (ancestors.length === 0) return;
     const positive = new Set(ancestors);
-    const all = relations.names
-      .map((_, v) => ({ related: positive.has(v), at: v === u ? Number.NaN : distance(u, v) }))
-      .filter((v) => !Number.isNaN(v.at))
+    const all = relations.names.flatMap((_, v) =>
+      v === u ? [] : [{ related: positive.has(v), at: distance(u, v) }],
+    );
+    const lost = all.find((v) => Number.isNaN(v.at));
+    if (lost) throw new Problem(`reconstruction: a distance from "${relations.names[u]}" is no number`);
+    all
       // Of equally far nodes the unrelated come first, so that a collapsed embedding earns nothing.
       .sort((a, b) => a.at - b.at || Number(a.related) - Number(b.related));
     let [found, precision] = [0, 0];

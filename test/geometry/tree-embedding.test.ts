@@ -27,6 +27,26 @@ describe("relations", () => {
     expectProblem(() => readRelations("# nothing"), /holds no pairs/);
   });
 
+  it("children with their parents are enough; what is given twice counts once; circles are named", () => {
+    const tree = balancedTree({ branching: 3, depth: 3 });
+    const lines = directRelations(tree).map(
+      ([child, parent]) => `${tree.names[child]}\t${tree.names[parent]}`,
+    );
+    const found = readRelations([...lines, ...lines].join("\n"));
+    const named = ({ names, pairs }: typeof tree) =>
+      Array.from(
+        { length: pairs.length / 2 },
+        (_, i) => `${names[pairs[2 * i]]} ${names[pairs[2 * i + 1]]}`,
+      ).sort();
+    expect(named(found)).toEqual(named(tree));
+    // Two ways up, of which one is longer.
+    expect(readRelations("a\tb\na\tc\nb\td\nc\td\n").pairs).toHaveLength(10);
+    expectProblem(
+      () => readRelations("a\tb\nb\tc\nc\ta\n", "t.tsv"),
+      /^t\.tsv: "a" is below "c" and above it/,
+    );
+  });
+
   it("of a balanced tree", () => {
     const tree = balancedTree({ branching: 2, depth: 3 });
     expect(tree.names).toHaveLength(15);
@@ -61,6 +81,7 @@ describe("reconstruction", () => {
     const collapsed = reconstruction(tree, () => 0);
     expect(collapsed.meanRank).toBeGreaterThan(30);
     expect(collapsed.map).toBeLessThan(0.15);
+    expectProblem(() => reconstruction(tree, () => Number.NaN), /a distance from "/);
     const rng = random(1);
     const [x, y] = [0, 1].map(() => tree.names.map(() => rng.normal()));
     expect(reconstruction(tree, (u, v) => Math.hypot(x[u] - x[v], y[u] - y[v])).map).toBeLessThan(0.3);
@@ -85,6 +106,28 @@ describe("embedding", () => {
     const radius = (p: Float64Array) => Math.hypot(...p);
     expect(radius(ball.points[0])).toBeLessThan(radius(ball.points[1]));
     expect(radius(ball.points[1])).toBeLessThan(radius(ball.points[39]));
+  });
+
+  it("chains end, whose last node has no unrelated one", () => {
+    for (const text of ["a\tb\n", "a\tb\nb\tc\nx\tc\n"]) {
+      const relations = readRelations(text);
+      const points = embedTree(lorentzPoints(), relations, { dimension: 2, epochs: 30, negatives: 3 });
+      expect(points.flatMap((p) => [...p]).every(Number.isFinite)).toBe(true);
+    }
+  });
+
+  it.each([
+    [{ dimension: 0 }, "dimension is 0"],
+    [{ dimension: 1.5 }, "dimension is 1.5"],
+    [{ negatives: 0 }, "negatives is 0"],
+    [{ epochs: -1 }, "epochs is -1"],
+    [{ learningRate: Number.NaN }, "learningRate is NaN"],
+    [{ learningRate: 1e9, burnIn: 0 }, "points left the space in epoch 1; take a learning rate below"],
+  ])("%o is refused", (options, words) => {
+    expectProblem(
+      () => embedTree(euclideanPoints, tree, { dimension: 2, epochs: 3, ...options }),
+      new RegExp(words),
+    );
   });
 
   it("depends on the seed alone", () => {
