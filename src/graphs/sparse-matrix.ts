@@ -1,3 +1,5 @@
+import { Problem } from "../problem.ts";
+
 /** A sparse matrix as a list of its entries; an entry may be listed several times and counts as often. */
 export interface SparseMatrix {
   rows: number;
@@ -12,10 +14,17 @@ export function transposed({ rows, columns, at, from, values }: SparseMatrix): S
   return { rows: columns, columns: rows, at: from, from: at, values };
 }
 
-/** D⁻¹(A + I), what HGCN and HyboNet average neighbours with; edges [u, v, u, v, …] are undirected. */
+/**
+ * D⁻¹(A + I), what HGCN and HyboNet average neighbours with; edges [u, v, u, v, …] are undirected. Throws a `Problem` for an
+ * edge to a node that there is not.
+ */
 export function normalizedAdjacency(nodes: number, edges: ArrayLike<number>): SparseMatrix {
   const degree = new Uint32Array(nodes).fill(1);
-  for (let i = 0; i < edges.length; i++) degree[edges[i]]++;
+  for (let i = 0; i < edges.length; i++) {
+    if (!(edges[i] < nodes))
+      throw new Problem(`an edge ends at node ${edges[i]}; there are ${nodes} nodes, from 0`);
+    degree[edges[i]]++;
+  }
   const size = nodes + edges.length;
   const matrix = {
     rows: nodes,

@@ -10,6 +10,7 @@ import type { Sparsifier } from "../nn/sparsifier.ts";
 import { train } from "../nn/trainer.ts";
 import type { Objective } from "../nn/training-step.ts";
 import { deriveSeed } from "../random.ts";
+import { checkTraining } from "./check-training.ts";
 import { droppedInput } from "./dropped-input.ts";
 import { lorentzFeatures } from "./lorentz-features.ts";
 import { averagePrecision, classScores, rocAuc } from "./metrics.ts";
@@ -54,9 +55,11 @@ const MIN_EPOCHS = 100;
 
 /**
  * Trains on one graph, all nodes in every step, with early stopping as HGCN and HyboNet are published: HyboNet by AdamW
- * that leaves biases, scales and prototypes alone, the others by Adam.
+ * that leaves biases, scales and prototypes alone, the others by Adam. Throws a `Problem` where a part of the split is empty,
+ * or what is given does not fit together.
  */
 export async function trainGraph(options: GraphTrainingOptions): Promise<GraphTrainingResult> {
+  checkTraining(options);
   const { task, epochs = 5000, patience = 500, threads, weightDecay = 0, model: kind } = options;
   const features = kind === "hybonet" ? lorentzFeatures(options.features) : options.features;
   const network: GraphNetworkOptions = {

@@ -1,6 +1,7 @@
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { normalizeRows, withDegrees } from "../../src/data/graphs/features.ts";
 import { pairKey, uniqueEdges } from "../../src/data/graphs/graph-data.ts";
 import { readHgcn } from "../../src/data/graphs/hgcn.node.ts";
@@ -15,8 +16,9 @@ import { treeGraph } from "../../src/data/synthetic/tree-graph.ts";
 import { tensor } from "../../src/engine/tensor.ts";
 import { droppedInput } from "../../src/graphs/dropped-input.ts";
 import { averagePrecision, classScores, rocAuc } from "../../src/graphs/metrics.ts";
+import { normalizedAdjacency } from "../../src/graphs/sparse-matrix.ts";
 import { random } from "../../src/random.ts";
-import { expectProblemLater, hasSharedData, SHARED_DATA } from "../data/support.ts";
+import { expectProblem, expectProblemLater, hasSharedData, SHARED_DATA } from "../data/support.ts";
 import vectors from "../vectors/hyperbolic.json" with { type: "json" };
 
 describe("metrics", () => {
@@ -178,6 +180,57 @@ describe("hyperbolicity", () => {
       delta: 0,
       mean: 0,
     });
+  });
+});
+
+describe("files of a graph", () => {
+  const read = (files: Record<string, string>) => {
+    const folder = mkdtempSync(join(tmpdir(), "filigree-graph-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    mkdirSync(join(folder, "own"));
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, "own", name), text);
+    return readHgcn(folder, "own");
+  };
+  const labels = "0\r\n1\r\n0\r\n";
+
+  it("tabs or spaces, comments, line ends of every system", async () => {
+    const graph = await read({ "labels.txt": labels, "edges.tsv": "# u v\n1\t0\r\n1 2\n2 2\n0 1\n" });
+    expect([...graph.edges]).toEqual([0, 1, 1, 2]);
+    expect([graph.nodes, graph.classes]).toEqual([3, 2]);
+  });
+
+  it.each([
+    [{ "edges.tsv": "0 1\n" }, /cannot read .*labels\.txt: no such file/],
+    [
+      { "edges.tsv": "0 1\n0 3\n", "labels.txt": labels },
+      /edges\.tsv, line 2: there is no node 3; labels\.txt has 3/,
+    ],
+    [
+      { "edges.tsv": "0 -1\n", "labels.txt": labels },
+      /edges\.tsv, line 1: expected two whole numbers, found "0 -1"/,
+    ],
+    [{ "edges.tsv": "a\tb\n", "labels.txt": labels }, /line 1: expected two whole numbers/],
+    [{ "edges.tsv": "0 1 1\n", "labels.txt": labels }, /line 1: expected two whole numbers/],
+    [
+      { "edges.tsv": "0 1\n", "labels.txt": "0\ncat\n" },
+      /labels\.txt, line 2: expected a whole number, found "cat"/,
+    ],
+    [
+      { "edges.tsv": "0 1\n", "labels.txt": labels, "split_train.txt": "7\n" },
+      /split_train\.txt, line 1: there is no node 7/,
+    ],
+    [
+      { "edges.tsv": "0 1\n", "labels.txt": labels, "split_train.txt": "0\n" },
+      /cannot read .*split_val\.txt/,
+    ],
+  ])("what is wrong is named: %o", async (files, words) => {
+    await expectProblemLater(read(files as Record<string, string>), words);
+  });
+
+  it("edges to no node and graphs without a pair to draw are refused", () => {
+    expectProblem(() => normalizedAdjacency(2, [0, 2]), /an edge ends at node 2; there are 2 nodes/);
+    const complete = Uint32Array.of(0, 1, 0, 2, 1, 2);
+    expectProblem(() => negativeSampler(3, complete), /all pairs of the 3 nodes are joined/);
   });
 });
 

@@ -5,7 +5,7 @@ import { evaluate } from "../../src/engine/evaluate.ts";
 import { cloneGraph, constant, createGraph, input, output, valueNamed } from "../../src/engine/graph.ts";
 import { exportModel } from "../../src/engine/onnx/export.ts";
 import { importModel } from "../../src/engine/onnx/import.ts";
-import { tensor, toNumbers } from "../../src/engine/tensor.ts";
+import { tensor, toNumbers, zeros } from "../../src/engine/tensor.ts";
 import { lorentzFeatures } from "../../src/graphs/lorentz-features.ts";
 import { averagePrecision, rocAuc } from "../../src/graphs/metrics.ts";
 import type { GraphModel } from "../../src/graphs/networks.ts";
@@ -13,6 +13,7 @@ import { graphNetwork } from "../../src/graphs/networks.ts";
 import { classMarginLoss, marginLoss, scorePairs } from "../../src/graphs/objectives.ts";
 import { normalizedAdjacency, transposed } from "../../src/graphs/sparse-matrix.ts";
 import { sparseProduct } from "../../src/graphs/sparse-product.ts";
+import type { GraphTrainingOptions } from "../../src/graphs/train-graph.ts";
 import { trainGraph } from "../../src/graphs/train-graph.ts";
 import { random } from "../../src/random.ts";
 import { createSpectralTraining } from "../../src/sparsity/spectral/spectral-training.ts";
@@ -276,6 +277,42 @@ describe("training", () => {
     const [positive, negative] = [scores(links.test), scores(links.testNegatives)];
     expect(rocAuc(positive, negative)).toBeCloseTo(test.auc, 3);
     expect(averagePrecision(positive, negative)).toBeCloseTo(test.ap, 3);
+  });
+
+  it.each([
+    [{ model: "gat" }, 'there is no model "gat"'],
+    [{ width: 1 }, "the width of hybonet is 1"],
+    [{ convolutions: 1.5 }, "there are 1.5 convolutions"],
+    [{ dropout: 1 }, "dropout is 1"],
+    [{ features: zeros([10, 3]) }, "features are of 10 nodes, the adjacency is of 250"],
+    [
+      { task: { links: { ...links, validation: new Uint32Array() } } },
+      "validation is empty; every part needs a pair",
+    ],
+    [{ task: { links: { ...links, train: Uint32Array.of(0, 999) } } }, "train has node 999"],
+    [
+      { task: { nodes: splitNodes([0, 1]), labels: Int32Array.of(0, 1), classes: 2 } },
+      "validation is empty; every part needs a node",
+    ],
+    [
+      {
+        task: {
+          nodes: splitNodes(Array.from({ length: 250 }, (_, i) => i % 2)),
+          labels: new Int32Array(250).fill(5),
+          classes: 2,
+        },
+      },
+      "has the label 5; with 2 classes",
+    ],
+  ])("parts that do not fit together are refused: %#", async (change, words) => {
+    const options = {
+      ...linkTask,
+      model: "hybonet",
+      learningRate: 0.01,
+      epochs: 1,
+      ...change,
+    } as GraphTrainingOptions;
+    await expect(trainGraph(options)).rejects.toThrow(words);
   });
 
   it("the same seed gives the same run, another seed another", async () => {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Tensor } from "../../engine/tensor.ts";
 import { zeros } from "../../engine/tensor.ts";
 import { Problem } from "../../problem.ts";
+import { fileProblem } from "../file-problem.node.ts";
 import { readNpy } from "../npy.ts";
 import { readNpz } from "../npz.ts";
 import type { GraphData, NodeSplit } from "./graph-data.ts";
@@ -20,17 +21,17 @@ export interface HgcnGraph extends GraphData {
 /**
  * Reads one folder of the collection: `edges.tsv` (two ids a line), `labels.txt` (one class a line), and, where present,
  * `features.npy` or `features_csr.npz` (data, indices, indptr, shape), `split_{train,val,test}.txt` (ids) and
- * `feat_col4_raw.npy`. Self loops and repeated edges are dropped.
+ * `feat_col4_raw.npy`. Self loops and repeated edges are dropped. Throws a `Problem` that names file and line of what is no
+ * number, or the number of no node.
  */
 export async function readHgcn(folder: string, name: string): Promise<HgcnGraph> {
   const file = (part: string) => join(folder, name, part);
   if (!existsSync(file("edges.tsv")))
     throw new Problem(`no graph "${name}" in ${folder}: ${file("edges.tsv")} is missing`);
-  const lines = async (part: string) =>
-    (await readFile(file(part), "utf8")).split("\n").filter((l) => l.trim() && !l.startsWith("#"));
-  const integers = async (part: string) => Uint32Array.from(await lines(part), Number);
-  const labels = Int32Array.from(await lines("labels.txt"), Number);
-  const edges = Uint32Array.from((await lines("edges.tsv")).flatMap((l) => l.split("\t").map(Number)));
+  const labels = Int32Array.from(await integers(file("labels.txt")));
+  const ids = async (part: string, columns = 1) =>
+    Uint32Array.from(await integers(file(part), columns, labels.length));
+  const edges = await ids("edges.tsv", 2);
   const array = async (part: string) =>
     existsSync(file(part)) ? readNpy(await readFile(file(part)), file(part)) : undefined;
   const extra = await array("feat_col4_raw.npy");
@@ -45,13 +46,33 @@ export async function readHgcn(folder: string, name: string): Promise<HgcnGraph>
       | undefined,
     ...(existsSync(file("split_train.txt")) && {
       split: {
-        train: await integers("split_train.txt"),
-        validation: await integers("split_val.txt"),
-        test: await integers("split_test.txt"),
+        train: await ids("split_train.txt"),
+        validation: await ids("split_val.txt"),
+        test: await ids("split_test.txt"),
       },
     }),
     ...(extra && { extra: Float32Array.from(extra.data as Float64Array) }),
   };
+}
+
+/** Whole numbers, so many a line and all below a limit, from a text file; empty lines and comments (#) are left out. */
+async function integers(path: string, columns = 1, below = Number.POSITIVE_INFINITY): Promise<number[]> {
+  const text = await readFile(path, "utf8").catch((error) => {
+    throw fileProblem("read", path, error);
+  });
+  return text.split("\n").flatMap((line, i) => {
+    if (line.trim() === "" || line.startsWith("#")) return [];
+    const numbers = line.trim().split(/\s+/).map(Number);
+    const wrong = (what: string) => new Problem(`${path}, line ${i + 1}: ${what}`);
+    if (numbers.length !== columns || !numbers.every((n) => Number.isInteger(n) && n >= 0))
+      throw wrong(
+        `expected ${columns === 1 ? "a whole number" : "two whole numbers"}, found "${line.trim()}"`,
+      );
+    const beyond = numbers.find((n) => n >= below);
+    if (beyond !== undefined)
+      throw wrong(`there is no node ${beyond}; labels.txt has ${below} nodes, from 0`);
+    return numbers;
+  });
 }
 
 async function sparseFeatures(path: string): Promise<Tensor<"float32"> | undefined> {

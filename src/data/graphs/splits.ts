@@ -60,6 +60,8 @@ export function negativeSampler(
   { except = [], seed = 0 }: NegativeOptions = {},
 ): (epoch: number, into: Int32Array) => void {
   const taken = keysOf(train, ...except);
+  if (taken.size >= (nodes * (nodes - 1)) / 2)
+    throw new Problem(`all pairs of the ${nodes} nodes are joined; there is none to draw that is no edge`);
   return (epoch, into) => {
     const rng = random(deriveSeed(seed, "negatives", epoch));
     for (let i = 0; i < into.length; i += 2)
