@@ -41,8 +41,15 @@ const program = configure(new Command("filigree"))
     ].join("\n"),
   );
 const called = Object.hasOwn(commands, process.argv[2] ?? "") ? [process.argv[2]] : Object.keys(commands);
-const help = ["filigree", ...(called.length === 1 ? called : []), "--help"].join(" ");
 for (const name of called) program.addCommand(await commands[name]());
+const words: string[] = [];
+for (
+  let at: Command | undefined = program;
+  at;
+  at = at.commands.find((c) => c.name() === process.argv[1 + words.length])
+)
+  words.push(at.name());
+const help = [...words, "--help"].join(" ");
 
 // A reader that has seen enough, such as `head`, is no error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {

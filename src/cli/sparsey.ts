@@ -1,22 +1,27 @@
 import { basename } from "node:path";
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import { densityOf } from "../memory/mac.ts";
 import type { Memory } from "../memory/memory.ts";
 import type { Frame } from "../memory/network.ts";
-import { planField } from "../memory/planner.ts";
+import { MOST_CELLS, planField } from "../memory/planner.ts";
 import { PRESETS, type PresetName } from "../memory/rules.ts";
 import { Problem } from "../problem.ts";
-import { readBytes } from "../runs/files.node.ts";
-import { formatBytes, formatCount, formatShare, significant } from "../runs/format.ts";
+import { checkWritable, readBytes } from "../runs/files.node.ts";
+import { formatBytes, formatCount, formatMany, formatShare, significant } from "../runs/format.ts";
 import type { JsonOption } from "./command.ts";
 import { choice, createCommand, emit, wholeNumber } from "./command.ts";
-import { parsePattern, readEpisodes } from "./episodes.ts";
-import { startProgress } from "./progress.ts";
+import { type Episode, parsePattern, readEpisodes } from "./episodes.ts";
+import { note, startProgress } from "./progress.ts";
 import { table } from "./table.ts";
 
 /** How the lines of a file are turned into patterns; kept in the memory's notes. */
 const ENCODERS = ["text", "patterns"] as const;
 const BINS = 10;
+/** More would not fit into memory with so many cells. */
+const MOST_INPUTS = 2 ** 24;
+const FREEZE_AT = "density at which learning ends, or never";
+/** Cells a module of a small memory. */
+const FEWEST_CELLS = 16;
 
 export function sparseyCommand(): Command {
   const command = createCommand("sparsey", {
@@ -39,10 +44,20 @@ interface PlanOptions extends JsonOption {
   q?: number;
   k?: number;
   accuracy: number;
-  freezeAt: number;
+  freezeAt: Freeze;
 }
 
-const share = (text: string) => Number(text);
+/** For `.option`: a share between 0 and 1. */
+function share(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && value < 1))
+    throw new InvalidArgumentError("expected a share between 0 and 1, such as 0.5");
+  return value;
+}
+
+type Freeze = number | "never";
+const freeze = (text: string): Freeze => (text === "never" ? text : share(text));
+const densityOfFreezing = (at: Freeze) => (at === "never" ? null : at);
 
 function planCommand(): Command {
   return createCommand("plan", {
@@ -53,9 +68,10 @@ function planCommand(): Command {
       k: "cells a module",
       weights: "bottom-up weights, one bit each",
       bytes: "what they take",
+      stored: "items that are stored: all, or those that come before the field freezes",
       density: "share of weights that are 1 in the end",
-      accuracy: "share of winners that come back with all items stored",
-      freezesAfter: "items until the field freezes",
+      accuracy: "share of winners that come back of those stored, in the end",
+      freezesAfter: "items until the field freezes, where it does",
       capacity: "items that it holds at the wanted accuracy",
     },
   })
@@ -63,15 +79,24 @@ function planCommand(): Command {
     .requiredOption("--inputs <n>", "binary inputs of a pattern", wholeNumber(1))
     .requiredOption("--active <n>", "active inputs of a pattern", wholeNumber(1))
     .option("--q <n>", "modules; 24 if not given", wholeNumber(1))
-    .option("--k <n>", "cells a module; the fewest that do if not given", wholeNumber(1))
+    .option("--k <n>", "cells a module; the fewest that do if not given", wholeNumber(2, MOST_CELLS))
     .option("--accuracy <share>", "winners that must come back", share, 0.97)
-    .option("--freeze-at <density>", "density at which learning ends", share, 0.5)
+    .option("--freeze-at <density>", FREEZE_AT, freeze, 0.5)
     .action((options: PlanOptions) => {
-      const plan = planField(options);
+      const plan = planField({ ...options, freezeAt: densityOfFreezing(options.freezeAt) });
+      const { items } = options;
+      const capacity = `holds ${formatMany(plan.capacity, "item")} at ${formatShare(options.accuracy)}`;
       const text = [
         `${plan.q} modules of ${plan.k} cells: ${formatCount(plan.weights)} weights, ${formatBytes(plan.bytes)}`,
-        `with ${formatCount(options.items)} items: density ${formatShare(plan.density)}, ${formatShare(plan.accuracy)} of the winners come back`,
-        `holds ${formatCount(plan.capacity)} items at ${formatShare(options.accuracy)}; freezes after ${formatCount(plan.freezesAfter!)}`,
+        `with ${formatMany(plan.stored, "item")}: density ${formatShare(plan.density)}, ${formatShare(plan.accuracy)} of the winners come back`,
+        ...(plan.stored < items
+          ? [
+              `it freezes then: the other ${formatCount(items - plan.stored)} will not be stored; leave out --k, or set --freeze-at`,
+            ]
+          : []),
+        plan.freezesAfter === undefined
+          ? `${capacity}; never freezes`
+          : `${capacity}; freezes after ${formatCount(plan.freezesAfter)}`,
         "for random patterns; similar ones share codes, which saves room and blurs them",
       ].join("\n");
       emit(options, plan, text);
@@ -87,8 +112,12 @@ interface LearnOptions extends JsonOption {
   k?: number;
   preset: PresetName;
   seed: number;
+  freezeAt: Freeze;
   sequences?: boolean;
 }
+
+/** What a memory that exists has settled. */
+const SETTLED = ["encoder", "inputs", "q", "k", "preset", "seed", "freezeAt"];
 
 function learnCommand(): Command {
   return createCommand("learn", {
@@ -98,7 +127,8 @@ function learnCommand(): Command {
       "filigree sparsey learn melodies.txt -o melodies.mem --encoder patterns --inputs 128 --sequences",
     ],
     keys: {
-      items: "lines stored",
+      items: "lines of the file",
+      stored: "lines that were stored: all, unless the memory froze",
       classes: "classes in the memory",
       density: "share of weights that are 1, level by level",
       frozen: "share of frozen macs, level by level",
@@ -107,32 +137,39 @@ function learnCommand(): Command {
       bytes: "size of the file",
     },
   })
-    .argument("<file>", "one item a line, after a class and a tab where it has one")
+    .argument("<file>", "one item a line, after a class and a tab where it has one; - is standard input")
     .requiredOption("-o, --output <file>", "where the memory goes")
     .option("--from <memory>", "go on with a saved memory; it knows its encoder and size")
     .option("--encoder <kind>", "text, or patterns: numbers of active inputs", choice(ENCODERS), "text")
-    .option("--inputs <n>", "inputs of a pattern", wholeNumber(1), 2048)
+    .option("--inputs <n>", "inputs of a pattern", wholeNumber(2, MOST_INPUTS), 2048)
     .option("--q <n>", "modules; 24 if not given", wholeNumber(1))
-    .option("--k <n>", "cells a module; 16 if not given", wholeNumber(1))
+    .option("--k <n>", "cells a module; as many as this file needs if not given", wholeNumber(1, MOST_CELLS))
+    .option("--freeze-at <density>", FREEZE_AT, freeze, 0.5)
     .option("--preset <name>", "constants", choice(Object.keys(PRESETS) as PresetName[]), "robust")
     .option("--seed <n>", "of all chance", wholeNumber(0), 0)
     .option("--sequences", "lines follow one another; an empty line begins a new sequence")
-    .action(async (file: string, options: LearnOptions) => {
-      const { createMemory } = await import("../memory/memory.ts");
+    .action(async (file: string, options: LearnOptions, command: Command) => {
       const { loadMemory, saveMemory } = await import("../runs/saved-memory.node.ts");
-      const { encoder, inputs, q, k, preset, seed } = options;
-      const memory = options.from
-        ? await loadMemory(options.from)
-        : createMemory({ inputs, levels: [{ q, k }], preset, seed, notes: { encoder } });
-      const episodes = await readEpisodes(file, memory, options.sequences === true);
+      const settled = SETTLED.find((name) => command.getOptionValueSource(name) === "cli");
+      if (options.from && settled)
+        throw new Problem(
+          `learn: ${options.from} has settled its ${settled === "freezeAt" ? "freezing" : settled}; leave that option out with --from`,
+        );
+      await checkWritable(options.output);
+      const earlier = options.from ? await loadMemory(options.from) : undefined;
+      const { encoder, inputs } = earlier ? sourceOf(earlier) : options;
+      const episodes = await readEpisodes(file, { encoder, inputs }, options.sequences === true);
+      const memory = earlier ?? (await memoryFor(episodes, options));
       const items = episodes.reduce((sum, episode) => sum + episode.patterns.length, 0);
+      let stored = 0;
       const codes = new Set<string>();
       const familiarity = new Array<number>(BINS).fill(0);
       const progress = startProgress({ label: "storing", total: items, unit: "items" });
       let done = 0;
       for (const { patterns, label } of episodes) {
-        for (const { code, familiarity: g } of memory.learnSequence(patterns, { label })) {
+        for (const { code, familiarity: g, macs } of memory.learnSequence(patterns, { label })) {
           codes.add(code.join());
+          stored += Number(macs.some((mac) => mac.store));
           if (g !== undefined) familiarity[Math.min(BINS - 1, Math.floor(g * BINS))]++;
         }
         done += patterns.length;
@@ -148,9 +185,13 @@ function learnCommand(): Command {
       const { density, frozen } = memory.report();
       const bytes = memory.toBytes().length;
       const classes = memory.labels.names;
+      if (stored < items && frozen.some((some) => some > 0))
+        note(
+          `${formatCount(items - stored)} of ${formatMany(items, "item")} not stored: the memory is full and has frozen; store all of them in a new one with more cells (--k), or set --freeze-at`,
+        );
       const text = [
-        `${formatCount(items)} items stored in ${basename(options.output)}, ${formatBytes(bytes)}`,
-        `${formatCount(codes.size)} different codes; density ${density.map(formatShare).join(", ")}; frozen ${frozen.map(formatShare).join(", ")}`,
+        `${formatMany(stored, "item")} stored in ${basename(options.output)}, ${formatBytes(bytes)}`,
+        `${formatMany(codes.size, "different code")}; density ${density.map(formatShare).join(", ")}; frozen ${frozen.map(formatShare).join(", ")}`,
         ...(classes.length > 0 ? [`classes: ${classes.join(", ")}`] : []),
         "",
         "familiarity when it came  items",
@@ -158,8 +199,30 @@ function learnCommand(): Command {
           (n, b) => `${(b / BINS).toFixed(1)} to ${((b + 1) / BINS).toFixed(1)}  ${String(n).padStart(21)}`,
         ),
       ].join("\n");
-      emit(options, { items, classes, density, frozen, uniqueCodes: codes.size, familiarity, bytes }, text);
+      const result = { items, stored, classes, density, frozen, uniqueCodes: codes.size, familiarity, bytes };
+      emit(options, result, text);
     });
+}
+
+/** A new memory with as many cells as these patterns need, were they random; similar ones need fewer. */
+async function memoryFor(
+  episodes: readonly Episode[],
+  { encoder, inputs, q, k, preset, seed, freezeAt: freezing }: LearnOptions,
+): Promise<Memory> {
+  const freezeAt = densityOfFreezing(freezing);
+  const { createMemory } = await import("../memory/memory.ts");
+  const sizes = episodes.flatMap(({ patterns }) => patterns.map((pattern) => pattern.length));
+  const mean = Math.round(sizes.reduce((a, b) => a + b, 0) / sizes.length);
+  const active = Math.min(Math.max(1, mean), inputs - 1);
+  const enough = () => planField({ items: sizes.length, inputs, active, freezeAt }).k;
+  return createMemory({
+    inputs,
+    levels: [{ q, k: k ?? Math.max(FEWEST_CELLS, enough()) }],
+    preset,
+    seed,
+    rules: { freezeAt },
+    notes: { encoder },
+  });
 }
 
 function recognizeCommand(): Command {
@@ -169,7 +232,7 @@ function recognizeCommand(): Command {
     keys: { items: "list of { line, familiarity, orderFamiliarity, label }" },
   })
     .argument("<memory>", "a saved memory")
-    .argument("<file>", "one item a line, as for learn")
+    .argument("<file>", "one item a line, as for learn; - is standard input")
     .option("--sequences", "lines follow one another; an empty line begins a new sequence")
     .action(async (path: string, file: string, options: JsonOption & { sequences?: boolean }) => {
       const { memory, episodes } = await open(path, file, options.sequences === true);
@@ -218,11 +281,13 @@ function recallCommand(): Command {
       const memory = await loadMemory(path);
       if (memory.options.notes?.encoder === "text")
         throw new Problem(`${path}: holds texts, which cannot be read back from their pieces; use recognize`);
-      const cue = parsePattern(pattern, "the pattern");
+      const cue = parsePattern(pattern, "the pattern", memory.options.inputs);
       const frames = memory.recall(cue, { length: options.length }).map(({ active, frame }) => ({
         active,
         familiarity: frame.familiarity ?? null,
       }));
+      if (frames.every(({ active }) => active.length === 0))
+        note(`nothing comes back: familiarity ${(frames[0]?.familiarity ?? 0).toFixed(3)}`);
       emit(options, { frames }, frames.map(({ active }) => active.join(" ")).join("\n"));
     });
 }
@@ -284,5 +349,9 @@ function inspectCommand(): Command {
 async function open(path: string, file: string, sequences: boolean) {
   const { loadMemory } = await import("../runs/saved-memory.node.ts");
   const memory = await loadMemory(path);
-  return { memory, episodes: await readEpisodes(file, memory, sequences) };
+  return { memory, episodes: await readEpisodes(file, sourceOf(memory), sequences) };
+}
+
+function sourceOf({ options: { inputs, notes } }: Memory) {
+  return { inputs, encoder: notes?.encoder };
 }

@@ -1,5 +1,6 @@
 import { type Arena, createArena } from "../kernels/arena.ts";
 import { canShareMemory } from "../kernels/team.ts";
+import { Problem } from "../problem.ts";
 import { deriveSeed, type Random, random } from "../random.ts";
 import { bitMatrixBytes } from "./bit-matrix.ts";
 import { learnCode } from "./learn-code.ts";
@@ -78,6 +79,7 @@ export function createNetwork(options: NetworkOptions): Network {
   const clock = { now: 0 };
   const resolved = resolveLevels(options);
   const sizes = sizesOf(resolved);
+  checkSize(sizes);
   const arena = arenaFor(options, resolved, sizes);
   const room: Room = arena ?? ANYWHERE;
   const levels = resolved.map((level, l): Level => {
@@ -135,6 +137,20 @@ function seenByOf(fields: readonly Uint32Array[], units: number): SeenBy {
 /** Cells of all macs. */
 export function cellCount({ macs }: Network): number {
   return macs.reduce((sum, { q, k }) => sum + q * k, 0);
+}
+
+/** Larger arrays of weights are beyond JavaScript. */
+const MOST_BYTES = 2 ** 33;
+
+function checkSize(sizes: ReturnType<typeof sizesOf>): void {
+  const bytes = sizes.reduce(
+    (sum, { cells, units }) => sum + units.reduce((n, inputs) => n + bitMatrixBytes(inputs, cells), 0),
+    0,
+  );
+  if (!(bytes <= MOST_BYTES))
+    throw new Problem(
+      `memory: its weights would take ${Math.round(bytes / 1e9).toLocaleString("en-US")} GB; use fewer modules, cells or inputs`,
+    );
 }
 
 /** Beyond this, weights lie anywhere and the kernels do without: a browser may not give so much address space. */

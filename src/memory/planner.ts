@@ -3,7 +3,7 @@ import { Problem } from "../problem.ts";
 /**
  * What a field will do, before anything is stored: closed forms for random patterns and codes drawn without regard to
  * similarity (`specs/sparsey.md` 7, `capacityUniform` and `freeze`). Q does not matter to them: each module fails or
- * succeeds alone.
+ * succeeds alone. Presets whose codes of random patterns soon collapse (`classic`, `graded`, `argmax`) do worse.
  */
 export interface FieldLoad {
   /** N: inputs. */
@@ -24,28 +24,39 @@ export function freezePoint({ inputs, active, k }: FieldLoad, theta: number): nu
   return Math.ceil(Math.log1p(-theta) / Math.log1p(-active / (inputs * k)));
 }
 
+/** The chance that n random patterns together contain all active inputs of another one; remembers what it has worked out. */
+export type Cover = (n: number) => number;
+
+/** Chances less than this are left out. */
+const NEGLIGIBLE = 1e-20;
+/** Beyond so many active inputs they count as independent of each other: off by less than 0.005, in no time. */
+const INDEPENDENT = 500;
+
 /**
- * For n = 0 .. `most`: the chance that n random patterns together contain all active inputs of another one, so that
- * their cell looks as familiar as the right one.
+ * With so many patterns on another cell, that cell looks as familiar as the right one.
  *
  * The inputs still missing form a Markov chain with hypergeometric steps; unlike the alternating sum of the spec, this
  * loses no digits for large S.
  */
-export function coverProbabilities(inputs: number, active: number, most: number): Float64Array {
-  const steps = Array.from({ length: active + 1 }, (_, missing) => hypergeometric(inputs, active, missing));
-  const cover = new Float64Array(most + 1);
+export function coverChance(inputs: number, active: number): Cover {
+  if (active > INDEPENDENT) return (n) => (-Math.expm1(n * Math.log1p(-active / inputs))) ** active;
+  const cover = [0];
+  const steps: Float64Array[] = [];
   let chance = new Float64Array(active + 1);
   chance[active] = 1;
-  cover[0] = chance[0];
-  for (let n = 1; n <= most; n++) {
-    const next = new Float64Array(active + 1);
-    for (let missing = 0; missing <= active; missing++)
-      if (chance[missing] > 0)
+  return (n) => {
+    for (let at = cover.length; at <= n; at++) {
+      const next = new Float64Array(active + 1);
+      for (let missing = 0; missing <= active; missing++) {
+        if (chance[missing] < NEGLIGIBLE) continue;
+        steps[missing] ??= hypergeometric(inputs, active, missing);
         for (const [hit, p] of steps[missing].entries()) next[missing - hit] += chance[missing] * p;
-    chance = next;
-    cover[n] = chance[0];
-  }
-  return cover;
+      }
+      chance = next;
+      cover.push(chance[0]);
+    }
+    return cover[n];
+  };
 }
 
 /** Chances that a pattern of `active` out of `inputs` contains 0, 1, … of `special` given inputs. */
@@ -65,7 +76,10 @@ function logChoose(n: number, k: number): number {
 
 const logFactorials = [0];
 
+/** ln n!, by Stirling's series where that is exact to the last digits. */
 function logFactorial(n: number): number {
+  if (n >= 256)
+    return n * Math.log(n) - n + Math.log(2 * Math.PI * n) / 2 + 1 / (12 * n) - 1 / (360 * n ** 3);
   for (let i = logFactorials.length; i <= n; i++) logFactorials.push(logFactorials[i - 1] + Math.log(i));
   return logFactorials[n];
 }
@@ -74,17 +88,22 @@ function logFactorial(n: number): number {
  * Expected share of modules that give back the winner of a stored pattern, when `items` are stored: with q the chance
  * that another cell is as familiar, (1 − (1 − q)^K)/(K·q).
  */
-export function expectedAccuracy({ inputs, active, k }: FieldLoad, items: number): number {
+export function expectedAccuracy(
+  { inputs, active, k }: FieldLoad,
+  items: number,
+  cover: Cover = coverChance(inputs, active),
+): number {
   const others = Math.max(0, items - 1);
   const mean = others / k;
   // Loads of a cell beyond these bounds have no weight.
   const spread = 12 * Math.sqrt(mean * (1 - 1 / k)) + 12;
   const low = Math.max(0, Math.floor(mean - spread));
   const high = Math.min(others, Math.ceil(mean + spread));
-  const cover = coverProbabilities(inputs, active, high);
+  // An input is missing from all of n patterns with the chance (1 − S/N)^n: where that is next to none, all cells are alike.
+  if (active * Math.exp(low * Math.log1p(-active / inputs)) < 1e-15) return 1 / k;
   let q = 0;
   for (let n = low; n <= high; n++)
-    q += cover[n] * Math.exp(logChoose(others, n) - n * Math.log(k) + (others - n) * Math.log1p(-1 / k));
+    q += cover(n) * Math.exp(logChoose(others, n) - n * Math.log(k) + (others - n) * Math.log1p(-1 / k));
   q = Math.min(1, q);
   return q < 1e-15 ? 1 : -Math.expm1(k * Math.log1p(-q)) / (k * q);
 }
@@ -97,7 +116,7 @@ export interface PlanOptions {
   active: number;
   /** Modules. Default 24. */
   q?: number;
-  /** Cells a module. Default: the fewest that do. */
+  /** Cells a module, at least 2. Default: the fewest that do. */
   k?: number;
   /** Share of winners that must come back with all items stored. Default 0.97. */
   accuracy?: number;
@@ -112,9 +131,11 @@ export interface Plan {
   weights: number;
   /** Of the weights of patterns, packed. */
   bytes: number;
+  /** Patterns that are stored: all, or those that come before it freezes. */
+  stored: number;
   /** Share of weights that are 1 in the end. */
   density: number;
-  /** Share of winners that come back when all items are stored. */
+  /** Share of winners that come back of those stored, in the end. */
   accuracy: number;
   /** Patterns until it freezes; undefined where it never does. */
   freezesAfter?: number;
@@ -123,51 +144,64 @@ export interface Plan {
 }
 
 /** Cells of a module that a plan will not go beyond. */
-const LARGEST = 2 ** 16;
+export const MOST_CELLS = 2 ** 16;
 
 /** A field for so many random patterns; a `Problem` where none of a sensible size does. */
 export function planField(options: PlanOptions): Plan {
+  checkOptions(options);
   const { items, inputs, active, q = 24, accuracy = 0.97, freezeAt = 0.5 } = options;
-  for (const [name, value] of Object.entries({
-    items,
-    inputs,
-    active,
+  const cover = coverChance(inputs, active);
+  const does = (k: number, count: number) => {
+    const load = { inputs, active, k };
+    return (
+      (freezeAt === null || freezePoint(load, freezeAt) >= count) &&
+      expectedAccuracy(load, count, cover) >= accuracy
+    );
+  };
+  const k = options.k ?? smallest(2, MOST_CELLS, (cells) => does(cells, items));
+  if (k === undefined)
+    throw new Problem(
+      `plan: no field of up to ${MOST_CELLS} cells a module holds ${items} patterns of ${active} active inputs; ` +
+        "use several macs, or fewer active inputs",
+    );
+  const load = { inputs, active, k };
+  const freezesAfter = freezeAt === null ? undefined : freezePoint(load, freezeAt);
+  const stored = Math.min(items, freezesAfter ?? items);
+  // The largest load that does is one below the smallest that does not.
+  const over = smallest(1, Number.MAX_SAFE_INTEGER, (count) => !does(k, count)) ?? Number.POSITIVE_INFINITY;
+  return {
     q,
-    ...(options.k && { k: options.k }),
-  }))
+    k,
+    weights: inputs * q * k,
+    bytes: 4 * inputs * Math.ceil((q * k) / 32),
+    stored,
+    density: expectedDensity(load, stored),
+    accuracy: expectedAccuracy(load, stored, cover),
+    freezesAfter,
+    capacity: over - 1,
+  };
+}
+
+function checkOptions({
+  items,
+  inputs,
+  active,
+  q = 24,
+  k = 2,
+  accuracy = 0.97,
+  freezeAt = 0.5,
+}: PlanOptions): void {
+  for (const [name, value] of Object.entries({ items, inputs, active, q }))
     if (!Number.isSafeInteger(value) || value < 1)
       throw new Problem(`plan: ${name} is ${value}; expected a whole number of at least 1`);
+  if (!Number.isSafeInteger(k) || k < 2 || k > MOST_CELLS)
+    throw new Problem(`plan: k is ${k}; expected a whole number from 2 to ${MOST_CELLS}`);
   if (active >= inputs)
     throw new Problem(`plan: ${active} of ${inputs} inputs are active; expected fewer than all`);
   if (!(accuracy > 0 && accuracy < 1))
     throw new Problem(`plan: accuracy is ${accuracy}; expected between 0 and 1`);
   if (freezeAt !== null && !(freezeAt > 0 && freezeAt < 1))
     throw new Problem(`plan: freezeAt is ${freezeAt}; expected between 0 and 1`);
-  const does = (k: number, count: number) => {
-    const load = { inputs, active, k };
-    return (
-      (freezeAt === null || freezePoint(load, freezeAt) >= count) && expectedAccuracy(load, count) >= accuracy
-    );
-  };
-  const k = options.k ?? smallest(2, LARGEST, (cells) => does(cells, items));
-  if (k === undefined)
-    throw new Problem(
-      `plan: no field of up to ${LARGEST} cells a module holds ${items} patterns of ${active} active inputs; ` +
-        "use several macs, or fewer active inputs",
-    );
-  const load = { inputs, active, k };
-  // The largest load that does is one below the smallest that does not.
-  const over = smallest(1, 2 ** 24, (count) => !does(k, count)) ?? 2 ** 24;
-  return {
-    q,
-    k,
-    weights: inputs * q * k,
-    bytes: 4 * inputs * Math.ceil((q * k) / 32),
-    density: expectedDensity(load, items),
-    accuracy: expectedAccuracy(load, items),
-    freezesAfter: freezeAt === null ? undefined : freezePoint(load, freezeAt),
-    capacity: over - 1,
-  };
 }
 
 /** The smallest whole number from `low` on that passes a test which, once passed, stays passed. */
@@ -179,7 +213,7 @@ function smallest(low: number, limit: number, passes: (x: number) => boolean): n
     high = Math.min(limit, 2 * high);
   }
   while (low < high) {
-    const mid = (low + high) >> 1;
+    const mid = Math.floor((low + high) / 2);
     if (passes(mid)) high = mid;
     else low = mid + 1;
   }

@@ -1,8 +1,11 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { build, filigree } from "./support.ts";
+import { random } from "../../src/random.ts";
+import { subset } from "../memory/support.ts";
+import { build, filigree, MAIN } from "./support.ts";
 
 beforeAll(build);
 
@@ -33,6 +36,37 @@ test("a plan, before anything is stored", async () => {
   expect(await failure("plan", "--items", "9", "--inputs", "4", "--active", "4")).toMatch(
     /^1 filigree: plan: 4 of 4 inputs are active/,
   );
+  expect(await failure("plan", "--items", "9", "--inputs", "4", "--active", "2", "--accuracy", "97")).toMatch(
+    /^2 filigree: .*'97' is invalid. expected a share between 0 and 1, such as 0.5; see filigree sparsey plan --help\n$/,
+  );
+});
+
+test("a plan for too few cells says what will not be stored, and learning then does not store it", async () => {
+  const size = ["--inputs", "144", "--q", "9", "--k", "16"];
+  const { stdout } = await filigree(["sparsey", "plan", "--items", "300", "--active", "12", ...size], folder);
+  expect(stdout).toMatch(
+    /with 133 items: density 50.\d* %, 98.7\d % .*\n.* the other 167 will not be stored;/,
+  );
+  const never = ["--freeze-at", "never"];
+  const all = await filigree(
+    ["sparsey", "plan", "--items", "300", "--active", "12", ...size, ...never],
+    folder,
+  );
+  expect(all.stdout).toMatch(/with 300 items: density 79.\d* %, 54.\d* % .*\n.*never freezes\n/);
+  const lines = Array.from({ length: 300 }, (_, i) => subset(random(i), 144, 12).join(" "));
+  const learn = ["learn", write("many.txt", lines), "-o", "many.mem", "--encoder", "patterns"];
+  const plain = await filigree(["sparsey", ...learn, ...size, "--json"], folder);
+  const { items, stored, frozen } = JSON.parse(plain.stdout);
+  expect([items, frozen]).toEqual([300, [1]]);
+  expect(stored).toBeGreaterThan(120);
+  expect(stored).toBeLessThan(200);
+  expect(plain.stderr).toContain(
+    `${300 - stored} of 300 items not stored: the memory is full and has frozen;`,
+  );
+  expect((await run(...learn, ...size, ...never)).stored).toBe(300);
+  // Left to itself it takes as many cells as it needs.
+  expect((await run(...learn, "--inputs", "144")).stored).toBe(300);
+  expect((await run("inspect", "many.mem")).levels[0].k).toBeGreaterThan(32);
 });
 
 describe("texts", () => {
@@ -72,6 +106,16 @@ describe("texts", () => {
     expect((await run("inspect", "notes.mem")).frames).toBe(4);
   });
 
+  test("come through a pipe", () => {
+    const recognize = [MAIN, "sparsey", "recognize", "notes.mem", "-", "--json"];
+    const { stdout } = spawnSync(process.execPath, recognize, {
+      cwd: folder,
+      input: notes[3],
+      encoding: "utf8",
+    });
+    expect(JSON.parse(stdout).items).toMatchObject([{ line: "the moon rose late and red", label: "sky" }]);
+  });
+
   test("people get tables", async () => {
     const { stdout } = await filigree(["sparsey", "recognize", "notes.mem", "notes.txt"], folder);
     expect(stdout).toMatch(/^familiarity {2}class {2}item\n/);
@@ -85,6 +129,8 @@ test("a sequence of patterns is replayed from its first line", async () => {
   await run("learn", file, "-o", "melody.mem", "--encoder", "patterns", "--inputs", "50", "--sequences");
   const replay = await run("recall", "melody.mem", "1 2 3 4", "--length", "9");
   expect(replay.frames.map((f: { active: number[] }) => f.active.join(" "))).toEqual(frames);
+  const { code, stdout, stderr } = await filigree(["sparsey", "recall", "melody.mem", "25 26"], folder);
+  expect([code, stdout, stderr]).toEqual([0, "\n", "nothing comes back: familiarity 0.000\n"]);
 });
 
 test("what is wrong is said in one line", async () => {
@@ -101,6 +147,23 @@ test("what is wrong is said in one line", async () => {
     /damaged.mem: not a saved memory of Filigree/,
   );
   expect(await failure("recall", "notes.mem", "1 2")).toMatch(/holds texts/);
+  const small = [...patterns, "--inputs", "50"];
+  write("wrong.txt", ["1 2 3", "4 50"]);
+  expect(await failure("learn", "wrong.txt", ...small)).toMatch(
+    /^1 filigree: wrong.txt: line 2: there is no input 50; there are 0 to 49\n$/,
+  );
+  write("twice.txt", ["7 8 7"]);
+  expect(await failure("learn", "twice.txt", ...small)).toMatch(/twice.txt: line 1: input 7 is there twice/);
+  expect(await failure("recall", "melody.mem", "1 99")).toMatch(/the pattern: there is no input 99/);
+  expect(await failure("recall", "melody.mem", " ")).toMatch(/the pattern: no active inputs/);
+  expect(await failure("learn", "wrong.txt", "-o", "x.mem", "--from", "melody.mem", "--k", "9")).toMatch(
+    /melody.mem has settled its k; leave that option out with --from/,
+  );
+  expect(await failure("learn", "notes.txt", "-o", ".")).toMatch(/cannot write \.: this is a folder/);
+  expect(await failure("learn", "notes.txt", "-o", "x.mem", "--q", "99999999")).toMatch(
+    /memory: its weights would take [\d,]+ GB; use fewer/,
+  );
+  expect(existsSync(join(folder, "x.mem"))).toBe(false);
   expect(await failure("learn", "words.txt", "-o", "x.mem", "--preset", "robst")).toMatch(
     /^2 .*did you mean "robust"/,
   );

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { agreement, createMemory } from "../../src/memory/memory.ts";
 import {
-  coverProbabilities,
+  coverChance,
   expectedAccuracy,
   expectedDensity,
   freezePoint,
@@ -18,8 +18,8 @@ test("the closed forms are those of the vectors", () => {
     expect(expectedAccuracy(load, M)).toBeCloseTo(accuracyPerCM, 6);
     expect(expectedDensity(load, M)).toBeCloseTo(density, 6);
   }
-  const chances = coverProbabilities(N, S, 40);
-  for (const { n, p } of cover) expect(Math.abs(chances[n] - p)).toBeLessThan(1e-9);
+  const chance = coverChance(N, S);
+  for (const { n, p } of cover) expect(Math.abs(chance(n) - p)).toBeLessThan(1e-9);
   for (const { N: inputs, S: active, K: k, theta, M } of vectors.freeze)
     expect(freezePoint({ inputs, active, k }, theta)).toBe(M);
 });
@@ -52,6 +52,50 @@ test("what is planned is what happens", () => {
   expect(Math.abs(accuracy(first) - over)).toBeLessThan(0.04);
 });
 
+test.for([400, 600])(
+  "large patterns: the chance that others cover %i of 800 inputs is that counted",
+  (active) => {
+    const rng = random(9);
+    const chance = coverChance(800, active);
+    const n = active === 400 ? 8 : 5;
+    let covered = 0;
+    const trials = 600;
+    for (let trial = 0; trial < trials; trial++) {
+      // Which inputs are wanted does not matter: the first.
+      const missing = new Set(Array.from({ length: active }, (_, j) => j));
+      for (let i = 0; i < n; i++) for (const j of rng.permutation(800).subarray(0, active)) missing.delete(j);
+      covered += Number(missing.size === 0) / trials;
+    }
+    expect(covered).toBeGreaterThan(0.1);
+    expect(covered).toBeLessThan(0.9);
+    // Three standard errors.
+    expect(Math.abs(chance(n) - covered)).toBeLessThan(3 * Math.sqrt(0.25 / trials));
+  },
+);
+
+test("plans for large patterns are made at once", () => {
+  const { accuracy, capacity } = planField({ items: 3, inputs: 100_000, active: 50_000 });
+  expect(accuracy).toBeGreaterThan(0.97);
+  expect(capacity).toBeGreaterThanOrEqual(3);
+  expect(planField({ items: 1000, inputs: 20_000, active: 2000, freezeAt: null }).capacity).toBeGreaterThan(
+    999,
+  );
+});
+
+test("where it freezes early, the plan is about what is stored until then", () => {
+  const size = { inputs: 784, active: 40, q: 8, k: 16 };
+  const plan = planField({ ...size, items: 500 });
+  expect(plan.stored).toBe(plan.freezesAfter);
+  expect(plan.density).toBeCloseTo(0.5, 2);
+  const memory = createMemory({ inputs: 784, levels: [{ q: 8, k: 16 }], preset: "robust" });
+  const frames = Array.from({ length: 500 }, (_, i) => memory.learn(subset(random(i), 784, 40)));
+  const stored = frames.filter(({ macs }) => macs[0].store).length;
+  expect(Math.abs(stored - plan.stored)).toBeLessThan(0.05 * plan.stored);
+  expect(memory.report().density[0]).toBeCloseTo(plan.density, 2);
+  // Never freezing, the same field would forget nearly all of them.
+  expect(planField({ ...size, items: 500, freezeAt: null }).density).toBeGreaterThan(0.75);
+});
+
 test("a plan is as small as it can be, and its capacity exact", () => {
   const wanted = { items: 500, inputs: 784, active: 40 };
   const { k, capacity, freezesAfter } = planField(wanted);
@@ -68,5 +112,10 @@ test("impossible plans are refused", () => {
   expectProblem(() => planField({ items: 9, inputs: 10, active: 10 }), /10 of 10 inputs are active/);
   expectProblem(() => planField({ items: 9, inputs: 10, active: 2, accuracy: 1 }), /accuracy is 1/);
   expectProblem(() => planField({ items: 9, inputs: 10, active: 2, freezeAt: 0 }), /freezeAt is 0/);
+  expectProblem(
+    () => planField({ items: 9, inputs: 10, active: 2, k: 1 }),
+    /k is 1; expected a whole number from 2/,
+  );
+  expectProblem(() => planField({ items: 9, inputs: 10, active: 2, k: 1e6 }), /k is 1000000; .* to 65536/);
   expectProblem(() => planField({ items: 1e6, inputs: 10, active: 3 }), /no field of up to 65536 cells/);
 });

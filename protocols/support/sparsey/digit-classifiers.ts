@@ -9,13 +9,15 @@ import type { Readout } from "../../../src/memory/label-field.ts";
 import { cellsOf, type Memory } from "../../../src/memory/memory.ts";
 import { cellCount } from "../../../src/memory/network.ts";
 import { deriveSeed, random } from "../../../src/random.ts";
-import { digitMemory, drawStream, edgesOf, imageOf, PIXELS } from "./mnist.ts";
+import { digitMemory, drawStream, EDGES, edgesOf, imageOf, PIXELS } from "./mnist.ts";
 import { average } from "./statistics.ts";
 
-type Inputs = "pixels" | "edges";
+type Encoding = "pixels" | "edges";
 
-const encode = (inputs: Inputs, split: Split, i: number) =>
-  inputs === "edges" ? edgesOf(split, i) : encodeBits(imageOf(split, i), 127);
+const SIZES: Record<Encoding, number> = { pixels: PIXELS, edges: PIXELS * EDGES.directions };
+
+const encode = (encoding: Encoding, split: Split, i: number) =>
+  encoding === "edges" ? edgesOf(split, i) : encodeBits(imageOf(split, i), 127);
 
 function remembered(memory: Memory, readout: Readout): PatternClassifier {
   return {
@@ -32,8 +34,8 @@ function readFromCodes(memory: Memory, reader: PatternClassifier): PatternClassi
   };
 }
 
-function nearest(): PatternClassifier {
-  const memory = createNearestMemory(PIXELS);
+function nearest(inputs: number): PatternClassifier {
+  const memory = createNearestMemory(inputs);
   const labels: string[] = [];
   return {
     learn: (pattern, label) => {
@@ -44,19 +46,35 @@ function nearest(): PatternClassifier {
   };
 }
 
-export const CLASSIFIERS: Record<string, { inputs: Inputs; make: (seed: number) => PatternClassifier }> = {
-  "memory, `binary`": { inputs: "edges", make: (seed) => remembered(digitMemory(seed), "binary") },
-  "memory, `logLik`": { inputs: "edges", make: (seed) => remembered(digitMemory(seed), "logLik") },
+interface Classifier {
+  encoding: Encoding;
+  make: (seed: number) => PatternClassifier;
+}
+
+const RIVALS = {
+  "naive Bayes": createNaiveBayesClassifier,
+  ridge: createRidgeClassifier,
+  nearest,
+};
+
+export const CLASSIFIERS: Record<string, Classifier> = {
+  "memory, `binary`": { encoding: "edges", make: (seed) => remembered(digitMemory(seed), "binary") },
+  "memory, `logLik`": { encoding: "edges", make: (seed) => remembered(digitMemory(seed), "logLik") },
   "memory, ridge on its codes": {
-    inputs: "edges",
+    encoding: "edges",
     make: (seed) => {
       const memory = digitMemory(seed);
       return readFromCodes(memory, createRidgeClassifier(cellCount(memory.network)));
     },
   },
-  "naive Bayes on pixels": { inputs: "pixels", make: () => createNaiveBayesClassifier(PIXELS) },
-  "ridge on pixels": { inputs: "pixels", make: () => createRidgeClassifier(PIXELS) },
-  "nearest pixels": { inputs: "pixels", make: nearest },
+  ...Object.fromEntries(
+    (["edges", "pixels"] as const).flatMap((encoding) =>
+      Object.entries(RIVALS).map(([name, create]): [string, Classifier] => [
+        `${name}, ${encoding}`,
+        { encoding, make: () => create(SIZES[encoding]) },
+      ]),
+    ),
+  ),
 };
 
 export interface DigitTask {
@@ -74,15 +92,15 @@ export function digitAccuracy(
   name: string,
   { perClass, seed, dealtLabels = false }: DigitTask,
 ): number {
-  const { inputs, make } = CLASSIFIERS[name];
+  const { encoding, make } = CLASSIFIERS[name];
   const classifier = make(seed);
   const order = drawStream(learnt, { perClass, order: "shuffled", seed });
   const dealt = random(deriveSeed(seed, "labels")).permutation(order.length);
   for (const [n, i] of order.entries())
-    classifier.learn(encode(inputs, learnt, i), String(learnt.labels[dealtLabels ? order[dealt[n]] : i]));
+    classifier.learn(encode(encoding, learnt, i), String(learnt.labels[dealtLabels ? order[dealt[n]] : i]));
   return average(
     Array.from(asked.labels, (label, i) =>
-      Number(classifier.classify(encode(inputs, asked, i)).label === String(label)),
+      Number(classifier.classify(encode(encoding, asked, i)).label === String(label)),
     ),
   );
 }
