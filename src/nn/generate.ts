@@ -40,8 +40,7 @@ export async function createGenerator(
   const next = await openCachedDecoder(model, options, session);
   return {
     async *generate(prompt, { tokens, temperature = 0, topK = vocabulary, seed = 0, stop }) {
-      if (prompt.length === 0)
-        throw new Problem("an empty prompt has no next token; begin with one at least");
+      check(prompt, { tokens, temperature, topK }, vocabulary);
       if (prompt.length + tokens > context)
         throw new Problem(
           `${prompt.length} tokens of prompt and ${tokens} more are above the model's context of ${context}; ask for ${Math.max(0, context - prompt.length)} or shorten the prompt`,
@@ -50,6 +49,10 @@ export async function createGenerator(
       let logits: Float32Array = new Float32Array(0);
       for (const [position, token] of prompt.entries()) logits = await next.step(token, position);
       for (let made = 0; made < tokens; made++) {
+        if (!logits.every(Number.isFinite))
+          throw new Problem(
+            `after ${prompt.length + made} tokens the model's logits are no numbers; its training has diverged`,
+          );
         const token = drawToken(logits, { temperature, topK }, rng);
         yield token;
         if (token === stop || made === tokens - 1) return;
@@ -58,6 +61,25 @@ export async function createGenerator(
     },
     release: next.release,
   };
+}
+
+function check(
+  prompt: readonly number[],
+  { tokens, temperature, topK }: Required<Pick<GenerateOptions, "tokens" | "temperature" | "topK">>,
+  vocabulary: number,
+): void {
+  if (prompt.length === 0) throw new Problem("an empty prompt has no next token; begin with one at least");
+  const foreign = prompt.find((token) => !(Number.isInteger(token) && token >= 0 && token < vocabulary));
+  if (foreign !== undefined)
+    throw new Problem(
+      `the prompt has the token ${foreign}; the model knows 0 to ${vocabulary - 1}: take its own tokenizer`,
+    );
+  if (!(Number.isInteger(tokens) && tokens >= 0))
+    throw new Problem(`tokens is ${tokens}; take a whole number of at least 0`);
+  if (!(temperature >= 0 && Number.isFinite(temperature)))
+    throw new Problem(`temperature is ${temperature}; take a number of at least 0`);
+  if (!(Number.isInteger(topK) && topK > 0))
+    throw new Problem(`topK is ${topK}; take a whole number above 0`);
 }
 
 /** A decoder that takes one token after the other. */

@@ -16,6 +16,13 @@ export interface BytePairOptions {
  */
 export function trainBytePairs(text: string, { vocabulary, special = [] }: BytePairOptions): TokenizerFile {
   const tokens = [...special, ...byteAlphabet()];
+  const twice = tokens.find((token, i) => tokens.indexOf(token) !== i || token === "");
+  if (twice !== undefined)
+    throw new Problem(
+      `the special token "${twice}" is ${twice === "" ? "empty" : "there twice, or is a byte"}; take others, such as <|endoftext|>`,
+    );
+  if (!Number.isInteger(vocabulary))
+    throw new Problem(`the vocabulary is ${vocabulary}; take a whole number`);
   if (vocabulary < tokens.length)
     throw new Problem(
       `a vocabulary of ${vocabulary} has no room for all bytes; take ${tokens.length} or more`,

@@ -21,7 +21,7 @@ export interface Tokenizer {
   /** Tokens that there are. */
   readonly vocabulary: number;
   encode(text: string): number[];
-  /** The text that tokens spell. Bytes that are no UTF-8 become U+FFFD. */
+  /** The text that tokens spell, without those that it does not know. Bytes that are no UTF-8 become U+FFFD. */
   decode(tokens: readonly number[]): string;
   /** The number of a token by its content, e.g. of `<|endoftext|>`. */
   token(content: string): number | undefined;
@@ -33,7 +33,11 @@ export function createTokenizer(file: TokenizerFile): Tokenizer {
   return {
     vocabulary: opened.get_vocab().size,
     encode: (text) => opened.encode(text, { add_special_tokens: false }).ids,
-    decode: (tokens) => (tokens.length > 0 ? opened.decode([...tokens]) : ""),
+    decode: (tokens) => {
+      const wrong = tokens.find((token) => !(Number.isInteger(token) && token >= 0));
+      if (wrong !== undefined) throw new Problem(`${wrong} is no token; tokens are whole numbers from 0`);
+      return tokens.length > 0 ? opened.decode([...tokens]) : "";
+    },
     token: (content) => opened.token_to_id(content),
   };
 }

@@ -113,7 +113,21 @@ test("greedy text is what the whole network finds likeliest; draws follow the se
   expect(await make({ stop: greedy[4] })).toEqual(greedy.slice(0, greedy.indexOf(greedy[4]) + 1));
   await expect(make({ tokens: 22 })).rejects.toThrow(Problem);
   await expect(make({}, [])).rejects.toThrow(Problem);
+  for (const [more, words] of [
+    [{ tokens: -1 }, "tokens is -1"],
+    [{ tokens: 1.5 }, "tokens is 1.5"],
+    [{ temperature: -1 }, "temperature is -1"],
+    [{ temperature: Number.NaN }, "temperature is NaN"],
+    [{ temperature: 1, topK: 0 }, "topK is 0"],
+  ] as const)
+    await expect(make(more)).rejects.toThrow(words);
+  for (const foreign of [options.vocabulary, -1, 0.5, Number.NaN])
+    await expect(make({}, [1, foreign])).rejects.toThrow(`the token ${foreign}; the model knows 0 to 30`);
   await generator.release();
+  model.parameters.get("tokens.weight")!.data.fill(Number.NaN);
+  const diverged = await createGenerator(model, options);
+  await expect(diverged.generate([1], { tokens: 1 }).next()).rejects.toThrow("logits are no numbers");
+  await diverged.release();
   await expect(createGenerator(model, { ...options, mlpWidth: 8 })).rejects.toThrow(/another decoder.*mlp/);
 });
 

@@ -82,5 +82,14 @@ test("any text comes back, trained on another", () => {
 
 test("what cannot be is said", () => {
   expect(() => trainBytePairs("a", { vocabulary: 255 })).toThrow(Problem);
+  expect(() => trainBytePairs("a", { vocabulary: 300.5 })).toThrow("the vocabulary is 300.5");
+  expect(() => trainBytePairs("a", { vocabulary: Number.NaN })).toThrow("the vocabulary is NaN");
+  for (const special of [["<a>", "<a>"], ["a"], [""]])
+    expect(() => trainBytePairs("a", { vocabulary: 300, special })).toThrow("the special token");
+  // A text without pairs is no error: its bytes are tokens all the same.
+  const bytes = createTokenizer(trainBytePairs("", { vocabulary: 300, special: ["<end>"] }));
+  expect([bytes.vocabulary, bytes.decode(bytes.encode("né"))]).toEqual([257, "né"]);
+  for (const token of [Number.NaN, -1, 0.5])
+    expect(() => bytes.decode([token])).toThrow(`${token} is no token`);
   expect(() => createTokenizer({ version: "1.0" } as TokenizerFile)).toThrow(Problem);
 });

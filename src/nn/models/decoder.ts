@@ -17,9 +17,11 @@ import {
   transpose,
 } from "../../engine/operators/index.ts";
 import { tensor } from "../../engine/tensor.ts";
+import { Problem } from "../../problem.ts";
 import type { Initializer } from "../initializers.ts";
 import { constantFill, normal } from "../initializers.ts";
 import { layers } from "../layers.ts";
+import { checkTransformer } from "./check-transformer.ts";
 import { futureMask } from "./future-mask.ts";
 
 export interface DecoderOptions {
@@ -71,13 +73,37 @@ function llama(blocks: number, width: number, heads: number, mlpWidth: number) {
   return { layout: "llama", vocabulary: 32_000, blocks, width, heads, mlpWidth } as const;
 }
 
-/** A decoder-only transformer over int32 tokens [batch, context]: logits of the next token [batch·context, vocabulary]. */
+/**
+ * A decoder-only transformer over int32 tokens [batch, context]: logits of the next token [batch·context, vocabulary]. Throws
+ * a `Problem` for sizes that do not fit together.
+ */
 export function decoder(options: DecoderOptions): Graph {
+  checkOptions(options);
   const { context, batch = 1 } = options;
   const graph = createGraph("decoder");
   const ids = input(graph, "input", [batch, context], { dtype: "int32" });
   output(decoderLogits(ids, options, wholeSequence(graph, context)));
   return graph;
+}
+
+function checkOptions({
+  layout,
+  vocabulary,
+  context,
+  width,
+  heads,
+  mlpWidth,
+  ...more
+}: DecoderOptions): void {
+  const { blocks, positions = context, positionOffset = 0, embeddingWidth = width, batch = 1 } = more;
+  if (layout !== "opt" && layout !== "llama")
+    throw new Problem(`decoder: there is no layout "${layout}"; take opt or llama`);
+  const sizes = { vocabulary, context, width, blocks, heads, mlpWidth, positions, embeddingWidth, batch };
+  checkTransformer("decoder", sizes, { evenHeads: layout === "llama" });
+  if (layout === "opt" && positions < context + positionOffset)
+    throw new Problem(
+      `decoder: a table of ${positions} positions ends before the context of ${context} from row ${positionOffset} on; take ${context + positionOffset} or more`,
+    );
 }
 
 /** Where the tokens of a run stand in their sequence, and what they see of it. */

@@ -17,10 +17,12 @@ import { tensor } from "../../engine/tensor.ts";
 import { lorentzPrototypes } from "../../geometry/decoders.ts";
 import { lorentzAttention } from "../../geometry/lorentz-attention.ts";
 import { lorentzEmbedding, lorentzLinear } from "../../geometry/lorentz-layers.ts";
+import { Problem } from "../../problem.ts";
 import type { Initializer } from "../initializers.ts";
 import { constantFill, normal, uniformFanIn } from "../initializers.ts";
 import type { Layers } from "../layers.ts";
 import { layers } from "../layers.ts";
+import { checkTransformer } from "./check-transformer.ts";
 import { futureMask } from "./future-mask.ts";
 
 export interface TranslatorOptions {
@@ -69,9 +71,10 @@ interface Attention {
 
 /**
  * Encoder and decoder over int32 `source` [batch, sourceLength] and `target` [batch, targetLength], the tokens so far: logits
- * of each next target token [batch·targetLength, targetVocabulary].
+ * of each next target token [batch·targetLength, targetVocabulary]. Throws a `Problem` for sizes that do not fit together.
  */
 export function translator(options: TranslatorOptions): Graph {
+  checkOptions(options);
   const { sourceVocabulary, targetVocabulary, sourceLength, targetLength, padding, batch = 1 } = options;
   const graph = createGraph("translator");
   const build = layers(graph, options.seed ?? 0);
@@ -103,6 +106,25 @@ export function translator(options: TranslatorOptions): Graph {
   }
   output(space.head(space.finish("decoder.norm", x)));
   return graph;
+}
+
+function checkOptions({ geometry, width, heads, mlpWidth, batch = 1, ...more }: TranslatorOptions): void {
+  if (geometry !== "euclidean" && geometry !== "lorentz")
+    throw new Problem(`translator: there is no geometry "${geometry}"; take euclidean or lorentz`);
+  const { sourceVocabulary, targetVocabulary, sourceLength, targetLength, encoderBlocks, decoderBlocks } =
+    more;
+  const { positions = Math.max(sourceLength, targetLength) } = more;
+  const lengths = { sourceLength, targetLength, positions, batch };
+  const sizes = { sourceVocabulary, targetVocabulary, mlpWidth, encoderBlocks, decoderBlocks };
+  checkTransformer("translator", { width, heads, ...sizes, ...lengths });
+  if (positions < Math.max(sourceLength, targetLength))
+    throw new Problem(
+      `translator: tables of ${positions} positions end before sequences of ${Math.max(sourceLength, targetLength)} tokens`,
+    );
+  if (geometry === "lorentz" && width === heads)
+    throw new Problem(
+      `translator: a point of one number is its time coordinate alone; take fewer than ${heads} heads`,
+    );
 }
 
 function euclidean(build: Layers, options: TranslatorOptions): Geometry {
