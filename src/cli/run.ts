@@ -131,7 +131,7 @@ function summary(result: RunResult, directory: string): string {
 function held({ trainable, parameters, effectiveSteps, visits, ...bytes }: RunFootprint): string[] {
   const { weights, gradients, optimizer, peak } = bytes;
   return [
-    `${formatCount(trainable)} of ${formatCount(parameters)} numbers trained: ${formatCount(effectiveSteps)} effective steps`,
+    `${formatCount(trainable)} of ${formatCount(parameters)} numbers trained: ${significant(effectiveSteps)} effective steps`,
     `held ${formatBytes(weights)} of weights, ${formatBytes(gradients)} of gradients, ${formatBytes(optimizer)} of the optimiser's; the process ${formatBytes(peak)} at most`,
     ...(visits
       ? [

@@ -64,8 +64,8 @@ export async function executeRun(given: Recipe, path: string, options: RunOption
     );
   const wanted = recipe.epochs * source.stepsPerEpoch;
   const lowMemory = recipe.lowMemory && createRunLowMemory(graph, recipe.lowMemory, { steps: wanted, seed });
-  const caution = lowMemory?.caution?.(wanted);
-  if (caution) options.warn?.(`${recipe.lowMemory!.method}: ${caution}`);
+  for (const caution of lowMemory?.cautions?.(wanted) ?? [])
+    options.warn?.(`${recipe.lowMemory!.method}: ${caution}`);
 
   return await withRunDirectory(path, recipe, options, async (directory) => {
     const clock = startClock(directory);

@@ -158,7 +158,7 @@ describe("a run's report", () => {
     };
     expect(shown({ ...plain, footprint })).toEqual([
       ...shown(plain),
-      ...["1,234", "2", "1.25", "3.50", "8.00 kB", "4.94 kB", "9.87 kB", "200 MB"],
+      ...["1,234", "2.20", "1.25", "3.50", "8.00 kB", "4.94 kB", "9.87 kB", "200 MB"],
     ]);
   });
 

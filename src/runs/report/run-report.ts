@@ -59,7 +59,7 @@ function memory({ trainable, parameters, effectiveSteps, visits, ...bytes }: Run
     heading: "What training held between steps",
     content: highlights([
       { label: `of ${formatCount(parameters)} numbers trained`, value: formatCount(trainable) },
-      { label: "effective steps", value: formatCount(effectiveSteps) },
+      { label: "effective steps", value: significant(effectiveSteps) },
       ...(visits
         ? [
             { label: "rounds", value: significant(visits.rounds) },

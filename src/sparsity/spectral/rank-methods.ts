@@ -38,7 +38,7 @@ export interface RankOptions extends Partial<Clock> {
 }
 
 /** A method that says what it holds and, where it trains singular vectors by turns, how often each has had its turn. */
-export type RankTraining = Sparsifier & Measured & Partial<Pick<SpectralTraining, "visits" | "caution">>;
+export type RankTraining = Sparsifier & Measured & Partial<Pick<SpectralTraining, "visits" | "cautions">>;
 
 /** A method by name. Switches, merges and projections all follow the same clock. */
 export function createRankMethod(

@@ -24,7 +24,7 @@ import { distinctIndices, drawProbabilities, drawWithoutReplacement, largest } f
 import type { Slots } from "./slots.ts";
 import { activate, constrain, decomposeInto, matrixOf, valuesById } from "./slots.ts";
 import type { Visits } from "./visits.ts";
-import { tooFewVisits, visitsIn } from "./visits.ts";
+import { moreThanFullRank, tooFewVisits, visitsIn } from "./visits.ts";
 import { mergedWeight, readMatrix, settleWeights } from "./weights.ts";
 
 /** What became of one layer's triplets. */
@@ -45,8 +45,8 @@ export interface SpectralTraining extends Sparsifier, Measured {
   layers(): SpectralLayer[];
   /** What singular vectors get out of so many steps; by default those taken so far. */
   visits(steps?: number): Visits;
-  /** What to say before a training of so many steps that is too short; undefined where there is nothing to say. */
-  caution(steps: number): string | undefined;
+  /** What to say before a training of so many steps: that it is too short, or saves no memory. */
+  cautions(steps: number): string[];
 }
 
 interface Layer {
@@ -290,7 +290,8 @@ export function createSpectralTraining(model: Graph, options: SpectralOptions): 
         dead: deadCount(layer),
       })),
     visits,
-    caution: (steps) => tooFewVisits(steps, clock, maps, rank),
+    cautions: (steps) =>
+      [tooFewVisits(steps, clock, maps, rank), moreThanFullRank(maps, rank)].filter((c) => c !== undefined),
   };
   return measured(method, () => resting);
 }

@@ -42,3 +42,18 @@ export function tooFewVisits(
     return `${steps} steps draw each pair of singular vectors of ${weight} ${draws.toFixed(2)} times on average, so most stay where they begin: ${remedy}`;
   return undefined;
 }
+
+/**
+ * What to say where singular triplets, their gradients and Adam's moments take more numbers than the weights', theirs and
+ * Adam's would (sst.md 3.9): of square layers, from a third of their width on.
+ */
+export function moreThanFullRank(maps: readonly LinearMap[], rank: number): string | undefined {
+  let [triplets, weights] = [0, 0];
+  for (const { outputs, inputs } of maps) {
+    const k = Math.min(outputs, inputs);
+    triplets += k * (outputs + inputs + 1) + 3 * (Math.min(rank, k) * (outputs + inputs) + k);
+    weights += 4 * outputs * inputs;
+  }
+  if (triplets <= weights) return undefined;
+  return `with Adam, rank ${rank} holds ${(triplets / weights).toFixed(2)} times the numbers of full rank; take one below a third of the layers' width`;
+}

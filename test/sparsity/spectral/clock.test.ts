@@ -88,12 +88,33 @@ describe("visits", () => {
 
   it("fewer than two rounds are warned of, and layers so large that most vectors are never drawn", () => {
     const clock = { iterationSteps: 10, roundIterations: 3 };
-    const sst = createSpectralTraining(network(), { rank: 2, ...clock });
-    expect(sst.caution(59)).toContain("59 steps are 1.97 rounds of 3 × 10");
-    expect(sst.caution(60)).toBeUndefined();
-    // The largest has 7 pairs: after 30 steps of iterations of 10, 2 of 7 have been drawn three times.
-    const short = createSpectralTraining(network(), { rank: 2, iterationSteps: 10, roundIterations: 1 });
-    expect(short.caution(30)).toContain("draw each pair of singular vectors of flat.weight 0.86 times");
-    expect(short.caution(35)).toBeUndefined();
+    const sst = createSpectralTraining(network(), { rank: 1, ...clock });
+    expect(sst.cautions(59).join()).toContain("59 steps are 1.97 rounds of 3 × 10");
+    expect(sst.cautions(70)).toEqual([]);
+    // The largest has 7 pairs: after 60 steps of iterations of 10, one of 7 has been drawn six times.
+    const short = createSpectralTraining(network(), { rank: 1, iterationSteps: 10, roundIterations: 1 });
+    expect(short.cautions(60).join()).toContain(
+      "draw each pair of singular vectors of flat.weight 0.86 times",
+    );
+    expect(short.cautions(70)).toEqual([]);
+  });
+
+  it("ranks at which nothing is saved are warned of: those at which more bytes are counted", async () => {
+    const heldBy = async (method: "full" | "sst", rank: number) => {
+      const model = network();
+      const sparsifier = createRankMethod(model, method, { rank });
+      await train(model, sumOfSquares, repeated(1), { ...training, sparsifier });
+      const { weights, gradients, optimizer } = sparsifier.footprint();
+      return { bytes: weights + gradients + optimizer, said: sparsifier.cautions?.(1e6).join() };
+    };
+    const full = (await heldBy("full", 1)).bytes;
+    const found = new Set<boolean>();
+    for (const rank of [1, 2, 100]) {
+      const { bytes, said } = await heldBy("sst", rank);
+      expect(said).toContain(bytes > full ? `with Adam, rank ${rank} holds` : "");
+      expect(said === "").toBe(bytes <= full);
+      found.add(bytes > full);
+    }
+    expect(found.size).toBe(2);
   });
 });
