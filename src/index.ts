@@ -49,48 +49,7 @@ export { type TrainStepperOptions, trainStepper } from "./giorom/train-stepper.t
 export type { SparseTrajectory } from "./giorom/windows.ts";
 export * from "./graphs/index.ts";
 export { type Svd, svd } from "./linalg/svd.ts";
-export { createHopfieldMemory } from "./memory/baselines/hopfield.ts";
-export { createHtmMemory, createPoolerMemory } from "./memory/baselines/htm/htm.ts";
-export { createModernHopfieldMemory } from "./memory/baselines/modern-hopfield.ts";
-export { createNaiveBayesClassifier, createNaiveBayesMemory } from "./memory/baselines/naive-bayes.ts";
-export { createNearestMemory } from "./memory/baselines/nearest.ts";
-export type { PatternClassifier } from "./memory/baselines/pattern-classifier.ts";
-export type { PatternMemory } from "./memory/baselines/pattern-memory.ts";
-export { createRidgeClassifier, createRidgeMemory } from "./memory/baselines/ridge.ts";
-export type { SequenceMemory } from "./memory/baselines/sequence-memory.ts";
-export { createSparseDistributedMemory } from "./memory/baselines/sparse-distributed.ts";
-export { createWillshawMemory } from "./memory/baselines/willshaw.ts";
-export { averageLinkage } from "./memory/cluster.ts";
-export { STEP_DECAY } from "./memory/decay.ts";
-export { strongestInputs } from "./memory/decode.ts";
-export { type Clip, clipsFromNpz } from "./memory/encoders/clips.ts";
-export {
-  type GrayImage,
-  imageEdges,
-  imageSkeleton,
-  resizeImage,
-  videoEdges,
-} from "./memory/encoders/images.ts";
-export { orientedEdges } from "./memory/encoders/oriented-edges.ts";
-export {
-  categoryEncoder,
-  type Encoder,
-  encodeBits,
-  joinEncoders,
-  scalarEncoder,
-  textEncoder,
-} from "./memory/encoders/values.ts";
-export { patchFields, radiusFields } from "./memory/fields.ts";
-export {
-  agreement,
-  cellsOf,
-  createMemory,
-  type Memory,
-  type MemoryOptions,
-  memoryFromBytes,
-} from "./memory/memory.ts";
-export { planField } from "./memory/planner.ts";
-export { PRESETS, type Rules } from "./memory/rules.ts";
+export * from "./memory/index.ts";
 export { type BleuOptions, corpusBleu } from "./nn/bleu.ts";
 export { classification, classificationSource, evaluateClassifier } from "./nn/classification.ts";
 export {

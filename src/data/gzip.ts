@@ -1,24 +1,13 @@
 import { gunzipSync, inflateSync } from "fflate";
 import { Problem } from "../problem.ts";
 import { dataView } from "./bytes.ts";
+import { crc32 } from "./crc32.ts";
 
 /**
  * The most that DEFLATE can expand: a match of 258 bytes costs at least two bits (RFC 1951, 3.2.5), so a stated size
  * beyond this ratio is a lie and nothing is allocated for it.
  */
 export const MAX_INFLATION = 1032;
-
-const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
-  for (let k = 0; k < 8; k++) n = n & 1 ? 0xedb88320 ^ (n >>> 1) : n >>> 1;
-  return n;
-});
-
-/** CRC-32 of gzip and zip (RFC 1952, section 8). */
-export function crc32(bytes: Uint8Array): number {
-  let c = 0xffffffff;
-  for (let i = 0; i < bytes.length; i++) c = CRC_TABLE[(c ^ bytes[i]) & 255] ^ (c >>> 8);
-  return (c ^ 0xffffffff) >>> 0;
-}
 
 export function isGzip(bytes: Uint8Array): boolean {
   return bytes.length > 2 && bytes[0] === 0x1f && bytes[1] === 0x8b;

@@ -1,6 +1,7 @@
 import { Problem } from "../problem.ts";
 import { dataView, printable } from "./bytes.ts";
-import { crc32, inflate } from "./gzip.ts";
+import { crc32 } from "./crc32.ts";
+import { inflate } from "./gzip.ts";
 
 interface Entry {
   name: string;

@@ -1,5 +1,5 @@
 import { bytesOf, dataView } from "../data/bytes.ts";
-import { crc32 } from "../data/gzip.ts";
+import { crc32 } from "../data/crc32.ts";
 import { Problem } from "../problem.ts";
 import { random } from "../random.ts";
 import { recountSynapses } from "./crosstalk.ts";

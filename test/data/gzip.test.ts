@@ -1,6 +1,7 @@
 import { deflateRawSync, gzipSync as nodeGzip } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { crc32, gunzip, inflate, isGzip } from "../../src/data/gzip.ts";
+import { crc32 } from "../../src/data/crc32.ts";
+import { gunzip, inflate, isGzip } from "../../src/data/gzip.ts";
 import { expectProblem } from "./support.ts";
 
 const text = new TextEncoder().encode("filigree ".repeat(1000));

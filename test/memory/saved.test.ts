@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, test } from "vitest";
-import { crc32 } from "../../src/data/gzip.ts";
+import { crc32 } from "../../src/data/crc32.ts";
 import { createMemory, type Memory, type MemoryOptions, memoryFromBytes } from "../../src/memory/memory.ts";
 import { Problem } from "../../src/problem.ts";
 import { random } from "../../src/random.ts";

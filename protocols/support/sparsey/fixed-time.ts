@@ -1,6 +1,6 @@
 /** P11 of sparsey.md: what storing one more item costs, with little and with much in the memory. */
 import { bytesOf } from "../../../src/data/bytes.ts";
-import { crc32 } from "../../../src/data/gzip.ts";
+import { crc32 } from "../../../src/data/crc32.ts";
 import { createBitMatrix, popcount, setBit } from "../../../src/memory/bit-matrix.ts";
 import { random } from "../../../src/random.ts";
 import { singleField } from "./one-field.ts";

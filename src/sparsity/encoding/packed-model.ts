@@ -1,6 +1,7 @@
 import { deflateSync, gzipSync } from "fflate";
 import { dataView } from "../../data/bytes.ts";
-import { crc32, gunzip, MAX_INFLATION } from "../../data/gzip.ts";
+import { crc32 } from "../../data/crc32.ts";
+import { gunzip, MAX_INFLATION } from "../../data/gzip.ts";
 import { locateFloats } from "../../engine/onnx/float-data.ts";
 import { sizeOf } from "../../engine/tensor.ts";
 import { Problem } from "../../problem.ts";

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { gunzipSync } from "fflate";
 import { expect, test } from "vitest";
-import { crc32 } from "../../../src/data/gzip.ts";
+import { crc32 } from "../../../src/data/crc32.ts";
 import { evaluate } from "../../../src/engine/evaluate.ts";
 import { createGraph, input, output, parameter } from "../../../src/engine/graph.ts";
 import { exportModel } from "../../../src/engine/onnx/export.ts";
