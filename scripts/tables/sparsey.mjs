@@ -37,6 +37,29 @@ export const TABLES = {
       );
     },
   ],
+  "sparsey-digits": [
+    "sparsey-digits",
+    ({ figures: { digits } }) => {
+      const sizes = Object.keys(Object.values(digits)[0]);
+      return table(
+        ["right, %, by images a class", ...sizes],
+        Object.entries(digits).map(([name, right]) => [name, ...sizes.map((size) => percent(right[size]))]),
+      );
+    },
+  ],
+  "sparsey-planner": [
+    "sparsey-planner",
+    ({ figures }) =>
+      table(
+        ["stored; winners that come back, %", ...Object.keys(Object.values(figures)[0])],
+        Object.entries(figures).map(([field, columns]) => [
+          field,
+          ...Object.values(columns).map(
+            ({ stored, accuracy }) => `${count(stored.mean)}; ${(100 * accuracy.mean).toFixed(1)}`,
+          ),
+        ]),
+      ),
+  ],
   "sparsey-sequence-memories": [
     "sparsey-baselines",
     ({ figures: { "next frame": tasks } }) =>

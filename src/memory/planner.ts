@@ -24,6 +24,20 @@ export function freezePoint({ inputs, active, k }: FieldLoad, theta: number): nu
   return Math.ceil(Math.log1p(-theta) / Math.log1p(-active / (inputs * k)));
 }
 
+/**
+ * Standard deviation of that density over Q modules. A cell with n patterns has (1 − S/N)^n of its weights at 0, n is
+ * binomial, and cells of one module share the patterns out between them.
+ */
+export function densityDeviation({ inputs, active, k }: FieldLoad, q: number, items: number): number {
+  const f = active / inputs;
+  const after = (share: number) => Math.exp(items * Math.log1p(-share / k));
+  const zero = after(f);
+  const ofCell = after(f * (2 - f)) - zero ** 2;
+  const ofTwo = after(2 * f) - zero ** 2;
+  const byInputs = (zero * (1 - zero)) / inputs;
+  return Math.sqrt(Math.max(0, (ofCell + byInputs + (k - 1) * ofTwo) / (k * q)));
+}
+
 /** The chance that n random patterns together contain all active inputs of another one; remembers what it has worked out. */
 export type Cover = (n: number) => number;
 
@@ -143,6 +157,9 @@ export interface Plan {
   capacity: number;
 }
 
+/** Standard deviations of the density that a plan leaves room for. */
+const MARGIN = 3;
+
 /** Cells of a module that a plan will not go beyond. */
 export const MOST_CELLS = 2 ** 16;
 
@@ -153,10 +170,10 @@ export function planField(options: PlanOptions): Plan {
   const cover = coverChance(inputs, active);
   const does = (k: number, count: number) => {
     const load = { inputs, active, k };
-    return (
-      (freezeAt === null || freezePoint(load, freezeAt) >= count) &&
-      expectedAccuracy(load, count, cover) >= accuracy
-    );
+    // Chance must not freeze it before the last pattern.
+    const before = count - 1;
+    const densest = expectedDensity(load, before) + MARGIN * densityDeviation(load, q, before);
+    return (freezeAt === null || densest < freezeAt) && expectedAccuracy(load, count, cover) >= accuracy;
   };
   const k = options.k ?? smallest(2, MOST_CELLS, (cells) => does(cells, items));
   if (k === undefined)
