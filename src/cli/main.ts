@@ -16,6 +16,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   bench: async () => (await import("./bench.ts")).benchCommand(),
   pack: async () => (await import("./pack.ts")).packCommand(),
   unpack: async () => (await import("./unpack.ts")).unpackCommand(),
+  embed: async () => (await import("./embed.ts")).embedCommand(),
   sparsey: async () => (await import("./sparsey.ts")).sparseyCommand(),
   tickets: async () => (await import("./tickets.ts")).ticketsCommand(),
   simulate: async () => (await import("./simulate.ts")).simulateCommand(),

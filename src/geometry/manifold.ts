@@ -1,12 +1,16 @@
 /** Coordinates of one point or tangent vector. Arithmetic is in double precision whatever they are stored in. */
 export type Vector = Float32Array | Float64Array;
 
+export const SPACES = ["lorentz", "poincare", "euclidean"] as const;
+
+export type Space = (typeof SPACES)[number];
+
 /**
  * A space on plain arrays: what optimisers, embeddings and plots need. The same maps on graphs, for networks,
  * are in lorentz.ts and poincare.ts. Results go to `out`, which may be the vector `v` or `g`.
  */
 export interface Manifold {
-  readonly name: "lorentz" | "poincare" | "euclidean";
+  readonly name: Space;
   /** Numbers that one point of an n-dimensional space takes. */
   coordinates(n: number): number;
   /** Moves a point that left the space back into it. */
