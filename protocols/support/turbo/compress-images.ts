@@ -68,6 +68,8 @@ export interface DenseJob {
 export interface PosteriorStage extends Stage {
   /** Variance of weights in use over that of the layer's weights, where a layer has none of its own. Default 2. */
   slab?: number;
+  /** Training images that the likelihood counts for. Default: as many as there are. */
+  samples?: number;
   roundEpochs: number;
   annealRounds: number;
 }
@@ -196,8 +198,7 @@ export async function infer(
   stage: PosteriorStage,
   seeds: { noise: number; order: number },
 ): Promise<Posterior[]> {
-  const { slab, roundEpochs, annealRounds } = stage;
-  const samples = data.train.labels.length;
+  const { slab, roundEpochs, annealRounds, samples = data.train.labels.length } = stage;
   const turbo = createTurboVbi({ layers, samples, slab, roundEpochs, annealRounds, seed: seeds.noise });
   await trainAdam(model, data, {
     ...stage,
