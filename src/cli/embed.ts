@@ -4,7 +4,7 @@ import { InvalidArgumentError } from "commander";
 import type { Space } from "../geometry/manifold.ts";
 import { SPACES } from "../geometry/manifold.ts";
 import { checkWritable } from "../runs/files.node.ts";
-import { formatCount, formatSeconds, significant } from "../runs/format.ts";
+import { formatMany, formatSeconds, significant } from "../runs/format.ts";
 import type { JsonOption } from "./command.ts";
 import { choice, createCommand, emit, wholeNumber } from "./command.ts";
 import { note, startProgress } from "./progress.ts";
@@ -73,7 +73,7 @@ export function embedCommand(): Command {
         options,
         result,
         [
-          `${formatCount(result.nodes)} nodes, ${formatCount(result.pairs)} pairs in ${formatSeconds(result.seconds)}: mean rank ${significant(result.meanRank)}, MAP ${significant(result.map)}`,
+          `${formatMany(result.nodes, "node")}, ${formatMany(result.pairs, "pair")} in ${formatSeconds(result.seconds)}: mean rank ${significant(result.meanRank)}, MAP ${significant(result.map)}`,
           output,
           ...(result.disk === null ? [] : [result.disk]),
         ].join("\n"),

@@ -31,7 +31,10 @@ export function drawDisk({ points, edges, labels = new Map(), groups, size = 900
   });
   const names = [...labels].map(([i, text]) => {
     const [x, y] = at(points[i]);
-    return `<text x="${Number(x) + 6}" y="${Number(y) - 5}">${text.replace(/&/g, "&amp;").replace(/</g, "&lt;")}</text>`;
+    // Names at the right edge stand to the left of their points, or they would leave the picture.
+    const end = points[i][0] > 0.8;
+    const place = end ? `x="${Number(x) - 6}" text-anchor="end"` : `x="${Number(x) + 6}"`;
+    return `<text ${place} y="${Number(y) - 5}">${text.replace(/&/g, "&amp;").replace(/</g, "&lt;")}</text>`;
   });
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${size} ${size}" width="${size}" height="${size}">`,

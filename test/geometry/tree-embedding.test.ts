@@ -5,6 +5,7 @@ import { ancestorsOf, directRelations, readRelations } from "../../src/data/rela
 import { balancedTree } from "../../src/data/synthetic/balanced-tree.ts";
 import { drawDisk } from "../../src/geometry/disk.ts";
 import { euclideanPoints } from "../../src/geometry/euclidean-points.ts";
+import { drawHierarchy } from "../../src/geometry/hierarchy-disk.ts";
 import { lorentzPoints } from "../../src/geometry/lorentz-points.ts";
 import type { Manifold } from "../../src/geometry/manifold.ts";
 import { poincarePoints } from "../../src/geometry/poincare-points.ts";
@@ -170,5 +171,44 @@ describe("the disk", () => {
     expect(onGeodesic(bulge)).toBeLessThan(1e-4);
     expect(onGeodesic([(p[0] + q[0]) / 2, (p[1] + q[1]) / 2])).toBeGreaterThan(1e-2); // control: the chord
     expect(svg).toContain("a &amp; b");
+  });
+
+  it("writes names to the side where there is room", () => {
+    const points = [
+      [0.95, 0],
+      [-0.95, 0],
+    ] as const;
+    const names = new Map([
+      [0, "right"],
+      [1, "left"],
+    ]);
+    const svg = drawDisk({ points, edges: [], labels: names });
+    expect(svg).toMatch(/text-anchor="end"[^>]*>right</);
+    expect(svg).not.toMatch(/text-anchor="end"[^>]*>left</);
+  });
+
+  it("of a hierarchy has the most general node in its centre, and keeps distances", () => {
+    const tree = balancedTree({ branching: 2, depth: 2 });
+    const m = lorentzPoints();
+    const rng = random(2);
+    const points = tree.names.map(() => {
+      const p = new Float64Array(3);
+      m.fromOrigin(
+        Float64Array.from({ length: 2 }, () => rng.normal()),
+        p,
+      );
+      return p;
+    });
+    const svg = drawHierarchy(tree, m, points);
+    const circles = [...svg.matchAll(/<circle cx="([\d.]+)" cy="([\d.]+)" r="[24]"/g)];
+    const disk = poincarePoints();
+    const drawn = circles.map(([, x, y]) =>
+      Float64Array.of((Number(x) - 450) / 438, -(Number(y) - 450) / 438),
+    );
+    expect(drawn).toHaveLength(7);
+    expect([...drawn[0]].map(Math.abs)).toEqual([0, 0]);
+    // Coordinates are written to a hundredth of a pixel.
+    for (let i = 1; i < 7; i++)
+      expect(disk.distance(drawn[i], drawn[i - 1])).toBeCloseTo(m.distance(points[i], points[i - 1]), 2);
   });
 });
