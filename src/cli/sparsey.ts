@@ -177,7 +177,7 @@ function learnCommand(): Command {
         const frozen = macs.filter((mac) => mac.frozen).length;
         progress.update(
           done,
-          `density ${significant(densityOf(macs[0]))}${frozen > 0 ? `, ${frozen} of ${macs.length} macs frozen` : ""}`,
+          `${formatMany(codes.size, "code")}, density ${significant(densityOf(macs[0]))}${frozen > 0 ? `, ${frozen} of ${macs.length} macs frozen` : ""}`,
         );
       }
       progress.end();

@@ -31,6 +31,19 @@ export function patchFields(
   return fields;
 }
 
+/** Of every mac of a grid the others within `reach` columns and rows, as the crow flies. */
+export function neighbourMacs({ columns, rows }: Grid, { reach = 1 }: { reach?: number } = {}): number[][] {
+  const place = (mac: number) => [mac % columns, Math.floor(mac / columns)];
+  const macs = Array.from({ length: columns * rows }, (_, mac) => mac);
+  return macs.map((mac) => {
+    const [x, y] = place(mac);
+    return macs.filter((other) => {
+      const [column, row] = place(other);
+      return other !== mac && Math.hypot(column - x, row - y) <= reach;
+    });
+  });
+}
+
 /**
  * Receptive fields by distance: both grids span the unit square, and a unit of `to` sees the units of `from` within
  * `radius`. `hexagonal` shifts every other row of `to` by half a column.

@@ -30,7 +30,7 @@ export {
   scalarEncoder,
   textEncoder,
 } from "./encoders/values.ts";
-export { patchFields, radiusFields } from "./fields.ts";
+export { neighbourMacs, patchFields, radiusFields } from "./fields.ts";
 export {
   agreement,
   cellsOf,

@@ -1,13 +1,18 @@
 import { countPresentation, countSynapse } from "./crosstalk.ts";
 import { densityOf, type Mac } from "./mac.ts";
 import type { MacInput, MacReport } from "./select-code.ts";
+import type { Synapses } from "./synapses.ts";
 
 /**
  * Stores the mac's code in one presentation (`specs/sparsey.md` 3.3): the weights from what was active to the cells of
  * the code become 1. Call it right after `selectCode`, when its report
  * says `store`.
  */
-export function learnCode(mac: Mac, { groups, parents = [] }: MacInput, { state }: MacReport): void {
+export function learnCode(
+  mac: Mac,
+  { groups, neighbours = [], parents = [] }: MacInput,
+  { state }: MacReport,
+): void {
   const { code, previous, rules, crosstalk, up } = mac;
   if (!code) return;
   countInputs(mac, groups);
@@ -23,18 +28,29 @@ export function learnCode(mac: Mac, { groups, parents = [] }: MacInput, { state 
         }
   }
 
-  if (previous && (state === "active" || rules.selfWhilePersisting)) {
-    mac.horizontal ??= mac.createSynapses(mac.q * mac.k);
-    for (const [p, from] of previous.entries())
-      for (const [q, to] of code.entries()) if (p !== q) mac.horizontal.connect(from, to);
+  if (state === "active" || rules.selfWhilePersisting) {
+    if (previous) {
+      mac.horizontal ??= mac.createSynapses(mac.q * mac.k);
+      for (const [p, from] of previous.entries())
+        for (const [q, to] of code.entries()) if (p !== q) mac.horizontal.connect(from, to);
+    }
+    connectCodes(neighbours, code, (n) => (mac.side[n] ??= mac.createSynapses(mac.q * mac.k)));
   }
-  for (const [p, parent] of parents.entries()) {
-    if (!parent) continue;
-    mac.down[p] ??= mac.createSynapses(mac.parents[p]);
-    for (const from of parent.code) for (const to of code) mac.down[p].connect(from, to);
-  }
+  connectCodes(parents, code, (p) => (mac.down[p] ??= mac.createSynapses(mac.parents[p])));
   if (rules.freezeBy === "mac" && rules.freezeAt !== null && densityOf(mac) >= rules.freezeAt)
     mac.frozen = true;
+}
+
+function connectCodes(
+  sources: NonNullable<MacInput["parents"]>,
+  code: Uint32Array,
+  synapsesOf: (source: number) => Synapses,
+): void {
+  for (const [s, source] of sources.entries()) {
+    if (!source) continue;
+    const synapses = synapsesOf(s);
+    for (const from of source.code) for (const to of code) synapses.connect(from, to);
+  }
 }
 
 /** One more presentation; `selectCode` has left the sums. */

@@ -8,6 +8,11 @@ export interface LevelOptions {
    * mac that sees everything.
    */
   fields?: readonly ArrayLike<number>[];
+  /**
+   * Of each mac: other macs of the level whose codes of a frame ago support it like its own code does, `neighbourMacs` for
+   * example. Default: none.
+   */
+  neighbours?: readonly ArrayLike<number>[];
   /** Modules a mac. Default 24, or 8 where there are several macs. */
   q?: number;
   /** Cells a module. Default 16, or 32 where there are several macs. */
@@ -40,8 +45,11 @@ export interface NetworkOptions {
 }
 
 /** A level with every default filled in. */
-export type ResolvedLevel = Required<Omit<LevelOptions, "preset" | "rules" | "fields" | "band">> & {
+export type ResolvedLevel = Required<
+  Omit<LevelOptions, "preset" | "rules" | "fields" | "neighbours" | "band">
+> & {
   fields: Uint32Array[];
+  neighbours: Uint32Array[];
   rules: Rules;
   band?: readonly [number, number];
 };
@@ -61,6 +69,7 @@ export function resolveLevels(options: NetworkOptions): ResolvedLevel[] {
       return Uint32Array.from(field);
     });
     if (fields.length === 0) throw new Problem(`memory: level ${l + 1} has no fields`);
+    const neighbours = resolveNeighbours(level.neighbours, fields.length, l + 1);
     const several = fields.length > 1;
     const { q = several ? 8 : 24, k = several ? 32 : 16, minFrame = 1, band } = level;
     const persistence = level.persistence ?? (l === 0 ? 1 : 2 * resolved[l - 1].persistence);
@@ -75,20 +84,40 @@ export function resolveLevels(options: NetworkOptions): ResolvedLevel[] {
       throw new Problem(
         'memory: decay goes with raw evidence and without freezing; set a raw preset such as "capacity" and freezeAt: null',
       );
-    resolved.push({ fields, q, k, minFrame, persistence, band, rules });
+    resolved.push({ fields, neighbours, q, k, minFrame, persistence, band, rules });
   }
   return resolved;
 }
 
-/** Sizes of every level: cells of a mac, and per mac its inputs and the cells of its parents. */
+function resolveNeighbours(
+  wanted: readonly ArrayLike<number>[] | undefined,
+  macs: number,
+  level: number,
+): Uint32Array[] {
+  const lists = wanted ?? Array.from({ length: macs }, () => []);
+  if (lists.length !== macs)
+    throw new Problem(
+      `memory: level ${level} has ${macs} macs, but neighbours of ${lists.length}; give one list a mac`,
+    );
+  return lists.map((list, m) => {
+    checkUnits(list, macs, `the neighbours of mac ${m} of level ${level}`);
+    const own = Uint32Array.from(list);
+    if (own.includes(m))
+      throw new Problem(`memory: mac ${m} of level ${level} is its own neighbour; leave it out`);
+    return own;
+  });
+}
+
+/** Sizes of every level: cells of a mac, and per mac its inputs, its neighbours and the cells of its parents. */
 export function sizesOf(levels: readonly ResolvedLevel[]) {
-  return levels.map(({ fields, q, k }, l) => {
+  return levels.map(({ fields, neighbours, q, k }, l) => {
     const below = levels[l - 1];
     const above = levels[l + 1];
     const unitCells = below ? below.q * below.k : 1;
     return {
       cells: q * k,
       units: fields.map((field) => field.length * unitCells),
+      neighbours: neighbours.map((list) => list.length),
       parentCells: parentsOf(fields.length, above).map((parents) => parents.map(() => above.q * above.k)),
     };
   });

@@ -18,6 +18,8 @@ export interface MacOptions {
   persistence?: number;
   /** π⁻ and π⁺: the fewest and most active sources at which the mac switches on. Default: any. */
   band?: readonly [number, number];
+  /** Macs of its level, of its own size, that support it from the side. Default 0. */
+  neighbours?: number;
   /** Cells of each parent; the parents' numbers are places in this list. Default: none. */
   parents?: readonly number[];
   /** Default: weights are permanent. */
@@ -33,6 +35,8 @@ export interface Mac extends Required<Omit<MacOptions, "decay">> {
   readonly up: Synapses;
   /** From its own cells a frame ago; made when first learnt. */
   horizontal?: Synapses;
+  /** From the cells of each neighbour a frame ago; made when first learnt. */
+  readonly side: (Synapses | undefined)[];
   /** From the cells of each parent a frame ago; made when first learnt. */
   readonly down: (Synapses | undefined)[];
   readonly createSynapses: (units: number) => Synapses;
@@ -90,7 +94,7 @@ export function createMac(
   rng: Random,
   { clock = { now: 0 }, room, scratch }: { clock?: Clock; room?: Room; scratch?: Scratch } = {},
 ): Mac {
-  const { inputs, q, k, decay, persistence = 1, band = [1, inputs], parents = [] } = options;
+  const { inputs, q, k, decay, persistence = 1, band = [1, inputs], neighbours = 0, parents = [] } = options;
   const cells = q * k;
   const createSynapses = (units: number) =>
     decay ? fadingSynapses(units, cells, decay, clock, persistence) : permanentSynapses(units, cells, room);
@@ -98,9 +102,11 @@ export function createMac(
     ...options,
     persistence,
     band,
+    neighbours,
     parents,
     rng,
     up: createSynapses(inputs),
+    side: Array.from({ length: neighbours }, () => undefined),
     down: parents.map(() => undefined),
     createSynapses,
     crosstalk: createCrosstalk(inputs, cells, room),

@@ -211,10 +211,10 @@ function memoryOf({ network, labels }: Stored): Memory {
   };
 }
 
-/** Weights of a mac that are in use: N·QK upwards, QK·(Q−1)K to itself, QK from each cell of a parent. */
-function weightsOf({ inputs, q, k, horizontal, down, parents }: Network["macs"][number]): number {
+/** Weights of a mac that are in use: N·QK upwards, QK·(Q−1)K to itself, QK from each cell of a neighbour or parent. */
+function weightsOf({ inputs, q, k, horizontal, side, down, parents }: Network["macs"][number]): number {
   const cells = q * k;
-  const across = horizontal ? cells * (q - 1) * k : 0;
+  const across = (horizontal ? cells * (q - 1) * k : 0) + side.filter(Boolean).length * cells * cells;
   return inputs * cells + across + down.reduce((sum, d, p) => sum + (d ? parents[p] * cells : 0), 0);
 }
 

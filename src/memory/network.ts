@@ -14,13 +14,22 @@ import {
 } from "./levels.ts";
 import { beginFrame, createMac, createScratch, type Mac, resetMac, scratchNumbers } from "./mac.ts";
 import { ANYWHERE, type Room } from "./room.ts";
-import { type MacInput, type MacReport, type Mode, selectCode, sourceFactor } from "./select-code.ts";
+import {
+  type CodeSource,
+  type MacInput,
+  type MacReport,
+  type Mode,
+  selectCode,
+  sourceFactor,
+} from "./select-code.ts";
 import { type SharedSums, sharedSumsBytes, type TaskRoom } from "./shared-sums.ts";
 import type { Clock } from "./synapses.ts";
 
 interface Level {
   readonly macs: readonly Mac[];
   readonly fields: readonly Uint32Array[];
+  /** Of every mac: others of the level that support it from the side. */
+  readonly neighbours: readonly Uint32Array[];
   readonly minFrame: number;
   /** Of every mac: its parents, as places in the level above. */
   readonly parents: readonly (readonly number[])[];
@@ -83,7 +92,7 @@ export function createNetwork(options: NetworkOptions): Network {
   const arena = arenaFor(options, resolved, sizes);
   const room: Room = arena ?? ANYWHERE;
   const levels = resolved.map((level, l): Level => {
-    const { fields, q, k, persistence, band, rules, minFrame } = level;
+    const { fields, neighbours, q, k, persistence, band, rules, minFrame } = level;
     const below = resolved[l - 1];
     const parents = parentsOf(fields.length, resolved[l + 1]);
     const scratch = createScratch(q, k, room);
@@ -97,6 +106,7 @@ export function createNetwork(options: NetworkOptions): Network {
           rules,
           persistence,
           band: band ?? [1, fields[m].length],
+          neighbours: neighbours[m].length,
           parents: parentCells[m],
           decay,
         },
@@ -106,7 +116,7 @@ export function createNetwork(options: NetworkOptions): Network {
     );
     const seenBy = seenByOf(fields, below ? below.fields.length : inputs);
     const gathered = fields.map((field) => new Int32Array(field.length));
-    return { macs, fields, minFrame, parents, seenBy, gathered };
+    return { macs, fields, neighbours, minFrame, parents, seenBy, gathered };
   });
   const macs = levels.flatMap((level) => level.macs);
   const offsets: number[] = [];
@@ -164,11 +174,15 @@ function arenaFor(
 ): Arena | undefined {
   if (decay) return undefined;
   let bytes = 0;
-  for (const [l, { cells, units, parentCells }] of sizes.entries()) {
+  for (const [l, { cells, units, neighbours, parentCells }] of sizes.entries()) {
     bytes += 8 * scratchNumbers(cells, levels[l].q) + sharedSumsBytes(units.length, cells);
     for (const [m, inputs] of units.entries()) {
       bytes +=
-        bitMatrixBytes(inputs, cells) + bitMatrixBytes(cells, cells) + 8 * (cells + 32) + 4 * cells + 64;
+        bitMatrixBytes(inputs, cells) +
+        (1 + neighbours[m]) * bitMatrixBytes(cells, cells) +
+        8 * (cells + 32) +
+        4 * cells +
+        64;
       for (const parent of parentCells[m]) bytes += bitMatrixBytes(parent, cells);
     }
   }
@@ -210,7 +224,8 @@ export function runFrame(
         groups: seen[m],
         summed: network.team !== undefined,
         activeSources: network.frame < level.minFrame ? 0 : counts[m],
-        parents: level.parents[m].map((p) => parentCode(above.macs[p])),
+        neighbours: Array.from(level.neighbours[m], (n) => earlierCode(level.macs[n])),
+        parents: level.parents[m].map((p) => earlierCode(above.macs[p])),
         mode: mode === "recall" && l > 0 ? "recognize" : mode,
         soft,
         stopBelow,
@@ -257,14 +272,8 @@ function gatherCodes(level: Level, below: Level, seen: Groups[], counts: Uint32A
   }
 }
 
-function parentCode(parent: Mac) {
-  return (
-    parent.previous && {
-      code: parent.previous,
-      modules: parent.q,
-      factor: sourceFactor(parent, parent.previousZeta),
-    }
-  );
+function earlierCode(mac: Mac): CodeSource | undefined {
+  return mac.previous && { code: mac.previous, modules: mac.q, factor: sourceFactor(mac, mac.previousZeta) };
 }
 
 function mean(reports: readonly MacReport[], key: "familiarity" | "orderFamiliarity"): number | undefined {

@@ -13,11 +13,12 @@ import type { Synapses } from "./synapses.ts";
  * A saved memory. All numbers are little-endian.
  *
  *   8 bytes   89 46 4C 47 4D 45 4D 0A ("\x89FLGMEM\n")
- *   uint32    version, 2
+ *   uint32    version: 2, or 3 where macs have neighbours
  *   uint32    length of the header in bytes
  *   header    JSON, padded with spaces to a multiple of 4 bytes: `Header` below
  *   per mac   uint32[N]    how often each input was active
- *             synapses     from its N inputs, then from its own cells, then from each parent's, where they were learnt
+ *             synapses     from its N inputs, then from its own cells, from each parent's and from each neighbour's, where
+ *                          they were learnt
  *   per class uint32[cells] how often each cell of the memory was active in it
  *             uint32[]      its weights, one bit a cell as in synapses
  *   uint32    CRC-32 (as in gzip) of everything before
@@ -30,6 +31,7 @@ import type { Synapses } from "./synapses.ts";
  */
 const MAGIC = Uint8Array.from([0x89, 0x46, 0x4c, 0x47, 0x4d, 0x45, 0x4d, 0x0a]);
 const VERSION = 2;
+const WITH_NEIGHBOURS = 3;
 const START = MAGIC.length + 8;
 
 interface Header {
@@ -50,6 +52,8 @@ interface MacHeader {
   /** Whether there are synapses from its own cells, and from those of each parent. */
   horizontal: boolean;
   down: boolean[];
+  /** From those of each neighbour; absent where it has none. */
+  side?: boolean[];
 }
 
 /** All that a memory is between two episodes. */
@@ -66,6 +70,7 @@ export function writeMemory({ network, labels }: Stored): Uint8Array {
       levels: options.levels?.map((level) => ({
         ...level,
         fields: level.fields?.map((field) => Array.from(field)),
+        neighbours: level.neighbours?.map((list) => Array.from(list)),
       })),
     },
     frames: network.clock.now,
@@ -77,13 +82,15 @@ export function writeMemory({ network, labels }: Stored): Uint8Array {
       random: mac.rng.state(),
       horizontal: mac.horizontal !== undefined,
       down: mac.down.map((synapses) => synapses !== undefined),
+      side: mac.side.length > 0 ? mac.side.map((synapses) => synapses !== undefined) : undefined,
     })),
     labels: labels.names.map((name, c) => ({ name, items: labels.items[c] })),
   };
+  const hasNeighbours = network.macs.some((mac) => mac.side.length > 0);
   const text = padded(new TextEncoder().encode(JSON.stringify(header)), 0x20);
   const parts = [
     MAGIC,
-    bytesOf(Uint32Array.of(VERSION, text.length)),
+    bytesOf(Uint32Array.of(hasNeighbours ? WITH_NEIGHBOURS : VERSION, text.length)),
     text,
     ...network.macs.flatMap((mac) => arraysOf(mac).map((array) => padded(bytesOf(array), 0))),
     ...labels.names.flatMap((_, c) => [bytesOf(labels.counts[c]), bytesOf(labels.weights[c].words)]),
@@ -107,9 +114,9 @@ export function readMemory(bytes: Uint8Array, name: string): Stored {
   if (bytes.length < START + 4 || MAGIC.some((byte, i) => bytes[i] !== byte))
     throw new Problem(`${name}: not a saved memory of Filigree`);
   const version = view.getUint32(MAGIC.length, true);
-  if (version !== VERSION)
+  if (version !== VERSION && version !== WITH_NEIGHBOURS)
     throw new Problem(
-      `${name}: a saved memory of version ${version}; this Filigree reads version ${VERSION}: use the one that wrote it`,
+      `${name}: a saved memory of version ${version}; this Filigree reads versions ${VERSION} and ${WITH_NEIGHBOURS}: use the one that wrote it`,
     );
   const end = bytes.length - 4;
   if (crc32(bytes.subarray(0, end)) !== view.getUint32(end, true))
@@ -151,6 +158,8 @@ function restore(header: Header, body: Uint8Array): Stored {
     if (saved.horizontal) mac.horizontal = mac.createSynapses(mac.q * mac.k);
     for (const [p, learnt] of saved.down.entries())
       if (learnt) mac.down[p] = mac.createSynapses(mac.parents[p]);
+    for (const [n, learnt] of (saved.side ?? []).entries())
+      if (learnt) mac.side[n] = mac.createSynapses(mac.q * mac.k);
     for (const array of arraysOf(mac)) fill(array);
     for (const synapses of synapsesOf(mac)) checkPadding(synapses);
     mac.increased = mac.up.increased();
@@ -176,8 +185,8 @@ function readLabel(
   fill(labels.weights[c].words);
 }
 
-const synapsesOf = ({ up, horizontal, down }: Mac): Synapses[] =>
-  [up, horizontal, ...down].filter((synapses) => synapses !== undefined);
+const synapsesOf = ({ up, horizontal, down, side }: Mac): Synapses[] =>
+  [up, horizontal, ...down, ...side].filter((synapses) => synapses !== undefined);
 
 /** Every array of a mac that is saved, in the order of the file. */
 function arraysOf(mac: Mac): ArrayBufferView[] {
@@ -199,12 +208,13 @@ function expectedBytes({ options, macs, labels }: Header, available: number): nu
   let bytes = 0;
   let m = 0;
   let all = 0;
-  for (const { cells, units, parentCells } of sizesOf(resolveLevels(options)))
+  for (const { cells, units, neighbours, parentCells } of sizesOf(resolveLevels(options)))
     for (const [place, n] of units.entries()) {
-      const { horizontal, down } = macs[m++];
+      const { horizontal, down, side = [] } = macs[m++];
       all += cells;
       bytes += 4 * n + rows(n, cells) + (horizontal ? rows(cells, cells) : 0);
-      if (down.length !== parentCells[place].length) return Number.NaN;
+      if (down.length !== parentCells[place].length || side.length !== neighbours[place]) return Number.NaN;
+      bytes += side.filter(Boolean).length * rows(cells, cells);
       for (const [p, learnt] of down.entries()) if (learnt) bytes += rows(parentCells[place][p], cells);
     }
   return m === macs.length ? bytes + 4 * labels.length * (all + Math.ceil(all / 32)) : Number.NaN;

@@ -8,6 +8,13 @@ import { compensation, countHypotheses, drawWinners, familiarityOf, pickBest } f
 /** How a frame is read: stored, recognised, or (without bottom-up evidence) replayed. */
 export type Mode = "learn" | "recognize" | "recall";
 
+/** A code of a frame ago that supports a mac from the side or from above, and its F(ζ). */
+export interface CodeSource {
+  code: Uint32Array;
+  modules: number;
+  factor: number;
+}
+
 /** What reaches a mac in one frame. */
 export interface MacInput {
   /** Active units of the receptive field; level 1 has one group with factor 1, above there is one a source mac. */
@@ -16,8 +23,9 @@ export interface MacInput {
   summed?: boolean;
   /** Active pixels, or active macs, in the receptive field. */
   activeSources: number;
-  /** Codes of the parents a frame ago, with their F(ζ); undefined for a parent that was silent. */
-  parents?: readonly ({ code: Uint32Array; modules: number; factor: number } | undefined)[];
+  /** Codes of its neighbours and of its parents a frame ago; undefined for one that was silent. */
+  neighbours?: readonly (CodeSource | undefined)[];
+  parents?: readonly (CodeSource | undefined)[];
   mode: Mode;
   /** Draws from the win probabilities instead of taking the best cells, when recognising. */
   soft?: boolean;
@@ -61,7 +69,11 @@ export function selectCode(mac: Mac, input: MacInput): MacReport {
   const [least, most] = mac.band;
   if (!recalling && (activeSources === 0 || activeSources < least || activeSources > most)) return SILENT;
 
-  const full = versionOf(horizontal(mac), !recalling && bottomUp(mac, input), topDown(mac, input.parents));
+  const full = versionOf(
+    horizontal(mac, input.neighbours),
+    !recalling && bottomUp(mac, input),
+    topDown(mac, input.parents),
+  );
   if (recalling && drive(mac, full) < (input.stopBelow ?? 0)) return SILENT;
   const { rules, q, k, scratch, rng } = mac;
   const { support, best } = scratch;
@@ -136,33 +148,53 @@ function weightedSums({ scratch, up }: Mac, groups: MacInput["groups"]): void {
   }
 }
 
-/** H of every cell, from the mac's own code a frame ago; false where there was none. */
-function horizontal(mac: Mac): boolean {
-  const { previous, q, scratch, rules } = mac;
-  const factor = sourceFactor(mac, mac.previousZeta);
-  if (!rules.useHorizontal || !previous || q === 1 || factor === 0) return false;
-  const { H } = scratch;
+/** H of every cell, from the codes of the mac and its neighbours a frame ago; false where there were none. */
+function horizontal(mac: Mac, neighbours: MacInput["neighbours"] = []): boolean {
+  const { previous, q, scratch, rules, side } = mac;
+  if (!rules.useHorizontal || (!previous && neighbours.length === 0)) return false;
+  const { H, weighted } = scratch;
   clear(H);
-  mac.horizontal?.addSums(previous, H);
-  // A cell has no connections within its own module, hence Q − 1 at most.
-  for (let i = 0; i < H.length; i++) H[i] = Math.min(1, (factor * H[i]) / (q - 1));
-  return true;
+  let modules = 0;
+  const factor = sourceFactor(mac, mac.previousZeta);
+  if (previous && q > 1 && factor > 0) {
+    mac.horizontal?.addSums(previous, H);
+    if (factor !== 1) for (let i = 0; i < H.length; i++) H[i] *= factor;
+    // A cell has no connections within its own module, hence Q − 1 at most.
+    modules = q - 1;
+  }
+  return shareOfModules(modules + addCodes(side, neighbours, weighted, H), H);
 }
 
 /** D of every cell, from the parents' codes a frame ago; false where there were none. */
 function topDown(mac: Mac, parents: MacInput["parents"] = []): boolean {
   if (parents.length === 0) return false;
-  const { D, weighted: part } = mac.scratch;
-  let modules = 0;
+  const { D, weighted } = mac.scratch;
   clear(D);
-  for (const [p, parent] of parents.entries()) {
-    if (!parent || parent.factor === 0) continue;
-    modules += parent.modules;
+  const modules = addCodes(mac.down, parents, weighted, D);
+  return mac.rules.useTopDown && shareOfModules(modules, D);
+}
+
+/** Adds what each code gives to every cell to `sums`; returns the modules of all codes, which is the most there could be. */
+function addCodes(
+  synapses: Mac["down"],
+  sources: readonly (CodeSource | undefined)[],
+  part: Float64Array,
+  sums: Float64Array,
+): number {
+  let modules = 0;
+  for (const [s, source] of sources.entries()) {
+    if (!source || source.factor === 0) continue;
+    modules += source.modules;
     clear(part);
-    mac.down[p]?.addSums(parent.code, part);
-    for (let i = 0; i < D.length; i++) D[i] += parent.factor * part[i];
+    synapses[s]?.addSums(source.code, part);
+    for (let i = 0; i < sums.length; i++) sums[i] += source.factor * part[i];
   }
-  if (modules === 0 || !mac.rules.useTopDown) return false;
-  for (let i = 0; i < D.length; i++) D[i] = Math.min(1, D[i] / modules);
+  return modules;
+}
+
+/** Sums become shares of what they could be at most; false where there is nothing they could come from. */
+function shareOfModules(modules: number, sums: Float64Array): boolean {
+  if (modules === 0) return false;
+  for (let i = 0; i < sums.length; i++) sums[i] = Math.min(1, sums[i] / modules);
   return true;
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it, test } from "vitest";
 import { averageLinkage } from "../../src/memory/cluster.ts";
 import { decodeVotes, inputsFrom, strongestInputs } from "../../src/memory/decode.ts";
-import { patchFields, radiusFields } from "../../src/memory/fields.ts";
+import { neighbourMacs, patchFields, radiusFields } from "../../src/memory/fields.ts";
 import { createLabelField, labelScores, learnLabel, READOUTS } from "../../src/memory/label-field.ts";
 import { agreement, cellsOf, createMemory, memoryFromBytes } from "../../src/memory/memory.ts";
 import { resolveRules } from "../../src/memory/rules.ts";
@@ -11,11 +11,23 @@ import { referenceNetwork } from "./reference.ts";
 import { subset, vectors } from "./support.ts";
 
 describe("three levels beside the formulas written out", () => {
-  for (const preset of ["classic", "robust", "capacity"] as const)
-    it(`${preset}: the same codes, G and weights from below, from the side and from above`, () => {
+  for (const [preset, neighbourly] of [
+    ["classic", false],
+    ["robust", false],
+    ["capacity", false],
+    ["classic", true],
+    ["robust", true],
+  ] as const)
+    it(`${preset}${neighbourly ? ", with neighbours" : ""}: the same codes, G and weights from below, from the side and from above`, () => {
       const rules = { freezeAt: null } as const;
       const levels = [
-        { fields: patchFields({ columns: 6, rows: 4 }, { size: 3, stride: 1 }), q: 4, k: 5, band: [1, 6] },
+        {
+          fields: patchFields({ columns: 6, rows: 4 }, { size: 3, stride: 1 }),
+          neighbours: neighbourly ? neighbourMacs({ columns: 4, rows: 2 }) : undefined,
+          q: 4,
+          k: 5,
+          band: [1, 6],
+        },
         {
           fields: [
             [0, 1, 2, 4, 5],
@@ -32,7 +44,11 @@ describe("three levels beside the formulas written out", () => {
       const slow = referenceNetwork(
         memory.network.levels.map((level) => ({
           fields: level.fields.map((field) => Array.from(field)),
-          ...level.macs[0],
+          neighbours: level.neighbours.map((list) => Array.from(list)),
+          q: level.macs[0].q,
+          k: level.macs[0].k,
+          persistence: level.macs[0].persistence,
+          band: level.macs[0].band,
           rules: resolveRules(preset, rules),
         })),
       );
@@ -63,13 +79,68 @@ describe("three levels beside the formulas written out", () => {
       }
       for (const [m, mac] of memory.network.macs.entries()) {
         expect(mac.up.increased()).toBe(slow.macs[m].U.size);
-        expect(mac.horizontal?.increased() ?? 0).toBe(slow.macs[m].H.size);
+        expect([mac.horizontal, ...mac.side].reduce((sum, h) => sum + (h?.increased() ?? 0), 0)).toBe(
+          slow.macs[m].H.size,
+        );
         expect(mac.down.reduce((sum, d) => sum + (d?.increased() ?? 0), 0)).toBe(slow.macs[m].D.size);
       }
       // Nothing was left out of the comparison.
       expect([...versions].sort()).toEqual(["HU", "HUD", "U", "UD"]);
       for (const state of ["silent", "held", "active"]) expect(states.get(state), state).toBeGreaterThan(20);
     });
+});
+
+describe("neighbours", () => {
+  it("are the macs within reach on the grid, not the mac itself", () => {
+    // 0 1 2
+    // 3 4 5
+    const grid = { columns: 3, rows: 2 };
+    expect(neighbourMacs(grid)).toEqual([
+      [1, 3],
+      [0, 2, 4],
+      [1, 5],
+      [0, 4],
+      [1, 3, 5],
+      [2, 4],
+    ]);
+    expect(neighbourMacs(grid, { reach: 1.5 })[0]).toEqual([1, 3, 4]);
+  });
+
+  it("tell where something came from that a mac sees for the first time; without them it cannot know", () => {
+    const rng = random(8);
+    const left = Array.from({ length: 6 }, () => subset(rng, 50, 8));
+    const right = subset(rng, 50, 8).map((j) => 50 + j);
+    const fields = [0, 50].map((from) => Array.from({ length: 50 }, (_, j) => from + j));
+    const named = (neighbours?: number[][]) => {
+      const memory = createMemory({ inputs: 100, levels: [{ fields, neighbours, q: 8, k: 16 }], seed: 2 });
+      for (const [i, from] of left.entries()) memory.learnSequence([from, right], { label: `${i}` });
+      return left.filter((from, i) => {
+        const moved = [...from.slice(0, 6), 98, 99].map((j) => (j > 90 ? j - 60 : j));
+        return memory.classifySequence([[...new Set(moved)], right]).label === `${i}`;
+      }).length;
+    };
+    expect(named([[1], [0]])).toBe(6);
+    expect(named()).toBeLessThan(4);
+  });
+
+  it("are other macs of the level, a list for each", () => {
+    const make = (neighbours: number[][]) => () =>
+      createMemory({
+        inputs: 4,
+        levels: [
+          {
+            fields: [
+              [0, 1],
+              [2, 3],
+            ],
+            neighbours,
+          },
+        ],
+      });
+    expectProblem(make([[1]]), /level 1 has 2 macs, but neighbours of 1; give one list a mac/);
+    expectProblem(make([[1], [1]]), /mac 1 of level 1 is its own neighbour/);
+    expectProblem(make([[2], []]), /the neighbours of mac 0 of level 1 names unit 2/);
+  });
 });
 
 describe("one field", () => {

@@ -11,6 +11,8 @@ export interface ReferenceLevel {
   persistence: number;
   band: readonly [number, number];
   rules: Rules;
+  /** Of each mac others of its level; their H has sources "mac.cell". */
+  neighbours?: readonly (readonly number[])[];
 }
 
 interface Mac {
@@ -83,6 +85,10 @@ export function referenceNetwork(levels: readonly ReferenceLevel[]): ReferenceNe
     const parents = macs.filter(
       (m) => m.level === mac.level + 1 && levels[m.level].fields[m.place].includes(mac.place) && m.before,
     );
+    const beside = (levels[mac.level].neighbours?.[mac.place] ?? [])
+      .map((place) => at(mac.level, place))
+      .filter((m) => m.before);
+    const fromSide = mac.before !== undefined || beside.length > 0;
     const held = mac.code !== undefined && mac.age < persistence;
     if (held) mac.age++;
     else if (sources === 0 || sources < band[0] || sources > band[1]) {
@@ -103,11 +109,15 @@ export function referenceNetwork(levels: readonly ReferenceLevel[]): ReferenceNe
           const b = ((n * C) / T + (rules.priorItems * mine.length) / units) / (n + rules.priorItems);
           U = b >= 1 - 1e-9 ? 0 : Math.max(0, (share - b) / (1 - b));
         }
-        let V = U ** (mac.before ? rules.lambdaU : rules.lambdaU0);
-        if (mac.before) {
-          const F = mac.zetaBefore ** rules.hypothesisExponent;
-          const h = F * mac.before.filter((p) => mac.H.has(`${p}>${i}`)).length;
-          V *= Math.min(1, h / (Q - 1)) ** rules.lambdaH;
+        let V = U ** (fromSide ? rules.lambdaU : rules.lambdaU0);
+        if (fromSide) {
+          const F = (m: Mac) => m.zetaBefore ** rules.hypothesisExponent;
+          const own = mac.before ? F(mac) * mac.before.filter((p) => mac.H.has(`${p}>${i}`)).length : 0;
+          const others = beside.map(
+            (m) => F(m) * m.before!.filter((p) => mac.H.has(`${m.place}.${p}>${i}`)).length,
+          );
+          const most = (mac.before ? Q - 1 : 0) + Q * beside.length;
+          V *= Math.min(1, (own + sum(others)) / most) ** rules.lambdaH;
         }
         if (parents.length > 0) {
           const d = sum(
@@ -154,6 +164,9 @@ export function referenceNetwork(levels: readonly ReferenceLevel[]): ReferenceNe
     if (mac.before && !held)
       for (const p of mac.before)
         for (const i of mac.code!) if (module(p) !== module(i)) mac.H.add(`${p}>${i}`);
+    if (!held)
+      for (const m of beside)
+        for (const p of m.before!) for (const i of mac.code!) mac.H.add(`${m.place}.${p}>${i}`);
     for (const p of parents)
       for (const cell of p.before!) for (const i of mac.code!) mac.D.add(`${p.place}.${cell}>${i}`);
   }

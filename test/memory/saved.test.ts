@@ -24,6 +24,17 @@ const KINDS: Record<string, MemoryOptions> = {
       { q: 5, k: 5, band: [1, 2] },
     ],
   },
+  "neighbours from the side": {
+    inputs: 50,
+    levels: [
+      {
+        fields: [Array.from({ length: 25 }, (_, i) => i), Array.from({ length: 25 }, (_, i) => 25 + i)],
+        neighbours: [[1], Uint32Array.from([0])],
+        q: 4,
+        k: 5,
+      },
+    ],
+  },
   "fading weights": {
     inputs: 50,
     levels: [{ q: 3, k: 3 }],
@@ -65,6 +76,13 @@ describe("a loaded memory goes on as the saved one", () => {
       expect(loaded.toBytes()).toEqual(memory.toBytes());
     });
 
+  it("with neighbours it is a file of the next version, which earlier programs refuse", () => {
+    const version = (kind: string) => filled(KINDS[kind]).toBytes()[8];
+    expect([version("two levels"), version("neighbours from the side")]).toEqual([2, 3]);
+    const [mac] = filled(KINDS["neighbours from the side"]).network.macs;
+    expect(mac.side[0]?.increased()).toBeGreaterThan(0);
+  });
+
   it("frozen, and empty", () => {
     const memory = filled(KINDS["two levels"]);
     memory.freeze(1);
@@ -103,7 +121,10 @@ describe("damaged and foreign files", () => {
       () => memoryFromBytes(new TextEncoder().encode("PK\u0003\u0004 a zip archive of something"), "x"),
       /not a saved memory/,
     );
-    expectProblem(() => memoryFromBytes(changed(8, 1), "x"), /version 1; this Filigree reads version 2/);
+    expectProblem(
+      () => memoryFromBytes(changed(8, 1), "x"),
+      /version 1; this Filigree reads versions 2 and 3/,
+    );
     expectProblem(
       () => memoryFromBytes(changed(good.length - 9, good[good.length - 9] ^ 1), "x"),
       /damaged or cut short \(CRC-32\)/,
