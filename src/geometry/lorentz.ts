@@ -173,8 +173,8 @@ function tangent(x: Value, space: Value): Value {
 
 /**
  * Parallel transport of a tangent vector v at x to y along the geodesic between them, [..., n+1]:
- * v + √c·tanh(√c·d/2)·⟨v, t⟩·(x + y) with t the unit vector at x toward y. Of a vector at radius ρ single precision keeps
- * what is above 1e-7·e^ρ of its length, which is all of a vector that a transport toward the origin may leave.
+ * v + √c·tanh(√c·d/2)·⟨v, t⟩·(x + y) with t the unit vector at x toward y. Single precision knows a vector at radius ρ to
+ * about 1e-7·e^ρ of its length; nothing here adds to that.
  */
 export function lorentzTransport(x: Value, y: Value, v: Value, c: Curvature = 1): Value {
   const [xs, ys, vs] = [spaceOf(x), spaceOf(y), spaceOf(v)];

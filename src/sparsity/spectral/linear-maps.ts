@@ -48,8 +48,8 @@ export function linearMaps(graph: Graph): LinearMap[] {
 }
 
 /**
- * The maps among `linearMaps` that a method is to take: by default all but output layers. Throws a `Problem` where a name is wanted that is none of them, or
- * nothing is left.
+ * The maps among `linearMaps` that a method is to take: by default all but output layers. Throws a `Problem` where a name is
+ * wanted that is none of them, where nothing is left, and for weights that are no numbers.
  */
 export function chooseMaps(
   graph: Graph,
@@ -71,6 +71,13 @@ export function chooseMaps(
     throw new Problem(
       `${method}: the model has no linear layer or convolution besides its output layer; name that one where it is to be taken`,
     );
+  for (const { weight } of chosen) {
+    const wrong = graph.parameters.get(weight)!.data.find((v) => !Number.isFinite(v));
+    if (wrong !== undefined)
+      throw new Problem(
+        `${method}: the weight "${weight}" has the entry ${wrong}; its training has diverged`,
+      );
+  }
   return chosen;
 }
 

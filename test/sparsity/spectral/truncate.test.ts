@@ -13,6 +13,7 @@ import { random } from "../../../src/random.ts";
 import { truncateByLatency } from "../../../src/runs/spectral-forms.ts";
 import { inputMoments } from "../../../src/sparsity/spectral/calibrate.ts";
 import { linearMaps } from "../../../src/sparsity/spectral/linear-maps.ts";
+import { createSpectralTraining } from "../../../src/sparsity/spectral/spectral-training.ts";
 import { keptRank, truncateSpectra } from "../../../src/sparsity/spectral/truncate.ts";
 import vectors from "../../vectors/sst.json" with { type: "json" };
 import { images, MAPS, network } from "./network.ts";
@@ -170,5 +171,14 @@ describe("truncation", () => {
     );
     for (const rank of [0, -1, 1.5, Number.NaN])
       expect(() => truncateSpectra(network(), { rule: { kind: "rank", rank } })).toThrow(`rank is ${rank}`);
+  });
+
+  it("names a weight that has no numbers in it, unless it is not to be cut", () => {
+    const model = network();
+    model.parameters.get("deep.weight")!.data[3] = Number.NaN;
+    const rule = { kind: "rank", rank: 2 } as const;
+    expect(() => truncateSpectra(model, { rule })).toThrow('the weight "deep.weight" has the entry NaN');
+    expect(() => truncateSpectra(model, { rule, layers: ["flat.weight"] })).not.toThrow();
+    expect(() => createSpectralTraining(model, { rank: 2 })).toThrow('sst: the weight "deep.weight"');
   });
 });
