@@ -36,7 +36,7 @@ export interface Trial {
   shape?: Shape;
   /** Shear as a multiple of the fastest in training; anything up to 1 if not given. */
   shear?: number;
-  /** Above the floor, from where it falls without any other motion; it stands on the floor if not given. */
+  /** Above the floor and away from walls, from where it falls without other motion; it stands on the floor if not given. */
   lift?: number;
 }
 
@@ -57,7 +57,9 @@ export function simulate(
   const [{ positions, velocities }] = drawn.bodies;
   const fastest = velocities.reduce((a, v) => Math.max(a, Math.abs(v)), 0);
   const factor = lift !== undefined ? 0 : shear === undefined ? 1 : (shear * speed) / fastest;
-  const lifted = positions.map((x, i) => (i & 1 ? x + (lift ?? 0) : x));
+  const middle = (2 * positions.reduce((sum, x, i) => sum + (i & 1 ? 0 : x), 0)) / positions.length;
+  const shift = lift === undefined ? [0, 0] : [0.5 - middle, lift];
+  const lifted = positions.map((x, i) => x + shift[i & 1]);
   const substeps = Math.max(10, Math.ceil(FRAME_INTERVAL / largestTimeStep([material], drawn.cells)));
   const simulation = createSimulation({
     dim: 2,
