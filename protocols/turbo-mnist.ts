@@ -20,12 +20,7 @@ import type {
   MagnitudeJob,
   TurboJob,
 } from "./support/turbo/compress-images.ts";
-import {
-  compressByMagnitude,
-  compressWithPosteriors,
-  JOBS,
-  trainDense,
-} from "./support/turbo/compress-images.ts";
+import { carryOut, JOBS } from "./support/turbo/compress-images.ts";
 import { denseJob } from "./support/turbo/kept-networks.ts";
 import { DENSE, MAGNITUDE, POSTERIORS } from "./support/turbo/mnist-settings.ts";
 
@@ -41,14 +36,7 @@ const { values } = parseArgs({
 });
 
 const own = ownJob<DenseJob | TurboJob | MagnitudeJob>();
-if (own)
-  finishJob(
-    own.kind === "dense"
-      ? await trainDense(own)
-      : own.kind === "turbo"
-        ? await compressWithPosteriors(own)
-        : await compressByMagnitude(own),
-  );
+if (own) finishJob(await carryOut(own));
 else await compare();
 
 async function compare(): Promise<void> {

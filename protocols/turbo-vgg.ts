@@ -25,13 +25,7 @@ import type {
   TurboJob,
   TurboResult,
 } from "./support/turbo/compress-images.ts";
-import {
-  compressByMagnitude,
-  compressWithPosteriors,
-  imagesOf,
-  JOBS,
-  trainDense,
-} from "./support/turbo/compress-images.ts";
+import { carryOut, imagesOf, JOBS } from "./support/turbo/compress-images.ts";
 import { frontierFigure } from "./support/turbo/frontier.ts";
 import { accuracyOf } from "./support/turbo/mnist-small.ts";
 import { waysToStore } from "./support/turbo/ways-to-store.ts";
@@ -54,7 +48,7 @@ const iid: PriorSpec = { kind: "iid", lambda: 0.05 };
 const chain: PriorSpec = { kind: "chain", lambda: 0.05, meanRun: 3.5 };
 /** Of the six convolutions and of the linear layer. */
 const PRIORS = { chain: [...Array<PriorSpec>(6).fill(chain), iid], iid: Array<PriorSpec>(7).fill(iid) };
-const SLABS = [3, 10, 30];
+const SLABS = [10];
 const DENSITIES = [5, 10, 20];
 const BITS = [8, 6, 5, 4, 3];
 /** Errors above this are left out of the figure. */
@@ -91,14 +85,7 @@ const ROWS = [
 ];
 
 const own = ownJob<DenseJob | TurboJob | MagnitudeJob>();
-if (own)
-  finishJob(
-    own.kind === "dense"
-      ? await trainDense(own)
-      : own.kind === "turbo"
-        ? await compressWithPosteriors(own)
-        : await compressByMagnitude(own),
-  );
+if (own) finishJob(await carryOut(own));
 else await compare();
 
 interface Stored {

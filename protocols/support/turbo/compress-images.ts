@@ -131,6 +131,12 @@ export async function imagesOf({ network, heldOut = 0, only = 0, seed }: DenseJo
 
 export const scheduleOf = ({ floor }: Stage): ScheduleSpec => ({ kind: "cosine", floor });
 
+/** Does a job of either kind, in the process that was started for it. */
+export function carryOut(job: DenseJob | TurboJob | MagnitudeJob): Promise<DenseResult | CompressedResult> {
+  if (job.kind === "dense") return trainDense(job);
+  return job.kind === "turbo" ? compressWithPosteriors(job) : compressByMagnitude(job);
+}
+
 export async function trainDense(job: DenseJob): Promise<DenseResult> {
   const { network, seed, batch, stage } = job;
   const data = await imagesOf(job);
@@ -139,7 +145,7 @@ export async function trainDense(job: DenseJob): Promise<DenseResult> {
   return { accuracy: await accuracyOf(model, data), model: exportModel(foldBatchNorm(model)) };
 }
 
-export async function compressWithPosteriors(job: TurboJob): Promise<TurboResult> {
+async function compressWithPosteriors(job: TurboJob): Promise<TurboResult> {
   const start = process.cpuUsage();
   const { seed, batch } = job.dense;
   const data = await imagesOf(job.dense);
@@ -158,7 +164,7 @@ export async function compressWithPosteriors(job: TurboJob): Promise<TurboResult
   };
 }
 
-export async function compressByMagnitude({
+async function compressByMagnitude({
   dense: job,
   keep,
   tune: stage,
