@@ -48,7 +48,7 @@ const iid: PriorSpec = { kind: "iid", lambda: 0.05 };
 const chain: PriorSpec = { kind: "chain", lambda: 0.05, meanRun: 3.5 };
 /** Of the six convolutions and of the linear layer. */
 const PRIORS = { chain: [...Array<PriorSpec>(6).fill(chain), iid], iid: Array<PriorSpec>(7).fill(iid) };
-const SLABS = [10];
+const SLABS = [3, 10];
 const DENSITIES = [5, 10, 20];
 const BITS = [8, 6, 5, 4, 3];
 /** Errors above this are left out of the figure. */
