@@ -54,7 +54,7 @@ const BITS = [8, 6, 5, 4, 3];
 /** Errors above this are left out of the figure. */
 const WORST = 60;
 
-/** The likelihood counts for as many images as CIFAR-10 has: for 4,000 alone few weights are worth what they cost. */
+/** The likelihood counts for as many images as CIFAR-10 has. */
 const SAMPLES = 50_000;
 const POSTERIORS = {
   epochs: epochs(16),

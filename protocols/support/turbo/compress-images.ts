@@ -131,7 +131,7 @@ export async function imagesOf({ network, heldOut = 0, only = 0, seed }: DenseJo
 
 export const scheduleOf = ({ floor }: Stage): ScheduleSpec => ({ kind: "cosine", floor });
 
-/** Does a job of either kind, in the process that was started for it. */
+/** Does a job, in the process that was started for it. */
 export function carryOut(job: DenseJob | TurboJob | MagnitudeJob): Promise<DenseResult | CompressedResult> {
   if (job.kind === "dense") return trainDense(job);
   return job.kind === "turbo" ? compressWithPosteriors(job) : compressByMagnitude(job);
