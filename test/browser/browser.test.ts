@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -8,18 +7,11 @@ import type { Page } from "playwright-core";
 import { chromium } from "playwright-core";
 import { build } from "vite";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { browserPath } from "./chromium.ts";
 import { sparseOutputs } from "./sparse-session.ts";
 import { tenSteps } from "./ten-steps.ts";
 
 const root = join(import.meta.dirname, "../..");
-const browserPath = [
-  process.env.FILIGREE_CHROMIUM,
-  "/usr/bin/chromium",
-  "/usr/bin/google-chrome",
-  "/usr/bin/chromium-browser",
-].find((p) => p && existsSync(p));
-if (!browserPath)
-  console.warn("No Chromium found (set FILIGREE_CHROMIUM to one): the browser test is skipped.");
 
 const types: Record<string, string> = {
   ".html": "text/html",

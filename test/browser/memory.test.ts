@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -7,17 +6,10 @@ import { chromium } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import * as filigree from "../../src/memory/index.ts";
 import { build } from "../cli/support.ts";
+import { browserPath } from "./chromium.ts";
 import { memoryWork } from "./memory-work.ts";
 
 const root = join(import.meta.dirname, "../..");
-const browserPath = [
-  process.env.FILIGREE_CHROMIUM,
-  "/usr/bin/chromium",
-  "/usr/bin/google-chrome",
-  "/usr/bin/chromium-browser",
-].find((p) => p && existsSync(p));
-if (!browserPath)
-  console.warn("No Chromium found (set FILIGREE_CHROMIUM to one): the browser test is skipped.");
 
 /** What a memory is made of. */
 const OWN = ["/memory/", "/kernels/", "/data/", "/linalg/", "/engine/tensor.js", "/problem.js", "/random.js"];
