@@ -1,10 +1,10 @@
 import { basename } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
-import { densityOf } from "../memory/mac.ts";
 import type { Memory } from "../memory/memory.ts";
 import type { Frame } from "../memory/network.ts";
 import { MOST_CELLS, planField } from "../memory/planner.ts";
 import { PRESETS, type PresetName } from "../memory/rules.ts";
+import { watchLearning } from "../memory/watch-learning.ts";
 import { Problem } from "../problem.ts";
 import { checkWritable, readBytes } from "../runs/files.node.ts";
 import { formatBytes, formatCount, formatMany, formatShare, significant } from "../runs/format.ts";
@@ -16,7 +16,6 @@ import { table } from "./table.ts";
 
 /** How the lines of a file are turned into patterns; kept in the memory's notes. */
 const ENCODERS = ["text", "patterns"] as const;
-const BINS = 10;
 /** More would not fit into memory with so many cells. */
 const MOST_INPUTS = 2 ** 24;
 const FREEZE_AT = "density at which learning ends, or never";
@@ -133,7 +132,8 @@ function learnCommand(): Command {
       density: "share of weights that are 1, level by level",
       frozen: "share of frozen macs, level by level",
       uniqueCodes: "different codes of these lines",
-      familiarity: `how many lines had a familiarity in each tenth from 0 to 1`,
+      uniqueCodesOfMacs: "the same of each mac",
+      familiarity: "how many lines had a familiarity in each tenth from 0 to 1",
       bytes: "size of the file",
     },
   })
@@ -161,28 +161,19 @@ function learnCommand(): Command {
       const episodes = await readEpisodes(file, { encoder, inputs }, options.sequences === true);
       const memory = earlier ?? (await memoryFor(episodes, options));
       const items = episodes.reduce((sum, episode) => sum + episode.patterns.length, 0);
-      let stored = 0;
-      const codes = new Set<string>();
-      const familiarity = new Array<number>(BINS).fill(0);
+      const watch = watchLearning(memory);
       const progress = startProgress({ label: "storing", total: items, unit: "items" });
-      let done = 0;
       for (const { patterns, label } of episodes) {
-        for (const { code, familiarity: g, macs } of memory.learnSequence(patterns, { label })) {
-          codes.add(code.join());
-          stored += Number(macs.some((mac) => mac.store));
-          if (g !== undefined) familiarity[Math.min(BINS - 1, Math.floor(g * BINS))]++;
-        }
-        done += patterns.length;
-        const { macs } = memory.network;
-        const frozen = macs.filter((mac) => mac.frozen).length;
+        memory.learnSequence(patterns, { label }).forEach(watch.add);
+        const { seen, uniqueCodes, density, frozen } = watch.report();
         progress.update(
-          done,
-          `${formatMany(codes.size, "code")}, density ${significant(densityOf(macs[0]))}${frozen > 0 ? `, ${frozen} of ${macs.length} macs frozen` : ""}`,
+          seen,
+          `${formatMany(uniqueCodes, "code")}, density ${density.map(significant).join(", ")}${frozen.some(Boolean) ? `, ${frozen.map(formatShare).join(", ")} frozen` : ""}`,
         );
       }
       progress.end();
       await saveMemory(options.output, memory);
-      const { density, frozen } = memory.report();
+      const { stored, uniqueCodes, uniqueCodesOfMacs, familiarity, density, frozen } = watch.report();
       const bytes = memory.toBytes().length;
       const classes = memory.labels.names;
       if (stored < items && frozen.some((some) => some > 0))
@@ -191,16 +182,17 @@ function learnCommand(): Command {
         );
       const text = [
         `${formatMany(stored, "item")} stored in ${basename(options.output)}, ${formatBytes(bytes)}`,
-        `${formatMany(codes.size, "different code")}; density ${density.map(formatShare).join(", ")}; frozen ${frozen.map(formatShare).join(", ")}`,
+        `${formatMany(uniqueCodes, "different code")}; density ${density.map(formatShare).join(", ")}; frozen ${frozen.map(formatShare).join(", ")}`,
         ...(classes.length > 0 ? [`classes: ${classes.join(", ")}`] : []),
         "",
         "familiarity when it came  items",
         ...familiarity.map(
-          (n, b) => `${(b / BINS).toFixed(1)} to ${((b + 1) / BINS).toFixed(1)}  ${String(n).padStart(21)}`,
+          (n, tenth) =>
+            `${(tenth / 10).toFixed(1)} to ${((tenth + 1) / 10).toFixed(1)}  ${String(n).padStart(21)}`,
         ),
       ].join("\n");
-      const result = { items, stored, classes, density, frozen, uniqueCodes: codes.size, familiarity, bytes };
-      emit(options, result, text);
+      const codes = { uniqueCodes, uniqueCodesOfMacs };
+      emit(options, { items, stored, classes, density, frozen, ...codes, familiarity, bytes }, text);
     });
 }
 

@@ -41,3 +41,4 @@ export {
 } from "./memory.ts";
 export { planField } from "./planner.ts";
 export { PRESETS, type Rules } from "./rules.ts";
+export { type LearningReport, watchLearning } from "./watch-learning.ts";

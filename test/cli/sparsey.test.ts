@@ -82,6 +82,8 @@ describe("texts", () => {
     expect(learnt.items).toBe(4);
     expect(learnt.classes).toEqual(["fruit", "sky"]);
     expect(learnt.uniqueCodes).toBe(4);
+    expect(learnt.uniqueCodesOfMacs).toEqual([4]);
+    expect(learnt.familiarity.reduce((a: number, b: number) => a + b)).toBe(4);
     const { items } = await run(
       "recognize",
       "notes.mem",
