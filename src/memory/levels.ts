@@ -38,6 +38,11 @@ export interface NetworkOptions {
   rules?: Partial<Rules>;
   /** Lets weights fade; needs raw evidence and no freezing. Default: weights are permanent. */
   decay?: Decay;
+  /**
+   * Keeps the code of every item that has a class, four bytes a module, for the read-out `nearestCode`. Default false:
+   * nothing grows with the number of items.
+   */
+  keepCodes?: boolean;
   /** Default 0. */
   seed?: number;
   /** Whatever should be found again in a saved memory, such as how its inputs are encoded. */

@@ -1,18 +1,11 @@
 import { Problem } from "../problem.ts";
 import { decodeVotes, inputsFrom } from "./decode.ts";
-import {
-  bestOf,
-  createLabelField,
-  type LabelField,
-  labelScores,
-  learnLabel,
-  type Readout,
-} from "./label-field.ts";
+import { bestOf, type LabelField, labelScores, learnLabel, type Readout } from "./label-field.ts";
 import type { NetworkOptions } from "./levels.ts";
 import { densityOf, isOpen } from "./mac.ts";
-import { cellCount, createNetwork, type Frame, type Network, resetNetwork, runFrame } from "./network.ts";
+import { type Frame, type Network, resetNetwork, runFrame } from "./network.ts";
 import { gist, sample } from "./queries.ts";
-import { readMemory, type Stored, writeMemory } from "./saved.ts";
+import { createStored, readMemory, type Stored, writeMemory } from "./saved.ts";
 import { useThreads } from "./shared-sums.ts";
 
 /** A binary pattern: the numbers of its active inputs, each once, in any order. */
@@ -80,7 +73,7 @@ export interface RecallOptions {
 }
 
 export interface ClassifyOptions {
-  /** Default `logLik`. */
+  /** Default `logLik`; `nearestCode` needs `keepCodes`. */
   readout?: Readout;
 }
 
@@ -108,8 +101,7 @@ export interface MemoryReport {
 
 /** A `Problem` where the options make no memory. */
 export function createMemory(options: MemoryOptions): Memory {
-  const network = createNetwork(options);
-  return memoryOf({ network, labels: createLabelField(cellCount(network)) });
+  return memoryOf(createStored(options));
 }
 
 /**

@@ -13,7 +13,7 @@ import type { Synapses } from "./synapses.ts";
  * A saved memory. All numbers are little-endian.
  *
  *   8 bytes   89 46 4C 47 4D 45 4D 0A ("\x89FLGMEM\n")
- *   uint32    version: 2, or 3 where macs have neighbours
+ *   uint32    version: 2, 3 where macs have neighbours, 4 where codes are kept
  *   uint32    length of the header in bytes
  *   header    JSON, padded with spaces to a multiple of 4 bytes: `Header` below
  *   per mac   uint32[N]    how often each input was active
@@ -21,6 +21,7 @@ import type { Synapses } from "./synapses.ts";
  *                          they were learnt
  *   per class uint32[cells] how often each cell of the memory was active in it
  *             uint32[]      its weights, one bit a cell as in synapses
+ *             int32[items][modules] where codes are kept: the active cells of every item, filled up with -1
  *   uint32    CRC-32 (as in gzip) of everything before
  *
  * Synapses are one row a presynaptic unit, one bit a cell, the lowest first, padded with zeros to a multiple of 32.
@@ -32,6 +33,7 @@ import type { Synapses } from "./synapses.ts";
 const MAGIC = Uint8Array.from([0x89, 0x46, 0x4c, 0x47, 0x4d, 0x45, 0x4d, 0x0a]);
 const VERSION = 2;
 const WITH_NEIGHBOURS = 3;
+const WITH_CODES = 4;
 const START = MAGIC.length + 8;
 
 interface Header {
@@ -62,6 +64,15 @@ export interface Stored {
   labels: LabelField;
 }
 
+/** A memory in which nothing is stored. */
+export function createStored(options: NetworkOptions): Stored {
+  const network = createNetwork(options);
+  return {
+    network,
+    labels: createLabelField(cellCount(network), options.keepCodes ? network.modules : undefined),
+  };
+}
+
 export function writeMemory({ network, labels }: Stored): Uint8Array {
   const { options } = network;
   const header: Header = {
@@ -87,13 +98,14 @@ export function writeMemory({ network, labels }: Stored): Uint8Array {
     labels: labels.names.map((name, c) => ({ name, items: labels.items[c] })),
   };
   const hasNeighbours = network.macs.some((mac) => mac.side.length > 0);
+  const version = labels.kept ? WITH_CODES : hasNeighbours ? WITH_NEIGHBOURS : VERSION;
   const text = padded(new TextEncoder().encode(JSON.stringify(header)), 0x20);
   const parts = [
     MAGIC,
-    bytesOf(Uint32Array.of(hasNeighbours ? WITH_NEIGHBOURS : VERSION, text.length)),
+    bytesOf(Uint32Array.of(version, text.length)),
     text,
     ...network.macs.flatMap((mac) => arraysOf(mac).map((array) => padded(bytesOf(array), 0))),
-    ...labels.names.flatMap((_, c) => [bytesOf(labels.counts[c]), bytesOf(labels.weights[c].words)]),
+    ...labels.names.flatMap((_, c) => labelArrays(labels, c).map(bytesOf)),
   ];
   const length = parts.reduce((sum, part) => sum + part.length, 0);
   const bytes = new Uint8Array(length + 4);
@@ -114,9 +126,9 @@ export function readMemory(bytes: Uint8Array, name: string): Stored {
   if (bytes.length < START + 4 || MAGIC.some((byte, i) => bytes[i] !== byte))
     throw new Problem(`${name}: not a saved memory of Filigree`);
   const version = view.getUint32(MAGIC.length, true);
-  if (version !== VERSION && version !== WITH_NEIGHBOURS)
+  if (version < VERSION || version > WITH_CODES)
     throw new Problem(
-      `${name}: a saved memory of version ${version}; this Filigree reads versions ${VERSION} and ${WITH_NEIGHBOURS}: use the one that wrote it`,
+      `${name}: a saved memory of version ${version}; this Filigree reads versions ${VERSION} to ${WITH_CODES}: use the one that wrote it`,
     );
   const end = bytes.length - 4;
   if (crc32(bytes.subarray(0, end)) !== view.getUint32(end, true))
@@ -141,8 +153,7 @@ function restore(header: Header, body: Uint8Array): Stored {
   // What the header claims is compared with what is there before anything of that size is made.
   if (expectedBytes(header, body.length) !== body.length)
     throw new Problem("the saved memory is damaged: its header does not fit its contents");
-  const network = createNetwork(header.options);
-  const labels = createLabelField(cellCount(network));
+  const { network, labels } = createStored(header.options);
   network.clock.now = whole(header.frames);
   network.activeTotal = whole(header.activeTotal);
   network.rng = random(whole(header.random));
@@ -181,9 +192,21 @@ function readLabel(
     throw new Problem("the saved memory is damaged: its classes must have different names");
   const c = addClass(labels, name);
   labels.items[c] = whole(items);
-  fill(labels.counts[c]);
-  fill(labels.weights[c].words);
+  if (labels.kept) {
+    const { width, codes } = labels.kept;
+    codes[c] = Array.from({ length: items }, () => new Int32Array(width));
+  }
+  labelArrays(labels, c).forEach(fill);
+  if (labels.kept?.codes[c].some((code) => code.some((cell) => cell < -1 || cell >= labels.cells)))
+    throw new Problem("the saved memory is damaged: a code has cells that do not exist");
 }
+
+/** Every array of a class that is saved, in the order of the file. */
+const labelArrays = ({ counts, weights, kept }: LabelField, c: number): ArrayBufferView[] => [
+  counts[c],
+  weights[c].words,
+  ...(kept?.codes[c] ?? []),
+];
 
 const synapsesOf = ({ up, horizontal, down, side }: Mac): Synapses[] =>
   [up, horizontal, ...down, ...side].filter((synapses) => synapses !== undefined);
@@ -208,16 +231,21 @@ function expectedBytes({ options, macs, labels }: Header, available: number): nu
   let bytes = 0;
   let m = 0;
   let all = 0;
-  for (const { cells, units, neighbours, parentCells } of sizesOf(resolveLevels(options)))
+  let modules = 0;
+  const levels = resolveLevels(options);
+  for (const [l, { cells, units, neighbours, parentCells }] of sizesOf(levels).entries())
     for (const [place, n] of units.entries()) {
       const { horizontal, down, side = [] } = macs[m++];
       all += cells;
+      modules += levels[l].q;
       bytes += 4 * n + rows(n, cells) + (horizontal ? rows(cells, cells) : 0);
       if (down.length !== parentCells[place].length || side.length !== neighbours[place]) return Number.NaN;
       bytes += side.filter(Boolean).length * rows(cells, cells);
       for (const [p, learnt] of down.entries()) if (learnt) bytes += rows(parentCells[place][p], cells);
     }
-  return m === macs.length ? bytes + 4 * labels.length * (all + Math.ceil(all / 32)) : Number.NaN;
+  if (m !== macs.length) return Number.NaN;
+  const codes = options.keepCodes ? labels.reduce((sum, { items }) => sum + whole(items), 0) : 0;
+  return bytes + 4 * labels.length * (all + Math.ceil(all / 32)) + 4 * modules * codes;
 }
 
 /** Bits behind the last cell would be counted as weights. */

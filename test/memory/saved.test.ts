@@ -35,6 +35,7 @@ const KINDS: Record<string, MemoryOptions> = {
       },
     ],
   },
+  "codes of all items": { inputs: 50, levels: [{ q: 4, k: 6 }], keepCodes: true },
   "fading weights": {
     inputs: 50,
     levels: [{ q: 3, k: 3 }],
@@ -53,7 +54,8 @@ function use(memory: Memory, seed: number): string[] {
     for (const frame of memory.learnSequence(frames, { label }))
       codes.push(`${frame.code} ${frame.familiarity}`);
     codes.push(`${memory.recognize(frames[0], { soft: true }).code}`, memory.sample().join());
-    codes.push(JSON.stringify(memory.classifySequence(frames).scores));
+    const readout = memory.options.keepCodes ? "nearestCode" : "logLik";
+    codes.push(JSON.stringify(memory.classifySequence(frames, { readout }).scores));
   }
   return codes;
 }
@@ -76,9 +78,13 @@ describe("a loaded memory goes on as the saved one", () => {
       expect(loaded.toBytes()).toEqual(memory.toBytes());
     });
 
-  it("with neighbours it is a file of the next version, which earlier programs refuse", () => {
+  it("with neighbours or codes it is a file of a later version, which earlier programs refuse", () => {
     const version = (kind: string) => filled(KINDS[kind]).toBytes()[8];
-    expect([version("two levels"), version("neighbours from the side")]).toEqual([2, 3]);
+    expect([
+      version("two levels"),
+      version("neighbours from the side"),
+      version("codes of all items"),
+    ]).toEqual([2, 3, 4]);
     const [mac] = filled(KINDS["neighbours from the side"]).network.macs;
     expect(mac.side[0]?.increased()).toBeGreaterThan(0);
   });
@@ -123,7 +129,7 @@ describe("damaged and foreign files", () => {
     );
     expectProblem(
       () => memoryFromBytes(changed(8, 1), "x"),
-      /version 1; this Filigree reads versions 2 and 3/,
+      /version 1; this Filigree reads versions 2 to 4/,
     );
     expectProblem(
       () => memoryFromBytes(changed(good.length - 9, good[good.length - 9] ^ 1), "x"),
@@ -178,6 +184,7 @@ describe("damaged and foreign files", () => {
       ['"inputs":50', '"inputs":50,"levels":[{"q":"4"}]'],
       ['"inputs":50', '"inputs":50,"levels":7'],
       ['"down":[]', '"down":[true]'],
+      ['"inputs":50', '"inputs":50,"keepCodes":true'],
     ]) {
       const header = text.slice(16, 16 + new DataView(good.buffer).getUint32(12, true)).replace(from, to);
       const padded = header.trimEnd().padEnd(4 * Math.ceil(header.trimEnd().length / 4));
