@@ -35,11 +35,13 @@ function multiply(evidence: Float64Array, exponent: number, first: boolean, out:
   else for (let i = 0; i < out.length; i++) out[i] = (first ? 1 : out[i]) * evidence[i] ** exponent;
 }
 
-const CANDIDATES: readonly (readonly Version[])[] = [["HUD"], ["HU", "UD"], ["U"]];
+/** By the number of their sources. */
+const VERSIONS: readonly (readonly Version[])[] = [["HUD"], ["HU", "UD", "HD"], ["U", "H", "D"]];
 
 /**
  * Which combination of the available sources to trust (3.5): from the fullest down, within the same number of sources
- * the more familiar one, the first whose familiarity reaches Γ of that number; if none does, the fullest.
+ * the more familiar one, the first whose familiarity reaches Γ of that number; if none does, the fullest. Versions without
+ * U only where `withoutInput` is set.
  *
  * `familiarity` gives G of a version.
  */
@@ -47,12 +49,13 @@ export function backOff(
   full: Version,
   thresholds: readonly [number, number, number],
   familiarity: (version: Version) => number,
+  withoutInput = false,
 ): Version {
-  for (const versions of CANDIDATES) {
+  for (const versions of VERSIONS) {
     let best: Version = "";
     let highest = -1;
     for (const version of versions)
-      if ([...version].every((source) => full.includes(source))) {
+      if ((withoutInput || version.includes("U")) && [...version].every((source) => full.includes(source))) {
         const g = familiarity(version);
         if (g > highest) [best, highest] = [version, g];
       }

@@ -31,6 +31,8 @@ export interface Rules extends Expansion {
   hypothesisLimit: number | null;
   /** Γ₁, Γ₂, Γ₃: familiarity from which on evidence of 1, 2, 3 kinds is accepted (3.5); null = no back-off. */
   backoff: readonly [number, number, number] | null;
+  /** Whether the back-off may also leave out the input and read what was expected: HD, H and D. */
+  backoffWithoutInput: boolean;
   /** θ_sat: density of U at which a mac stops learning; null = never. */
   freezeAt: number | null;
   /** Whether the mac freezes whole, or each cell by the density of its own inputs. */
@@ -60,6 +62,7 @@ const classic: Rules = {
   hypothesisExponent: 1,
   hypothesisLimit: null,
   backoff: null,
+  backoffWithoutInput: false,
   freezeAt: 0.5,
   freezeBy: "mac",
   skipIfFamiliar: null,
@@ -146,6 +149,7 @@ const CHECKS: { readonly [R in keyof Rules]: Check } = {
     "three numbers",
     (value) => Array.isArray(value) && value.length === 3 && value.every(notNegative[1]),
   ]),
+  backoffWithoutInput: boolean,
   freezeAt: orNull(share),
   freezeBy: oneOf("mac", "cell"),
   skipIfFamiliar: orNull(share),

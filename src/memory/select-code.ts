@@ -84,7 +84,10 @@ export function selectCode(mac: Mac, input: MacInput): MacReport {
   const orderFamiliarity = familiarity(full);
   const known = rules.skipIfFamiliar !== null && orderFamiliarity >= rules.skipIfFamiliar;
   const store = learning && !known;
-  const version = rules.backoff && !store && !recalling ? backOff(full, rules.backoff, familiarity) : full;
+  const version =
+    rules.backoff && !store && !recalling
+      ? backOff(full, rules.backoff, familiarity, rules.backoffWithoutInput)
+      : full;
   const g = version === full && !rules.backoff ? orderFamiliarity : familiarity(version);
   mac.zeta = store ? 1 : countHypotheses(support, q, rules.hypothesisThreshold);
 

@@ -10,16 +10,22 @@ import { expectProblem } from "../data/support.ts";
 import { referenceNetwork } from "./reference.ts";
 import { subset, vectors } from "./support.ts";
 
+const FULL = ["HU", "HUD", "U", "UD"];
+const ANY = ["D", "H", "HD", ...FULL];
+
 describe("three levels beside the formulas written out", () => {
-  for (const [preset, neighbourly] of [
-    ["classic", false],
-    ["robust", false],
-    ["capacity", false],
-    ["classic", true],
-    ["robust", true],
+  const BACKOFF = { backoff: [0.3, 0.9, 0.9] } as const;
+  for (const [preset, what, neighbourly, reading, expectedVersions] of [
+    ["classic", "", false, {}, FULL],
+    ["robust", "", false, {}, FULL],
+    ["capacity", "", false, {}, FULL],
+    ["classic", ", with neighbours", true, {}, FULL],
+    ["robust", ", with neighbours", true, {}, FULL],
+    ["robust", ", with back-off", false, BACKOFF, FULL],
+    ["classic", ", with back-off to anything", false, { ...BACKOFF, backoffWithoutInput: true }, ANY],
   ] as const)
-    it(`${preset}${neighbourly ? ", with neighbours" : ""}: the same codes, G and weights from below, from the side and from above`, () => {
-      const rules = { freezeAt: null } as const;
+    it(`${preset}${what}: the same codes, G and weights from below, from the side and from above`, () => {
+      const rules = { freezeAt: null, ...reading } as const;
       const levels = [
         {
           fields: patchFields({ columns: 6, rows: 4 }, { size: 3, stride: 1 }),
@@ -73,7 +79,11 @@ describe("three levels beside the formulas written out", () => {
             if (expected.G === undefined) expect(frame.macs[m].familiarity, where).toBeUndefined();
             else expect(frame.macs[m].familiarity, where).toBeCloseTo(expected.G, 12);
             states.set(frame.macs[m].state, (states.get(frame.macs[m].state) ?? 0) + 1);
-            if (frame.macs[m].version) versions.add(frame.macs[m].version);
+            const { version } = frame.macs[m];
+            if (version) {
+              versions.add(version);
+              expect([...version].sort().join(""), where).toBe(expected.version);
+            }
           }
         }
       }
@@ -85,7 +95,7 @@ describe("three levels beside the formulas written out", () => {
         expect(mac.down.reduce((sum, d) => sum + (d?.increased() ?? 0), 0)).toBe(slow.macs[m].D.size);
       }
       // Nothing was left out of the comparison.
-      expect([...versions].sort()).toEqual(["HU", "HUD", "U", "UD"]);
+      expect([...versions].sort()).toEqual(expectedVersions);
       for (const state of ["silent", "held", "active"]) expect(states.get(state), state).toBeGreaterThan(20);
     });
 });

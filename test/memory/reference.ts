@@ -30,6 +30,8 @@ interface Mac {
   age: number;
   V: number[];
   G?: number;
+  /** The kinds of evidence that were used, sorted. */
+  version?: string;
 }
 
 export interface ReferenceNetwork {
@@ -40,6 +42,31 @@ export interface ReferenceNetwork {
   ): void;
   reset(): void;
   readonly macs: readonly Mac[];
+}
+
+/**
+ * Of all subsets of these kinds of evidence the one that back-off reads: by number of kinds, from all of them down, the most
+ * familiar one if it reaches Γ; all of them if none does. Kinds come back sorted.
+ */
+export function trusted(
+  kinds: readonly string[],
+  { backoff, backoffWithoutInput }: Pick<Rules, "backoff" | "backoffWithoutInput">,
+  familiarity: (version: string) => number,
+): string {
+  const all = [...kinds].sort().join("");
+  if (!backoff) return all;
+  const subsets = Array.from({ length: 2 ** kinds.length }, (_, mask) =>
+    kinds.filter((_, i) => (mask >> i) & 1).join(""),
+  );
+  const allowed = subsets.filter((some) => some !== "" && (backoffWithoutInput || some.includes("U")));
+  for (const size of [3, 2, 1]) {
+    const ranked = allowed
+      .filter((some) => some.length === size)
+      .map((some) => ({ some: [...some].sort().join(""), g: familiarity(some) }))
+      .sort((a, b) => b.g - a.g);
+    if (ranked.length > 0 && ranked[0].g >= backoff[size - 1]) return ranked[0].some;
+  }
+  return all;
 }
 
 export function referenceNetwork(levels: readonly ReferenceLevel[]): ReferenceNetwork {
@@ -100,7 +127,7 @@ export function referenceNetwork(levels: readonly ReferenceLevel[]): ReferenceNe
       const T = sum(mac.history.map((items) => items.length));
       const n = mac.history.length;
       const known = (i: number) => [...mac.U].filter((s) => s.endsWith(`>${i}`)).map((s) => s.split(">")[0]);
-      mac.V = Array.from({ length: Q * K }, (_, i) => {
+      const evidence = Array.from({ length: Q * K }, (_, i): Record<string, number> => {
         const share = Math.min(1, sum(seen.map(([u, f]) => (mac.U.has(`${u}>${i}`) ? f : 0))) / seen.length);
         let U = share;
         if (rules.evidence === "corrected" && T > 0 && share > 0) {
@@ -109,7 +136,7 @@ export function referenceNetwork(levels: readonly ReferenceLevel[]): ReferenceNe
           const b = ((n * C) / T + (rules.priorItems * mine.length) / units) / (n + rules.priorItems);
           U = b >= 1 - 1e-9 ? 0 : Math.max(0, (share - b) / (1 - b));
         }
-        let V = U ** (fromSide ? rules.lambdaU : rules.lambdaU0);
+        const kinds: Record<string, number> = { U };
         if (fromSide) {
           const F = (m: Mac) => m.zetaBefore ** rules.hypothesisExponent;
           const own = mac.before ? F(mac) * mac.before.filter((p) => mac.H.has(`${p}>${i}`)).length : 0;
@@ -117,7 +144,7 @@ export function referenceNetwork(levels: readonly ReferenceLevel[]): ReferenceNe
             (m) => F(m) * m.before!.filter((p) => mac.H.has(`${m.place}.${p}>${i}`)).length,
           );
           const most = (mac.before ? Q - 1 : 0) + Q * beside.length;
-          V *= Math.min(1, (own + sum(others)) / most) ** rules.lambdaH;
+          kinds.H = Math.min(1, (own + sum(others)) / most);
         }
         if (parents.length > 0) {
           const d = sum(
@@ -127,12 +154,29 @@ export function referenceNetwork(levels: readonly ReferenceLevel[]): ReferenceNe
                 p.before!.filter((cell) => mac.D.has(`${p.place}.${cell}>${i}`)).length,
             ),
           );
-          V *= Math.min(1, d / sum(parents.map((p) => levels[p.level].q))) ** rules.lambdaD;
+          kinds.D = Math.min(1, d / sum(parents.map((p) => levels[p.level].q)));
         }
-        return V;
+        return kinds;
       });
-      const modules = Array.from({ length: Q }, (_, q) => mac.V.slice(q * K, (q + 1) * K));
-      const G = sum(modules.map((v) => Math.max(...v))) / Q;
+      const supportOf = (version: string) =>
+        evidence.map((kinds) =>
+          [...version].reduce((V, kind) => {
+            const { lambdaU, lambdaU0, lambdaH, lambdaD } = rules;
+            const lambda = { U: version.includes("H") ? lambdaU : lambdaU0, H: lambdaH, D: lambdaD }[kind]!;
+            return V * kinds[kind] ** lambda;
+          }, 1),
+        );
+      const modulesOf = (V: number[]) => Array.from({ length: Q }, (_, q) => V.slice(q * K, (q + 1) * K));
+      const familiarity = (V: number[]) => sum(modulesOf(V).map((v) => Math.max(...v))) / Q;
+      const version = trusted(
+        Object.keys(evidence[0]),
+        mode === "recognize" ? rules : { ...rules, backoff: null },
+        (some) => familiarity(supportOf(some)),
+      );
+      mac.version = version;
+      mac.V = supportOf(version);
+      const modules = modulesOf(mac.V);
+      const G = familiarity(mac.V);
       mac.G = G;
       mac.zeta =
         mode === "learn"

@@ -15,6 +15,7 @@ import { selectCode } from "../../src/memory/select-code.ts";
 import { expansivity, winWeight, winWeights } from "../../src/memory/win-weights.ts";
 import { compensation, countHypotheses, familiarityOf } from "../../src/memory/winners.ts";
 import { random } from "../../src/random.ts";
+import { trusted } from "./reference.ts";
 import { largestError, present, scripted, testMac, vectors, winnersOf } from "./support.ts";
 
 const TOLERANCE = 1e-9;
@@ -187,6 +188,36 @@ test("back-off over combinations of evidence", () => {
       chosen.split(" ")[0],
     );
   expect(backOff("HU", [0.9, 0.9, 0], familiarity), "D is not there").toBe("U");
+  // HD has 0.805, UD 0.85: without UD it is the best of two.
+  expect(backOff("HUD", [2, 0.8, 2], familiarity, true)).toBe("UD");
+  const withoutUD = (version: Version) => (version === "UD" ? 0 : familiarity(version));
+  expect(backOff("HUD", [2, 0.8, 2], withoutUD, true)).toBe("HD");
+  expect(backOff("HUD", [2, 0.8, 2], withoutUD), "not unless asked for").toBe("HUD");
+});
+
+test("back-off beside all subsets of the evidence", () => {
+  const rng = random(5);
+  const chosen = { true: new Map<Version, number>(), false: new Map<Version, number>() };
+  for (let trial = 0; trial < 1500; trial++) {
+    const kinds = ["H", "U", "D"].filter(() => rng.uniform() < 0.8);
+    if (kinds.length === 0) continue;
+    const familiarities = new Map<string, number>();
+    const familiarity = (version: string) => {
+      const name = [...version].sort().join("");
+      if (!familiarities.has(name)) familiarities.set(name, rng.uniform());
+      return familiarities.get(name)!;
+    };
+    const backoff = [rng.uniform(), rng.uniform(), rng.uniform()] as const;
+    const backoffWithoutInput = trial % 2 === 0;
+    const expected = trusted(kinds, { backoff, backoffWithoutInput }, familiarity);
+    const version = backOff(kinds.join("") as Version, backoff, familiarity, backoffWithoutInput);
+    expect([...version].sort().join("")).toBe(expected);
+    const counts = chosen[`${backoffWithoutInput}`];
+    if (kinds.length === 3) counts.set(version, (counts.get(version) ?? 0) + 1);
+  }
+  for (const version of ["HUD", "HU", "UD", "HD", "U", "H", "D"] as const)
+    expect(chosen.true.get(version), version).toBeGreaterThan(20);
+  expect([...chosen.false.keys()].sort()).toEqual(["HU", "HUD", "U", "UD"]);
 });
 
 test("crosstalk-corrected evidence", () => {
