@@ -2,6 +2,7 @@ import type { Random } from "../random.ts";
 import { type Crosstalk, createCrosstalk } from "./crosstalk.ts";
 import type { Decay } from "./decay.ts";
 import type { Evidence } from "./evidence.ts";
+import type { Inflection } from "./inflection.ts";
 import { ANYWHERE, cellNumbers, type Room } from "./room.ts";
 import type { Rules } from "./rules.ts";
 import { type Clock, fadingSynapses, permanentSynapses, type Synapses } from "./synapses.ts";
@@ -44,6 +45,8 @@ export interface Mac extends Required<Omit<MacOptions, "decay">> {
   /** Weights of `up` that are 1. */
   increased: number;
   frozen: boolean;
+  /** Where its sigmoid moves. */
+  inflection?: Inflection;
   /** The active cell of every module; undefined while silent. */
   code?: Uint32Array;
   /** The code of the frame before. */
@@ -96,6 +99,7 @@ export function createMac(
 ): Mac {
   const { inputs, q, k, decay, persistence = 1, band = [1, inputs], neighbours = 0, parents = [] } = options;
   const cells = q * k;
+  const { sigmoid, inflectionRatchet } = options.rules;
   const createSynapses = (units: number) =>
     decay ? fadingSynapses(units, cells, decay, clock, persistence) : permanentSynapses(units, cells, room);
   return {
@@ -112,6 +116,10 @@ export function createMac(
     crosstalk: createCrosstalk(inputs, cells, room),
     increased: 0,
     frozen: false,
+    inflection:
+      inflectionRatchet && sigmoid.kind === "logistic"
+        ? { center: sigmoid.center, highest: inflectionRatchet.above }
+        : undefined,
     zeta: 1,
     previousZeta: 1,
     age: 0,

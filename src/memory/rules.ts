@@ -1,4 +1,5 @@
 import { Problem } from "../problem.ts";
+import type { InflectionRatchet } from "./inflection.ts";
 import type { Expansion, Sigmoid } from "./win-weights.ts";
 
 /** Every constant of the Code Selection Algorithm and of its plasticity; plain JSON, so that a file can hold it. */
@@ -21,6 +22,8 @@ export interface Rules extends Expansion {
   useHorizontal: boolean;
   useTopDown: boolean;
   sigmoid: Sigmoid;
+  /** Lets the centre of a logistic sigmoid rise as a mac fills; null = it stays. */
+  inflectionRatchet: InflectionRatchet | null;
   /** How a code is chosen while learning. `argmax`, without noise, is a control: similar inputs collapse. */
   learning: "soft" | "argmax";
   /** V_ζ: support from which on a cell counts as a competing hypothesis. */
@@ -54,6 +57,7 @@ const classic: Rules = {
   useHorizontal: true,
   useTopDown: true,
   sigmoid: { kind: "logistic", steepness: 32, center: 1 - Math.log(10) / 4 },
+  inflectionRatchet: null,
   chi: 100,
   gamma: 2,
   familiarityFloor: 0.1,
@@ -138,6 +142,7 @@ const CHECKS: { readonly [R in keyof Rules]: Check } = {
   useHorizontal: boolean,
   useTopDown: boolean,
   sigmoid: ["logistic, richards or odds with finite constants", isSigmoid],
+  inflectionRatchet: orNull(["above, step and to, three numbers of at least 0", isRatchet]),
   chi: notNegative,
   gamma: positive,
   familiarityFloor: number("a number from 0 to below 1", (x) => x >= 0 && x < 1),
@@ -168,10 +173,19 @@ function isSigmoid(value: unknown): boolean {
   return names?.every((name) => Number.isFinite(sigmoid?.[name])) ?? false;
 }
 
+function isRatchet(value: unknown): boolean {
+  const ratchet = value as Record<string, unknown> | undefined;
+  return ["above", "step", "to"].every((name) => notNegative[1](ratchet?.[name]));
+}
+
 function checkRules(rules: Rules): void {
   for (const [name, [expected, test]] of Object.entries(CHECKS)) {
     const value = rules[name as keyof Rules];
     if (!test(value))
       throw new Problem(`memory: rule ${name} is ${JSON.stringify(value)}; expected ${expected}`);
   }
+  if (rules.inflectionRatchet && rules.sigmoid.kind !== "logistic")
+    throw new Problem(
+      `memory: rule inflectionRatchet moves the centre of a logistic sigmoid, not of ${rules.sigmoid.kind}`,
+    );
 }

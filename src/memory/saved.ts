@@ -3,6 +3,7 @@ import { crc32 } from "../data/crc32.ts";
 import { Problem } from "../problem.ts";
 import { random } from "../random.ts";
 import { recountSynapses } from "./crosstalk.ts";
+import type { Inflection } from "./inflection.ts";
 import { addClass, createLabelField, type LabelField } from "./label-field.ts";
 import { type NetworkOptions, resolveLevels, sizesOf } from "./levels.ts";
 import type { Mac } from "./mac.ts";
@@ -56,6 +57,8 @@ interface MacHeader {
   down: boolean[];
   /** From those of each neighbour; absent where it has none. */
   side?: boolean[];
+  /** Where its sigmoid moves. */
+  inflection?: Inflection;
 }
 
 /** All that a memory is between two episodes. */
@@ -93,6 +96,7 @@ export function writeMemory({ network, labels }: Stored): Uint8Array {
       random: mac.rng.state(),
       horizontal: mac.horizontal !== undefined,
       down: mac.down.map((synapses) => synapses !== undefined),
+      inflection: mac.inflection,
       side: mac.side.length > 0 ? mac.side.map((synapses) => synapses !== undefined) : undefined,
     })),
     labels: labels.names.map((name, c) => ({ name, items: labels.items[c] })),
@@ -166,6 +170,10 @@ function restore(header: Header, body: Uint8Array): Stored {
     const saved = header.macs[m];
     mac.frozen = saved.frozen === true;
     mac.rng = random(whole(saved.random));
+    if (mac.inflection) {
+      const { center, highest } = saved.inflection ?? mac.inflection;
+      mac.inflection = { center: finite(center), highest: finite(highest) };
+    }
     if (saved.horizontal) mac.horizontal = mac.createSynapses(mac.q * mac.k);
     for (const [p, learnt] of saved.down.entries())
       if (learnt) mac.down[p] = mac.createSynapses(mac.parents[p]);
@@ -255,6 +263,11 @@ function checkPadding({ state }: Synapses): void {
   for (let at = stride - 1; at < words.length; at += stride)
     if (words[at] >>> (columns & 31) !== 0)
       throw new Problem("the saved memory is damaged: weights beyond the last cell");
+}
+
+function finite(value: number): number {
+  if (!Number.isFinite(value)) throw new Problem("the saved memory is damaged: a number is none");
+  return value;
 }
 
 function whole(value: number): number {

@@ -1,5 +1,6 @@
 import { correctedEvidence } from "./crosstalk.ts";
 import { backOff, localSupport, type Version, versionOf } from "./evidence.ts";
+import { raiseInflection, sigmoidOf } from "./inflection.ts";
 import type { Mac } from "./mac.ts";
 import { clear } from "./room.ts";
 import { expansivity } from "./win-weights.ts";
@@ -91,9 +92,13 @@ export function selectCode(mac: Mac, input: MacInput): MacReport {
   const g = version === full && !rules.backoff ? orderFamiliarity : familiarity(version);
   mac.zeta = store ? 1 : countHypotheses(support, q, rules.hypothesisThreshold);
 
+  const { inflectionRatchet } = rules;
+  if (store && inflectionRatchet && mac.inflection)
+    raiseInflection(mac.inflection, inflectionRatchet, support);
+  const sigmoid = sigmoidOf(rules.sigmoid, mac.inflection);
   const code = new Uint32Array(q);
   if (store ? rules.learning === "soft" : input.soft)
-    drawWinners(support, k, expansivity(g, k, rules), rules.sigmoid, rng, scratch.weights, code);
+    drawWinners(support, k, expansivity(g, k, rules), sigmoid, rng, scratch.weights, code);
   else pickBest(support, k, best, rng, code);
   mac.code = code;
   mac.age = 1;

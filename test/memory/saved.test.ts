@@ -36,6 +36,11 @@ const KINDS: Record<string, MemoryOptions> = {
     ],
   },
   "codes of all items": { inputs: 50, levels: [{ q: 4, k: 6 }], keepCodes: true },
+  "a sigmoid that moves": {
+    inputs: 50,
+    levels: [{ q: 3, k: 4 }],
+    rules: { inflectionRatchet: { above: 0.05, step: 0.01, to: 0.9 }, freezeAt: null },
+  },
   "fading weights": {
     inputs: 50,
     levels: [{ q: 3, k: 3 }],
@@ -87,6 +92,11 @@ describe("a loaded memory goes on as the saved one", () => {
     ]).toEqual([2, 3, 4]);
     const [mac] = filled(KINDS["neighbours from the side"]).network.macs;
     expect(mac.side[0]?.increased()).toBeGreaterThan(0);
+  });
+
+  it("with its sigmoid where it had come to", () => {
+    const [mac] = filled(KINDS["a sigmoid that moves"]).network.macs;
+    expect(mac.inflection?.center).toBeGreaterThan(0.51);
   });
 
   it("frozen, and empty", () => {
