@@ -7,12 +7,13 @@ import { loadModelFile } from "../runs/load-model.node.ts";
 import { accountModel } from "../sparsity/accounting.ts";
 import type { JsonOption } from "./command.ts";
 import { createCommand, emit, wholeNumber } from "./command.ts";
-import { MAX_THREADS } from "./options.ts";
+import { dimensionOption, MAX_THREADS } from "./options.ts";
 import { note } from "./progress.ts";
 import { table } from "./table.ts";
 
 interface BenchOptions extends JsonOption {
   batch: number[];
+  dimension?: Record<string, number>;
   threads: number;
   runs: number;
 }
@@ -29,10 +30,14 @@ export function benchCommand(): Command {
   })
     .argument("<models...>", ".onnx or .flg files; the first is the reference")
     .option("--batch <list>", "batch sizes", parseBatches, [1, 64])
+    .addOption(dimensionOption())
     .option("--threads <n>", "threads of one model", wholeNumber(1, MAX_THREADS), 1)
     .option("--runs <n>", "least number of runs", wholeNumber(1), 50)
     .action(async (paths: string[], options: BenchOptions) => {
-      const graphs = await Promise.all(paths.map(async (path) => (await loadModelFile(path)).graph));
+      const { dimension: dimensions } = options;
+      const graphs = await Promise.all(
+        paths.map(async (path) => (await loadModelFile(path, { dimensions })).graph),
+      );
       graphs.forEach((g, i) => {
         if (g.inputs.length === 0)
           throw new Problem(`${paths[i]} has no inputs; there is nothing to run it on`);

@@ -60,6 +60,10 @@ export function inspectCommand(): Command {
     .action(async (path: string, options: InspectOptions) => {
       const { inspectFile, inspectGroups } = await import("../runs/inspect-file.node.ts");
       if (options.groups) {
+        if (options.energy)
+          throw new InvalidArgumentError(
+            "--energy is about the whole model and --groups about its groups; give one of them",
+          );
         const kind = options.groups === true ? "filter" : options.groups;
         const sets = await inspectGroups(path, await readGroups(kind), options.dimension);
         emit(options, { model: path, kind, sets }, describeGroups(sets, kind));

@@ -61,7 +61,7 @@ export async function loadModel(
   const { onnx, bytes } = await readModelFile(nameOrPath);
   const options = { external: externalReader(dirname(nameOrPath)) };
   try {
-    const graph = importModel(onnx, { ...options, batch, dimensions });
+    const graph = importModel(onnx, { ...options, batch, dimensions, sampleShape: data?.inputShape });
     if (data) checkFits(graph, data);
     return { graph, metadata: decodeModel(onnx, options).metadata, bytes };
   } catch (error) {

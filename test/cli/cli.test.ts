@@ -148,6 +148,11 @@ describe("wrong usage", () => {
       /at most 1024/,
     ],
     ["a bad pair", ["inspect", "x.onnx", "--dimension", "a"], /such as sequence=128/],
+    [
+      "energy of groups",
+      ["inspect", "x.onnx", "--groups", "--energy", "mac=4,byte=1"],
+      /--energy is about the whole model and --groups about its groups/,
+    ],
     ["half of the costs of energy", ["inspect", "x.onnx", "--energy", "mac=4"], /such as mac=4.6,byte=160/],
   ])("%s ends with code 2 and one line", async (_, args, message) => {
     expectFailure(await filigree(args, "."), 2, message);
@@ -204,6 +209,11 @@ describe("bad input ends with code 1 and one line", () => {
       /net\.onnx\/x\.onnx: a part of this path is a file/,
     ],
     ["a directory that holds no run", ["report", "."], /is not the directory of a run/],
+    [
+      "a dimension that is not open",
+      ["bench", "net.onnx", "--dimension", "width=3"],
+      /net\.onnx: no input has an open dimension "width"; all lengths but the batch are fixed/,
+    ],
     ["a missing recipe", ["run", "no.yaml"], /cannot read no\.yaml: no such file/],
     ["a model as a recipe", ["run", "net.onnx"], /a recipe is a \.yaml file/],
     ["a wrong recipe", ["run", "wrong.yaml"], /wrong\.yaml:2: epohcs: unknown key; did you mean "epochs"/],

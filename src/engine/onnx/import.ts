@@ -3,7 +3,7 @@ import { foldNode } from "../fold.ts";
 import type { Attributes, Graph, Value } from "../graph.ts";
 import { createGraph, input, valueNamed } from "../graph.ts";
 import { findOperator, operatorNames } from "../operators/operator.ts";
-import type { Tensor } from "../tensor.ts";
+import type { Shape, Tensor } from "../tensor.ts";
 import type { AttributeProto, DecodeOptions, GraphProto, NodeProto, ValueInfoProto } from "./proto.ts";
 import { decodeModel } from "./proto.ts";
 import { constantOf, FOREIGN_OPERATORS, importNode } from "./upgrade.ts";
@@ -13,6 +13,8 @@ export interface ImportOptions extends DecodeOptions {
   batch?: number;
   /** Lengths of other symbolic dimensions, by their name in the file. */
   dimensions?: Readonly<Record<string, number>>;
+  /** Shape of one sample: lengths of open axes of an input with as many, where `dimensions` does not name them. */
+  sampleShape?: Shape;
 }
 
 /**
@@ -60,6 +62,7 @@ export function importModel(bytes: Uint8Array, options: ImportOptions = {}): Gra
       "the model stores sparse initialisers, which Filigree does not read; export it with dense weights",
     );
   refuseUnknown(model.graph);
+  refuseUnknownDimensions(model.graph, options.dimensions);
 
   const graph = createGraph(model.graph.name || "imported");
   const budget = {
@@ -150,6 +153,17 @@ function refuseUnknown({ nodes }: GraphProto): void {
   );
 }
 
+function refuseUnknownDimensions({ inputs }: GraphProto, dimensions: ImportOptions["dimensions"] = {}): void {
+  const open = inputs.flatMap(({ type }) =>
+    type.kind === "tensor" ? (type.shape ?? []).slice(1).filter((d) => typeof d === "string") : [],
+  );
+  const unknown = Object.keys(dimensions).find((name) => !open.includes(name));
+  if (unknown !== undefined)
+    throw new Problem(
+      `no input has an open dimension "${unknown}"; ${open.length > 0 ? `there are ${[...new Set(open)].join(", ")}` : "all lengths but the batch are fixed"}`,
+    );
+}
+
 function addNamed(graph: Graph, name: string, t: Tensor): Value {
   if (graph.types.has(name)) throw new Problem(`the name "${name}" stands for two values`);
   graph.constants.set(name, t);
@@ -160,18 +174,21 @@ function addNamed(graph: Graph, name: string, t: Tensor): Value {
 function addInput(
   graph: Graph,
   { name, type }: ValueInfoProto,
-  { batch = 1, dimensions = {} }: ImportOptions,
+  { batch = 1, dimensions = {}, sampleShape }: ImportOptions,
 ): Value {
   if (graph.types.has(name)) throw new Problem(`the name "${name}" stands for two values`);
   if (type.kind !== "tensor") throw new Problem(`input "${name}" is a ${type.what}, not a tensor`);
   if (!type.shape) throw new Problem(`input "${name}" has no shape; export the model with one`);
+  const sample = sampleShape?.length === type.shape.length - 1 ? sampleShape : undefined;
   const shape = type.shape.map((d, axis) => {
     if (axis === 0) return batch;
     if (typeof d === "number" && d > 0) return d;
-    const bound = typeof d === "string" ? dimensions[d] : undefined;
+    const bound = (typeof d === "string" ? dimensions[d] : undefined) ?? sample?.[axis - 1];
     if (bound === undefined)
       throw new Problem(
-        `axis ${axis} of input "${name}" is open (${d === undefined ? "unnamed" : `"${d}"`}); give its length, e.g. dimensions: { "${d ?? "name"}": 224 }`,
+        typeof d === "string"
+          ? `axis ${axis} of input "${name}" is open ("${d}"); give its length: dimensions: { "${d}": 128 }, on the command line --dimension ${d}=128`
+          : `axis ${axis} of input "${name}" is open and has no name; export the model with its length, or with a name for it`,
       );
     return bound;
   });
