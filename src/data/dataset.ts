@@ -64,11 +64,18 @@ export function checkDataset(data: Dataset): Dataset {
     throw new Problem(`${name}: the scale must have one mean and std for each of the ${channels} channels`);
   for (const part of ["train", "test"] as const) {
     const { inputs, labels } = data[part];
-    if (labels.length === 0) throw new Problem(`${name}: there are no ${part} samples`);
+    if (labels.length === 0) throw new Problem(`${name}: there are no ${part} samples; give at least one`);
     if (`${inputs.shape.slice(1)}` !== `${inputShape}`)
       throw new Problem(`${name}: ${part} inputs are [${inputs.shape}], expected [samples, ${inputShape}]`);
     if (inputs.shape[0] !== labels.length)
       throw new Problem(`${name}: ${part} has ${inputs.shape[0]} inputs but ${labels.length} labels`);
+    if (inputs.dtype === "float32") {
+      const lost = inputs.data.findIndex((x) => !Number.isFinite(x));
+      if (lost >= 0)
+        throw new Problem(
+          `${name}: ${part} sample ${Math.floor(lost / sizeOf(inputShape))} holds ${inputs.data[lost]}; replace what is not a finite number, or leave such samples out`,
+        );
+    }
     const wrong = labels.findIndex((label) => label < 0 || label >= classes.length);
     if (wrong >= 0)
       throw new Problem(

@@ -189,8 +189,29 @@ describe("loadDataset", () => {
     await expectProblemLater(loadDataset(path), /train label 1 is -1/);
     put({ ...arrays, y_train: labels(0, 1_000_000_000, 1) });
     await expectProblemLater(loadDataset(path), /count classes from 0/);
+    put({ ...arrays, x_train: images(0), y_train: labels() });
+    await expectProblemLater(loadDataset(path), /there are no train samples; give at least one/);
     put({ x_train: images(1) });
     await expectProblemLater(loadDataset(path), /own\.npz: has no array y_train; found x_train/);
+  });
+
+  it("names the first sample of an .npz that holds no finite number", async () => {
+    const path = join(dir, "lost.npz");
+    const split = (part: string, samples: number, lost?: number): [string, Tensor][] => {
+      const data = new Float32Array(samples * 6).fill(0.5);
+      if (lost !== undefined) data[8] = lost;
+      return [
+        [`x_${part}`, { dtype: "float32", shape: [samples, 2, 3], data }],
+        [`y_${part}`, { dtype: "int32", shape: [samples], data: new Int32Array(samples) }],
+      ];
+    };
+    const put = (...arrays: [string, Tensor][][]) => writeFileSync(path, writeNpz(new Map(arrays.flat())));
+    put(split("train", 3, Number.NaN), split("test", 2));
+    await expectProblemLater(loadDataset(path), /^lost: train sample 1 holds NaN; replace/);
+    put(split("train", 3), split("test", 2, Number.NEGATIVE_INFINITY));
+    await expectProblemLater(loadDataset(path), /^lost: test sample 1 holds -Infinity; replace/);
+    put(split("train", 3), split("test", 2));
+    expect((await loadDataset(path)).classes).toEqual(["0"]);
   });
 
   it("lists the names it knows when it knows neither name nor path", async () => {
