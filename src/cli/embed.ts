@@ -59,7 +59,8 @@ export function embedCommand(): Command {
           `--disk is of two hyperbolic dimensions; this is ${space} in ${dimension}`,
         );
       const output = options.output ?? `${basename(relations).replace(/\.\w+$/, "")}-points.tsv`;
-      for (const path of [output, ...(disk === undefined ? [] : [disk])]) await checkWritable(path);
+      await checkWritable(output, relations);
+      if (disk !== undefined) await checkWritable(disk, relations, output);
       const { embedFile } = await import("../runs/embed-file.node.ts");
       const progress = startProgress({ label: basename(relations), total: options.epochs, unit: "epochs" });
       const result = await embedFile(relations, {

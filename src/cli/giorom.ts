@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { InvalidArgumentError } from "commander";
+import type { StepProgress } from "../nn/trainer.ts";
 import { formatCount, formatMany, formatSeconds } from "../runs/format.ts";
 import { NETWORKS, type NetworkName } from "../runs/giorom/train.node.ts";
 import type { JsonOption } from "./command.ts";
@@ -72,42 +73,54 @@ export function gioromCommand(): Command {
 }
 
 async function run(folder: string, options: Options): Promise<void> {
-  const { output, decoder, steps } = options;
+  const { output, decoder } = options;
   const { trainDecoder, trainSimulator } = await import("../runs/giorom/train.node.ts");
   const { checkWritable, writeWhole } = await import("../runs/files.node.ts");
-  for (const path of decoder ? [output, decoder] : [output]) await checkWritable(path);
+  await checkWritable(output);
+  if (decoder) await checkWritable(decoder, output);
   const interrupt = onInterrupt("stopping after this step; go on with --resume");
+  const { signal } = interrupt;
   const started = performance.now();
   // From the first step on: a set that is refused should leave one line.
   let progress: ReturnType<typeof startProgress> | undefined;
+  const show = (label: string) => (at: StepProgress) => {
+    progress ??= startProgress({ label, total: at.steps, unit: "steps", from: at.step - 1 });
+    progress.update(at.step, `loss ${at.loss.toPrecision(3)}`);
+  };
+  const endProgress = () => {
+    progress?.end();
+    progress = undefined;
+  };
   try {
     const result = await trainSimulator({
       ...options,
       folder,
-      signal: interrupt.signal,
+      signal,
       warn: note,
-      onStep: ({ step, loss }) => {
-        progress ??= startProgress({ label: "training", total: steps, unit: "steps" });
-        progress.update(step, `loss ${loss.toPrecision(3)}`);
-      },
+      onStep: show("training"),
       onEpoch: ({ step, loss, metrics }) =>
         note(
           `step ${step}  loss ${loss.toPrecision(3)}${metrics.rolloutError === undefined ? "" : `  validation ${metrics.rolloutError.toExponential(2)}`}`,
         ),
     });
-    progress?.end();
-    if (decoder && result.finished) await writeWhole(decoder, await trainDecoder(folder, options));
+    endProgress();
+    let decodes: Uint8Array | undefined;
+    if (decoder && result.finished)
+      decodes = await trainDecoder(folder, { ...options, signal, onStep: show("training the decoder") });
+    endProgress();
+    if (decoder && decodes) await writeWhole(decoder, decodes);
+    const finished = result.finished && (!decoder || decodes !== undefined);
     const seconds = (performance.now() - started) / 1000;
     emit(
       options,
-      { output, decoder: result.finished ? (decoder ?? null) : null, ...result, seconds },
+      { output, ...result, decoder: decodes ? decoder : null, finished, seconds },
       [
         `${output}: ${formatCount(result.parameters)} parameters in ${formatSeconds(seconds)}`,
         ...(result.test.length > 0 ? ["", testTable(result.test)] : []),
       ].join("\n"),
     );
-    if (result.finished) return;
-    note(`stopped after ${formatMany(steps, "step")} or fewer; go on by repeating the command with --resume`);
+    if (finished) return;
+    note("stopped; go on by repeating the command with --resume");
     process.exitCode = INTERRUPTED;
   } finally {
     progress?.end();

@@ -32,7 +32,7 @@ export function renderCommand(): Command {
     .action(async (file: string, options: Options) => {
       const { renderParticles } = await import("../runs/giorom/render.node.ts");
       const { checkWritable, writeWhole } = await import("../runs/files.node.ts");
-      await checkWritable(options.output);
+      await checkWritable(options.output, file, ...(options.truth ? [options.truth] : []));
       const { html, ...result } = await renderParticles({ file, ...options });
       await writeWhole(options.output, html);
       emit(

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { InvalidArgumentError } from "commander";
 import { formatMany, formatSeconds } from "../runs/format.ts";
 import { DECODERS, type RolloutFileOptions } from "../runs/giorom/rollout.node.ts";
 import type { JsonOption } from "./command.ts";
@@ -53,10 +54,14 @@ export function rolloutCommand(): Command {
     .option("--start <n>", "the first of the farthest points", wholeNumber(0), 0)
     .option("--threads <n>", "threads of the network", wholeNumber(1, 256))
     .action(async (model: string, scene: string, options: Options) => {
+      if (!options.affine && Object.hasOwn(DECODERS, options.decoder))
+        throw new InvalidArgumentError(
+          `--no-affine is for a decoder's .onnx file, and ${options.decoder} is none`,
+        );
       const { rolloutFile } = await import("../runs/giorom/rollout.node.ts");
       const { openParticles } = await import("../runs/particle-file.node.ts");
       const { checkWritable } = await import("../runs/files.node.ts");
-      await checkWritable(options.output);
+      await checkWritable(options.output, model, scene, options.decoder);
       const file = await openParticles(scene);
       const points = options.points ?? Math.max(2, Math.round((file.points - file.tracers) / 5));
       await file.close();

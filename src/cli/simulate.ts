@@ -122,6 +122,10 @@ function recordingOptions(options: SimulateOptions): RecordingOptions {
   const { scene, seed, points, cells, shape, speed, tracers, material = ["sand"] } = options;
   const dim = Number(options.dim) as Dim;
   const bodies = options.bodies ?? material.length;
+  if (bodies < material.length)
+    throw new InvalidArgumentError(
+      `${bodies} of --bodies cannot be of ${material.length} materials; ask for ${material.length} or more, or for fewer materials`,
+    );
   return { scene, dim, seed, bodies, points, cells, shape, speed, materials: material, tracers };
 }
 

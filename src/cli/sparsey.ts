@@ -155,7 +155,7 @@ function learnCommand(): Command {
         throw new Problem(
           `learn: ${options.from} has settled its ${settled === "freezeAt" ? "freezing" : settled}; leave that option out with --from`,
         );
-      await checkWritable(options.output);
+      await checkWritable(options.output, file);
       const earlier = options.from ? await loadMemory(options.from) : undefined;
       const { encoder, inputs } = earlier ? sourceOf(earlier) : options;
       const episodes = await readEpisodes(file, { encoder, inputs }, options.sequences === true);

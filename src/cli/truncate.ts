@@ -85,6 +85,8 @@ export function truncateCommand(): Command {
     .action(async (model: string, options: TruncateOptions) => {
       if (options.calibrate !== undefined && options.data === undefined)
         throw new InvalidArgumentError("--calibrate takes samples of --data; say which data");
+      if (options.inputScale !== undefined && options.data === undefined)
+        throw new InvalidArgumentError("--input-scale is about samples of --data; say which data");
       const output = options.output ?? `${basename(model).replace(/\.(onnx|flg)$/, "")}-thin.onnx`;
       await checkWritable(output);
       const { truncateFile } = await import("../runs/truncate-file.node.ts");

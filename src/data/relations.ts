@@ -27,7 +27,10 @@ export function readRelations(text: string, name = "relations"): Relations {
       );
     if (from !== to) pairs.push(idOf(from), idOf(to));
   });
-  if (pairs.length === 0) throw new Problem(`${name}: holds no pairs`);
+  if (pairs.length === 0)
+    throw new Problem(
+      `${name}: holds no pairs; expected lines of two different names with a tab between them`,
+    );
   const names = [...ids.keys()];
   return { names, pairs: closed(names, pairs, name) };
 }

@@ -1,6 +1,7 @@
 import { mkdir, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 import { fileProblem } from "../data/file-problem.node.ts";
+import { Problem } from "../problem.ts";
 
 /** The bytes of a file; a `Problem` where it cannot be read. */
 export async function readBytes(path: string): Promise<Uint8Array> {
@@ -35,8 +36,13 @@ export async function writeWhole(path: string, contents: Uint8Array | string): P
   }
 }
 
-/** Throws the `Problem` that `writeWhole(path)` would meet, before hours of work for the file. */
-export async function checkWritable(path: string): Promise<void> {
+/**
+ * Throws the `Problem` that `writeWhole(path)` would meet, before hours of work for the file; and one where `path` is among
+ * `others`: what is read, or written too.
+ */
+export async function checkWritable(path: string, ...others: readonly string[]): Promise<void> {
+  if (others.some((other) => resolve(other) === resolve(path)))
+    throw new Problem(`${path} is named twice; what is written needs a file of its own`);
   const temporary = `${path}.tmp`;
   try {
     if ((await stat(path).catch(() => undefined))?.isDirectory())

@@ -1,7 +1,7 @@
 import { fileProblem } from "../data/file-problem.node.ts";
 import { openNpz } from "../data/npz-file.node.ts";
 import { createNpzRows } from "../data/npz-rows.node.ts";
-import { tensor, toNumbers } from "../engine/tensor.ts";
+import { type Tensor, tensor, toNumbers } from "../engine/tensor.ts";
 import type { Dim } from "../physics/particles.ts";
 import type { Recording } from "../physics/recording.ts";
 import type { TrajectoryMetadata } from "../physics/trajectory.ts";
@@ -43,9 +43,7 @@ export async function openParticles(path: string): Promise<ParticleFile> {
     const types = await file.tensor("particle_type");
     if (types && types.data.length !== points)
       throw new Problem(`${path}: has ${points} points, but ${types.data.length} values in particle_type`);
-    const json = await file.tensor("metadata");
-    const metadata =
-      json && (JSON.parse(new TextDecoder().decode(json.data as Uint8Array)) as TrajectoryMetadata);
+    const metadata = metadataOf(await file.tensor("metadata"));
     const frame = async (t: number) => {
       const row = await positions.row(t);
       const lost = row.findIndex((x) => !Number.isFinite(x));
@@ -66,6 +64,17 @@ export async function openParticles(path: string): Promise<ParticleFile> {
   } catch (error) {
     await file.close();
     throw error;
+  }
+}
+
+/** Filigree's own metadata; undefined where an array of this name holds something else. */
+function metadataOf(json: Tensor | undefined): TrajectoryMetadata | undefined {
+  if (json?.dtype !== "uint8") return undefined;
+  try {
+    const found = JSON.parse(new TextDecoder().decode(json.data as Uint8Array)) as TrajectoryMetadata | null;
+    return found?.bodies?.length ? found : undefined;
+  } catch {
+    return undefined;
   }
 }
 

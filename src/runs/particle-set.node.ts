@@ -1,3 +1,4 @@
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Dim } from "../physics/particles.ts";
 import type { RecordingOptions } from "../physics/recording.ts";
@@ -6,6 +7,7 @@ import type { MotionStatistics } from "../physics/statistics.ts";
 import { poolStatistics } from "../physics/statistics.ts";
 import type { Split, TrajectoryMetadata } from "../physics/trajectory.ts";
 import { trajectorySeed } from "../physics/trajectory.ts";
+import { Problem } from "../problem.ts";
 import { writeWhole } from "./files.node.ts";
 import { saveRecording } from "./particle-file.node.ts";
 
@@ -36,6 +38,8 @@ export async function simulateParticleSet(
   options: ParticleSetOptions,
 ): Promise<ParticleSetResult> {
   const { frames, signal, dim, threads = 1 } = options;
+  await refuseLeftovers(folder, options.trajectories);
+  await rm(metadataPath(folder), { force: true });
   const statistics = poolStatistics(dim);
   const done = { train: 0, test: 0 };
   let recordingAt = 0;
@@ -65,7 +69,7 @@ export async function simulateParticleSet(
     }
   const result = statistics.result();
   await writeWhole(
-    join(folder, "metadata.json"),
+    metadataPath(folder),
     `${JSON.stringify(
       {
         bounds: scene?.bounds,
@@ -85,6 +89,24 @@ export async function simulateParticleSet(
     )}\n`,
   );
   return { trajectories: done, finished: true, statistics: result };
+}
+
+function metadataPath(folder: string): string {
+  return join(folder, "metadata.json");
+}
+
+/** Trajectories of an earlier set that would stay beside the new ones would count as theirs. */
+async function refuseLeftovers(folder: string, trajectories: Readonly<Record<Split, number>>): Promise<void> {
+  for (const split of ["train", "test"] as const) {
+    const names = await readdir(join(folder, split)).catch(() => [] as string[]);
+    const left = names.filter(
+      (name) => name.endsWith(".npz") && !(Number(name.slice(0, -4)) < trajectories[split]),
+    );
+    if (left.length > 0)
+      throw new Problem(
+        `${join(folder, split)} holds ${left.sort()[0]}, which is not one of the ${trajectories[split]} asked for; choose another folder, or remove this one`,
+      );
+  }
 }
 
 /** For points with this spacing: about ten neighbours each in 2D (GIOROM spec 3.4). */

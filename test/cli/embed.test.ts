@@ -56,7 +56,9 @@ test("embed writes the coordinates that it has measured, and draws them", async 
 test.each<[string, string[], number, RegExp]>([
   ["a\tb\nb\ta\n", [], 1, /tree\.tsv: "a" is below "b" and above it too/],
   ["a b\n", [], 1, /tree\.tsv, line 1: expected two names with a tab/],
-  ["", [], 1, /tree\.tsv: holds no pairs/],
+  ["", [], 1, /tree\.tsv: holds no pairs; expected lines of two different names/],
+  [TREE, ["-o", "tree.tsv"], 1, /tree\.tsv is named twice; what is written needs a file of its own/],
+  [TREE, ["-o", "x.svg", "--disk", "./x.svg"], 1, /x\.svg is named twice/],
   [
     TREE,
     ["--dimension", "3", "--disk", "x.svg"],

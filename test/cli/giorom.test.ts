@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
@@ -6,7 +6,7 @@ import { writeNpz } from "../../src/data/npz.ts";
 import { tensor } from "../../src/engine/tensor.ts";
 import { rolloutFile } from "../../src/runs/giorom/rollout.node.ts";
 import { openParticles } from "../../src/runs/particle-file.node.ts";
-import { build, filigree } from "./support.ts";
+import { build, filigree, start } from "./support.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "filigree-giorom-"));
 
@@ -195,6 +195,57 @@ test("too few particles for the radius: a warning with the share that has neighb
   const { code, stderr } = await filigree(args, folder);
   expect(code, stderr).toBe(0);
   expect(stderr).toMatch(/\d+ % of the 6 particles have a neighbour within the model's radius/);
+});
+
+test("a packed simulator rolls out like the one that was packed", async () => {
+  expect((await filigree(["pack", "m.onnx"], folder)).code).toBe(0);
+  for (const model of ["m.onnx", "m.flg"]) {
+    const { code, stderr } = await filigree(
+      ["rollout", model, "set/test/0000.npz", "-o", `${model}.npz`, "--threads", "1"],
+      folder,
+    );
+    expect(code, stderr).toBe(0);
+  }
+  const [plain, packed] = await Promise.all(
+    ["m.onnx.npz", "m.flg.npz"].map((name) => openParticles(join(folder, name))),
+  );
+  for (let t = 0; t < plain.frames; t++) expect(await packed.frame(t)).toEqual(await plain.frame(t));
+  await Promise.all([plain.close(), packed.close()]);
+});
+
+test.each([
+  [["rollout", "m.onnx", "set/test/0000.npz", "-o", "set/test/0000.npz"], 1, /0000\.npz is named twice/],
+  [["render", "set/test/0000.npz", "-o", "./set/test/0000.npz"], 1, /0000\.npz is named twice/],
+  [["giorom", "set", "-o", "two.onnx", "--decoder", "two.onnx"], 1, /two\.onnx is named twice/],
+  [
+    ["giorom", "set/train", "-o", "n.onnx"],
+    1,
+    /set\/train is no set of trajectories: .*filigree simulate --traj/,
+  ],
+  [
+    ["rollout", "m.onnx", "set/test/0000.npz", "-o", "x.npz", "--no-affine"],
+    2,
+    /--no-affine is for a decoder's \.onnx file, and mls is none/,
+  ],
+] as const)("%j is refused, and no file is touched", async (args, expected, message) => {
+  const path = join(folder, "set", "test", "0000.npz");
+  const before = readFileSync(path);
+  const { code, stderr } = await filigree(args, folder);
+  expect(code).toBe(expected);
+  expect(stderr.trim().split("\n")).toHaveLength(1);
+  expect(stderr).toMatch(message);
+  expect(readFileSync(path).equals(before)).toBe(true);
+});
+
+test("Ctrl-C stops the training of a decoder too", async () => {
+  const train = ["giorom", "set", "-o", "stopped.onnx", "--steps", "1", "--hidden", "8", "--layers", "1"];
+  const child = start([...train, "--threads", "1", "--decoder", "stopped-decoder.onnx", "--json"], folder);
+  while (!child.stderr().includes("training the decoder")) await new Promise((r) => setTimeout(r, 5));
+  child.kill("SIGINT");
+  const { code, stdout } = await child.done;
+  expect(code).toBe(130);
+  expect(JSON.parse(stdout)).toMatchObject({ finished: false, decoder: null });
+  expect(existsSync(join(folder, "stopped-decoder.onnx"))).toBe(false);
 });
 
 test.each([

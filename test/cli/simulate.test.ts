@@ -88,6 +88,7 @@ test.each([
   [[], 2, "required option '-o, --output <path>' not specified"],
   [["--bodies", "50", "-o", "x.npz"], 1, "50 bodies do not fit into the box"],
   [["--test", "3", "-o", "x.npz"], 1, "--test needs --trajectories"],
+  [["--material", "sand,water", "--bodies", "1", "-o", "x.npz"], 2, "1 of --bodies cannot be of 2 materials"],
 ] as const)("%j fails in one line", async (args, expected, message) => {
   const { code, stderr } = await filigree(["simulate", ...args], folder);
   expect(code).toBe(expected);

@@ -161,6 +161,7 @@ test("what is wrong is said in one line", async () => {
   expect(await failure("learn", "wrong.txt", "-o", "x.mem", "--from", "melody.mem", "--k", "9")).toMatch(
     /melody.mem has settled its k; leave that option out with --from/,
   );
+  expect(await failure("learn", "notes.txt", "-o", "notes.txt")).toMatch(/notes\.txt is named twice/);
   expect(await failure("learn", "notes.txt", "-o", ".")).toMatch(/cannot write \.: this is a folder/);
   expect(await failure("learn", "notes.txt", "-o", "x.mem", "--q", "99999999")).toMatch(
     /memory: its weights would take [\d,]+ GB; use fewer/,

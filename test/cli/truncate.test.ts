@@ -30,6 +30,7 @@ test.each<[string[], RegExp]>([
   [["net.onnx", "--keep", "rank=2.5"], /a whole number/],
   [["net.onnx", "--keep", "energy=1.1"], /at most 1/],
   [["net.onnx", "--keep", "rank=2", "--calibrate", "10"], /say which data/],
+  [["net.onnx", "--keep", "rank=2", "--input-scale", "unit"], /--input-scale is about samples of --data/],
 ])("%j is refused", async (args, message) => {
   const { code, stderr } = await filigree(["truncate", ...args], ".");
   expect(code).toBe(2);

@@ -59,6 +59,15 @@ test("the GNS layout, and what is no trajectory", async () => {
   expect([...(await file.frame(1))]).toEqual([6, 7, 8, 9, 10, 11]);
   await file.close();
 
+  // Arrays called metadata that are not ours.
+  const bytes = (text: string) => tensor("uint8", [text.length], [...new TextEncoder().encode(text)]);
+  for (const metadata of [bytes("{}"), bytes("hello"), bytes("null"), tensor("float32", [2], [0, 1])]) {
+    write({ positions, metadata });
+    const foreign = await openParticles(path);
+    expect([foreign.points, foreign.tracers, foreign.metadata]).toEqual([2, 0, undefined]);
+    await foreign.close();
+  }
+
   write({ positions: tensor("float32", [2, 1, 2], [0, 1, 2, Number.NaN]) });
   const broken = await openParticles(path);
   await expect(broken.frame(1)).rejects.toThrow("frame 1: particle 0 is at NaN");
@@ -110,4 +119,18 @@ test("a set has splits that share nothing, and the statistics of its training pa
     sequence_length: 5,
     default_connectivity_radius: 2.2 / 32,
   });
+
+  // Again and larger it may be made in its place; a smaller one would leave some of these among its own.
+  const options = { ...small, frames: 2 };
+  await simulateParticleSet(root, { ...options, trajectories: { train: 2, test: 1 } });
+  await expect(
+    simulateParticleSet(root, { ...options, trajectories: { train: 1, test: 1 } }),
+  ).rejects.toThrow(/train holds 0001\.npz, which is not one of the 1 asked for; choose another folder/);
+  // What a stopped one leaves behind is no set.
+  await simulateParticleSet(root, {
+    ...options,
+    trajectories: { train: 3, test: 1 },
+    signal: AbortSignal.abort(),
+  });
+  expect(existsSync(join(root, "metadata.json"))).toBe(false);
 });

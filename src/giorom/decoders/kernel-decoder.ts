@@ -8,7 +8,7 @@ import type { SessionOptions } from "../../engine/session.ts";
 import { openSession, toRuntime } from "../../engine/session.ts";
 import { tensor, zeros } from "../../engine/tensor.ts";
 import { layers } from "../../nn/layers.ts";
-import type { TrainingSource } from "../../nn/trainer.ts";
+import type { StepProgress, TrainingSource } from "../../nn/trainer.ts";
 import { train } from "../../nn/trainer.ts";
 import type { Objective } from "../../nn/training-step.ts";
 import type { Dim } from "../../physics/particles.ts";
@@ -136,6 +136,9 @@ export interface DecoderTrainingOptions {
   steps?: number;
   seed: number;
   threads?: number;
+  /** Ends training after the step at hand. */
+  signal?: AbortSignal;
+  onStep?(progress: StepProgress): void;
 }
 
 /** Queries of one step, from one frame of one trajectory. */
@@ -146,7 +149,7 @@ const QUERIES = 256;
  * displacements. Gives the .onnx file.
  */
 export async function trainKernelDecoder(options: DecoderTrainingOptions): Promise<Uint8Array> {
-  const { dim, seed, threads } = options;
+  const { dim, seed, threads, signal, onStep } = options;
   const model = kernelDecoder(dim, QUERIES, NEIGHBORS, seed);
   const objective: Objective = ([weights], graph) => {
     const displacements = input(graph, "displacements", [QUERIES, NEIGHBORS, dim]);
@@ -161,6 +164,8 @@ export async function trainKernelDecoder(options: DecoderTrainingOptions): Promi
     learningRate: 3e-3,
     schedule: { kind: "cosine" },
     threads,
+    signal,
+    onStep,
   });
   return exportKernelDecoder(model, dim);
 }

@@ -28,10 +28,11 @@ export interface RenderResult {
 /** One page without any other file: truth, prediction and error side by side, to play and to scrub. */
 export async function renderParticles({ file, truth, points, stride }: RenderOptions): Promise<RenderResult> {
   const predicted = await openParticles(file);
-  const description = await describe(file);
-  const path = truth ?? (description && (await findScene(file, description.scene)));
-  const scene = path ? await openParticles(path) : undefined;
+  let scene: ParticleFile | undefined;
   try {
+    const description = await describe(file);
+    const path = truth ?? (description && (await findScene(file, description.scene)));
+    scene = path ? await openParticles(path) : undefined;
     const step = Math.max(1, Math.ceil(predicted.points / points));
     const shown = Uint32Array.from({ length: Math.ceil(predicted.points / step) }, (_, i) => i * step);
     const count =

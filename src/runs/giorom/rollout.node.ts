@@ -17,7 +17,7 @@ import { coverageOf, pick } from "../../giorom/sample.ts";
 import { openSimulator } from "../../giorom/simulator.ts";
 import { farthestPoints } from "../../physics/sampling.ts";
 import { Problem } from "../../problem.ts";
-import { readBytes } from "../files.node.ts";
+import { problemOf, readModelFile } from "../load-model.node.ts";
 import { openParticles } from "../particle-file.node.ts";
 import { requireInside } from "./sparse-set.node.ts";
 
@@ -75,9 +75,9 @@ export interface RolloutDescription {
  */
 export async function rolloutFile(options: RolloutFileOptions): Promise<RolloutFileResult> {
   const { model, scene, output, decoder, rebaseEvery, threads, signal, warn } = options;
-  const bytes = await readBytes(model);
-  const simulator = await openSimulator(bytes, { threads }).catch((error) => {
-    throw error instanceof Problem ? new Problem(`${model}: ${error.message}`) : error;
+  const { onnx } = await readModelFile(model);
+  const simulator = await openSimulator(onnx, { threads }).catch((error) => {
+    throw problemOf(model, error);
   });
   const file = await openParticles(scene);
   let kernel: KernelDecoder | undefined;
@@ -185,14 +185,13 @@ export async function rolloutFile(options: RolloutFileOptions): Promise<RolloutF
 /** The network of a decoder's file; undefined for one of DECODERS. */
 async function openDecoder(name: string, threads?: number): Promise<KernelDecoder | undefined> {
   if (Object.hasOwn(DECODERS, name)) return undefined;
-  const bytes = await readBytes(name).catch((error) => {
-    if (name.endsWith(".onnx")) throw error;
+  if (!/\.(onnx|flg)$/.test(name))
     throw new Problem(
       `no decoder ${name}: choose ${Object.keys(DECODERS).join(", ")}, or give an .onnx file`,
     );
-  });
-  return openKernelDecoder(bytes, { threads }).catch((error) => {
-    throw error instanceof Problem ? new Problem(`${name}: ${error.message}`) : error;
+  const { onnx } = await readModelFile(name);
+  return openKernelDecoder(onnx, { threads }).catch((error) => {
+    throw problemOf(name, error);
   });
 }
 

@@ -50,6 +50,10 @@ export interface SparseSet {
 export async function readSetMetadata(folder: string): Promise<SetMetadata> {
   const path = join(folder, "metadata.json");
   const text = await readFile(path, "utf8").catch((error) => {
+    if (error.code === "ENOENT" || error.code === "ENOTDIR")
+      throw new Problem(
+        `${folder} is no set of trajectories: it has no metadata.json; make one with filigree simulate --trajectories`,
+      );
     throw fileProblem("read", path, error);
   });
   let found: Partial<SetMetadata>;

@@ -222,11 +222,11 @@ async function measureTest(
 /** Frames of a trajectory that a decoder is trained on. */
 const DECODER_FRAMES = 40;
 
-/** Trains a kernel decoder on the dense clouds of a set; gives the .onnx file. */
+/** Trains a kernel decoder on the dense clouds of a set; gives the .onnx file, undefined where the signal stopped it. */
 export async function trainDecoder(
   folder: string,
-  { ratio, seed, threads }: Pick<TrainSimulatorOptions, "ratio" | "seed" | "threads">,
-): Promise<Uint8Array> {
+  options: Pick<TrainSimulatorOptions, "ratio" | "seed" | "threads" | "signal" | "onStep">,
+): Promise<Uint8Array | undefined> {
   const { dim } = await readSetMetadata(folder);
   const trajectories: Positions[][] = [];
   for (const path of await trajectoryFiles(folder, "train")) {
@@ -238,5 +238,7 @@ export async function trainDecoder(
     trajectories.push(frames);
     await file.close();
   }
-  return trainKernelDecoder({ dim, trajectories, ratio, seed, threads });
+  const { ratio, seed, threads, signal, onStep } = options;
+  const bytes = await trainKernelDecoder({ dim, trajectories, ratio, seed, threads, signal, onStep });
+  return signal?.aborted ? undefined : bytes;
 }
