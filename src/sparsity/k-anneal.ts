@@ -63,7 +63,9 @@ export function createKAnneal(options: KAnnealOptions): KAnneal {
   const rankings = layers.map((l) => createRanking(ranking, l.partition, deriveSeed(seed, l.name)));
   if (steps !== "proximal" && (!regularizers.every((r) => r.pull) || options.adam))
     throw new Problem(
-      `half-space steps follow the gradient of the penalty and need plain SGD; use wgsef, wgsef-plain or group-lasso, not ${options.adam ? "Adam" : penalty}`,
+      options.adam
+        ? "half-space steps need plain SGD, not Adam: --optimizer sgd, in a recipe optimizer: sgd; or use wgsef, wgsef-plain or group-lasso"
+        : `half-space steps follow the gradient of the penalty, and ${penalty} has none; use wgsef, wgsef-plain or group-lasso`,
     );
   const grouped = new Set(layers.flatMap((l) => l.partition.parts.map((p) => p.parameter)));
   const states: LayerState[] = layers.map(({ partition }) => ({
