@@ -92,6 +92,7 @@ export function compressCommand(): Command {
         "{ before, after }; accuracy on the test set, 0 to 1; nonZeros: parameters that are not zero",
       validation: "{ before, after }; accuracy on the held-out training samples; null without --validation",
       "bytes, macs": "{ before, after }; size of the .onnx file, multiply-accumulates a sample",
+      usedMacs: "{ before, after }; those by weights that are not zero",
       activationBytes: "{ before, after }; the most memory that values of one sample take at once",
       latencyMs:
         "{ before, after, masked: { b1, b64 } }; medians on one thread, zeros left in place with masked",

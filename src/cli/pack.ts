@@ -9,12 +9,17 @@ import { table } from "./table.ts";
 interface PackOptions extends JsonOption {
   output?: string;
   bits?: number;
+  deviations?: number;
 }
 
 export function packCommand(): Command {
   return createCommand("pack", {
     summary: "store a model without its zeros, in a file that eval, inspect and bench read",
-    examples: ["filigree pack model.onnx -o model.flg", "filigree pack model.onnx -o model.flg --bits 5"],
+    examples: [
+      "filigree pack model.onnx -o model.flg",
+      "filigree pack model.onnx -o model.flg --bits 5",
+      "filigree pack lenet-small.onnx --deviations 0.35",
+    ],
     keys: {
       "model, output": "paths of the two files",
       "bytes, onnxBytes": "sizes of the packed file and of the .onnx file",
@@ -36,7 +41,14 @@ export function packCommand(): Command {
       "quantise weights, so that the values of those in use take at most n bits on average; without it nothing is lost",
       parseBits,
     )
+    .option(
+      "--deviations <share>",
+      "quantise weights by the posterior beside the model: rounding changes them by this share of a tensor's median standard deviation, e.g. 0.35",
+      parseShare,
+    )
     .action(async (model: string, options: PackOptions) => {
+      if (options.bits !== undefined && options.deviations !== undefined)
+        throw new InvalidArgumentError("--bits and --deviations both say how to quantise; give one of them");
       const { packFile } = await import("../runs/pack.node.ts");
       const output = options.output ?? `${model.replace(/\.onnx$/, "")}.flg`;
       const report = await packFile(model, output, options);
@@ -75,6 +87,13 @@ function describe(output: string, { bytes, onnxBytes, gzipBytes, restBytes, tens
     "bits a weight in use: index as runs, as CSR, as bitmap (the file has the shorter of runs and bitmap), value",
     `${output}: ${formatBytes(bytes)}, 1/${(onnxBytes / bytes).toFixed(1)} of ${formatBytes(onnxBytes)}; gzip makes ${formatBytes(gzipBytes)} of the same weights`,
   ].join("\n");
+}
+
+function parseShare(text: string): number {
+  const share = Number(text);
+  if (!(share > 0 && share <= 2))
+    throw new InvalidArgumentError("expected a number above 0 and at most 2, such as 0.35");
+  return share;
 }
 
 function parseBits(text: string): number {

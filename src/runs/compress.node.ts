@@ -11,6 +11,7 @@ import { accountModel } from "../sparsity/accounting.ts";
 import { packModel } from "../sparsity/encoding/packed-model.ts";
 import type { Commit } from "../sparsity/k-anneal.ts";
 import type { LayerPattern } from "../sparsity/pattern-report.ts";
+import { usedMacs } from "../sparsity/pattern-report.ts";
 import type { Deviations } from "../sparsity/turbo-vbi/deviations.ts";
 import type { KeepCounts } from "./budget.ts";
 import type { CompressRequest, GroupRequest, Size } from "./compress-request.ts";
@@ -43,7 +44,7 @@ export interface LayerResult {
 }
 
 /** What a compression did; as JSON it is what `filigree compress --json` prints. */
-export interface CompressResult extends Omit<FastestForm, "final" | "cost"> {
+export interface CompressResult extends Omit<FastestForm, "final" | "cost" | "usedMacs"> {
   model: string;
   data: string;
   method: string;
@@ -71,6 +72,8 @@ export interface CompressResult extends Omit<FastestForm, "final" | "cost"> {
   bytes: BeforeAfter;
   /** Multiply–accumulates a sample. */
   macs: BeforeAfter;
+  /** Those by weights that are not zero. */
+  usedMacs: BeforeAfter;
   seconds: number;
   output: string;
 }
@@ -161,9 +164,14 @@ export async function compress(
     );
 
   options.onStage?.("measuring");
-  const { final, cost, ...measured } = await fastestForm({ before, masked, shrunk }, data.test, scale, {
-    // Deviations go by the weights of the shrunk network.
-    asShrunk: deviations !== undefined,
+  const {
+    final,
+    cost,
+    usedMacs: used,
+    ...measured
+  } = await fastestForm({ before, masked, shrunk }, data.test, scale, {
+    // Deviations go by the names and shapes of weights.
+    sameWeights: deviations !== undefined,
   });
   const accuracy = async (graph: Graph, split = data.test) =>
     (await evaluateClassifier(graph, split, scale, { threads: request.threads })).accuracy;
@@ -188,6 +196,7 @@ export async function compress(
       nonZeros: { before: costBefore.nonZeros, after: cost.nonZeros },
       bytes: { before: exportModel(before).length, after: onnx.length },
       macs: { before: costBefore.macs, after: cost.macs },
+      usedMacs: { before: usedMacs(before), after: used },
       ...measured,
       seconds: (performance.now() - start) / 1000,
       output: options.output,

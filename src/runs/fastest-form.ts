@@ -6,6 +6,7 @@ import { peakActivationBytes } from "../sparsity/activations.ts";
 import { ALIGNMENT, alignChannels } from "../sparsity/align.ts";
 import type { ColumnChoice } from "../sparsity/fewer-columns.ts";
 import { fewerColumns } from "../sparsity/fewer-columns.ts";
+import { usedMacs } from "../sparsity/pattern-report.ts";
 import { createSparseSession } from "../sparsity/sparse/session.ts";
 import type { LatencyModel } from "./latency.ts";
 import { measureLatency } from "./latency.ts";
@@ -24,6 +25,8 @@ export interface FastestForm {
   final: Graph;
   /** Of `final`, without zeros that only fill up widths. */
   cost: Cost;
+  /** Of `cost.macs`, those by weights that are not zero. */
+  usedMacs: number;
   /** The most memory that values of one sample take at once, in bytes; `after` of the network without filled-up widths. */
   activationBytes: { before: number; after: number };
   /** Of interleaved runs on one thread, at batch 1 and 64, see `measureLatency`. `masked` is the network with its zeros left in place. */
@@ -43,25 +46,22 @@ export interface FastestForm {
 
 /**
  * The fastest at batch 64 of the ways to write the shrunk network: with columns that are zero or without, with widths as they
- * are or rounded up. With `asShrunk` as it is, and only measured. Throws a `Problem` where one of them gives other outputs than the masked network.
+ * are or rounded up. With `sameWeights` only those in which weights keep their names and shapes, for what lies beside them. Throws a `Problem` where one of them gives other outputs than the masked network.
  */
 export async function fastestForm(
   { before, masked, shrunk }: { before: Graph; masked: Graph; shrunk: Graph },
   data: Split,
   scale: Scale,
-  { asShrunk = false } = {},
+  { sameWeights = false } = {},
 ): Promise<FastestForm> {
-  const fewer = asShrunk
+  const fewer = sameWeights
     ? { graph: shrunk, layers: [] }
     : await fewerColumns(shrunk, BATCHES.b64, (forms) =>
         measureLatency(forms, { batch: BATCHES.b64, threads: 1, runs: 15, atLeast: 30 }),
       );
   const bases = fewer.graph === shrunk ? [shrunk] : [shrunk, fewer.graph];
   const forms = bases.flatMap((base) =>
-    [...new Set(asShrunk ? [base] : [base, alignChannels(base, ALIGNMENT)])].map((graph) => ({
-      graph,
-      base,
-    })),
+    [...new Set([base, alignChannels(base, ALIGNMENT)])].map((graph) => ({ graph, base })),
   );
   let outputError = 0;
   for (const { graph } of forms)
@@ -86,6 +86,7 @@ export async function fastestForm(
   return {
     final,
     cost: accountModel(base).total,
+    usedMacs: usedMacs(base),
     activationBytes: { before: peakActivationBytes(before), after: peakActivationBytes(base) },
     latencyMs: { before: latencyOf(0), masked: latencyOf(1), after: latencyOf(best) },
     skippingZeros: skips ? { ...latencyOf(models.length), why } : null,

@@ -1,8 +1,10 @@
 import { gzipSync } from "fflate";
-import type { PackedModel, PackedTensor } from "../sparsity/encoding/packed-model.ts";
+import type { PackedModel, PackedTensor, PackOptions } from "../sparsity/encoding/packed-model.ts";
 import { packModel, unpackModel } from "../sparsity/encoding/packed-model.ts";
+import { posteriorStep } from "../sparsity/encoding/quantize.ts";
 import { writeWhole } from "./files.node.ts";
-import { problemOf, readModelFile } from "./load-model.node.ts";
+import { loadModelFile, problemOf, readModelFile } from "./load-model.node.ts";
+import { loadPosterior } from "./posterior-file.node.ts";
 
 /** What a packed file holds; all bytes are of files on the disk, but for the gzip, which is not kept. */
 export interface PackReport {
@@ -15,21 +17,40 @@ export interface PackReport {
   tensors: PackedTensor[];
 }
 
-/** Packs a model file into another, whole or not at all. `bits` is as for `packModel`. */
+export interface PackFileOptions {
+  /** As for `packModel`. */
+  bits?: number;
+  /** Steps by the posterior beside the model: the share of a tensor's median deviation that rounding adds, see `posteriorStep`. */
+  deviations?: number;
+}
+
+/** Packs a model file into another, whole or not at all. Throws a `Problem` where it has no posterior, and `deviations` asks for it. */
 export async function packFile(
   from: string,
   to: string,
-  { bits }: { bits?: number } = {},
+  { bits, deviations }: PackFileOptions = {},
 ): Promise<PackReport> {
   const { onnx } = await readModelFile(from);
-  const packed = packNamed(onnx, from, bits);
+  const steps = deviations === undefined ? undefined : await posteriorSteps(from, deviations);
+  const packed = packNamed(onnx, from, { bits, steps });
   await writeWhole(to, packed.bytes);
   return reportOf(packed, onnx.length);
 }
 
-function packNamed(onnx: Uint8Array, path: string, bits?: number): PackedModel {
+/** A step for every parameter with weights that are not known exactly. */
+async function posteriorSteps(path: string, share: number): Promise<Map<string, number>> {
+  const { graph } = await loadModelFile(path);
+  const steps = new Map<string, number>();
+  for (const [name, { data }] of await loadPosterior(path, graph)) {
+    const spread = data.filter((sigma) => sigma > 0);
+    if (spread.length > 0) steps.set(name, posteriorStep(spread, share));
+  }
+  return steps;
+}
+
+function packNamed(onnx: Uint8Array, path: string, options: PackOptions): PackedModel {
   try {
-    return packModel(onnx, { bits });
+    return packModel(onnx, options);
   } catch (error) {
     throw problemOf(path, error);
   }

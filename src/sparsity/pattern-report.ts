@@ -49,3 +49,9 @@ export function patternReport(
     };
   });
 }
+
+/** Multiply-accumulates of one sample without those by weights that are zero. */
+export function usedMacs(graph: Graph): number {
+  const idle = patternReport(graph).reduce((sum, { macs, usedMacs: used }) => sum + macs - used, 0);
+  return accountModel(graph).total.macs - idle;
+}

@@ -3,9 +3,11 @@ import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { createGraph, input, output, parameter } from "../../src/engine/graph.ts";
 import { exportModel } from "../../src/engine/onnx/export.ts";
+import { importModel } from "../../src/engine/onnx/import.ts";
 import { flatten, gemm } from "../../src/engine/operators/index.ts";
 import { tensor } from "../../src/engine/tensor.ts";
 import { random } from "../../src/random.ts";
+import { savePosterior } from "../../src/runs/posterior-file.node.ts";
 import { temporaryFolder } from "../runs/support.ts";
 import { build, filigree } from "./support.ts";
 
@@ -64,7 +66,42 @@ test("pack, inspect, eval, bench and unpack; bytes are those on the disk", async
   expect(readdirSync(folder).filter((name) => name.endsWith(".tmp"))).toEqual([]);
 });
 
+test("steps by the posterior: every weight is a multiple of one, by the median deviation of those in use", async () => {
+  const folder = temporaryFolder();
+  writeModel(folder);
+  const weights = (model: string) =>
+    importModel(readFileSync(join(folder, model))).parameters.get("fc.weight")!.data;
+  const before = weights("model.onnx");
+  // Of the weights in use all but one are known to 0.1, and zeros exactly.
+  let seen = 0;
+  const sigmas = before.map((w) => (w === 0 ? 0 : seen++ === 0 ? 5 : 0.1));
+  await savePosterior(
+    join(folder, "model.onnx"),
+    new Map([["fc.weight", tensor("float32", [10, 144], sigmas)]]),
+  );
+  const packed = await filigree(["pack", "model.onnx", "--deviations", "0.35"], folder);
+  expect(packed).toMatchObject({ code: 0, stderr: "" });
+  await filigree(["unpack", "model.flg", "-o", "back.onnx"], folder);
+  // Rounding to multiples of a step has a standard deviation of step / √12.
+  const step = 0.35 * 0.1 * Math.sqrt(12);
+  weights("back.onnx").forEach((w, i) => {
+    expect(Math.abs(w / step - Math.round(w / step))).toBeLessThan(1e-4);
+    expect(Math.abs(w - before[i])).toBeLessThan(step * 0.50001);
+  });
+});
+
 test.each([
+  [
+    ["pack", "model.onnx", "--deviations", "0.35"],
+    /^filigree: model\.onnx has no posterior: there is no model\.posterior/,
+    1,
+  ],
+  [["pack", "model.onnx", "--deviations", "0"], /expected a number above 0 and at most 2/, 2],
+  [
+    ["pack", "model.onnx", "--deviations", "1", "--bits", "4"],
+    /--bits and --deviations both say how to quantise/,
+    2,
+  ],
   [["pack", "no.onnx"], /^filigree: cannot read no\.onnx: no such file/, 1],
   [["pack", "text.onnx"], /^filigree: text\.onnx: not an ONNX model/, 1],
   [["pack", "model.onnx", "--bits", "40"], /expected a number from 1 to 16/, 2],

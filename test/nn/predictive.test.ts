@@ -1,10 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { createGraph, input, output } from "../../src/engine/graph.ts";
-import { flatten } from "../../src/engine/operators/index.ts";
+import { flatten, relu } from "../../src/engine/operators/index.ts";
 import { tensor } from "../../src/engine/tensor.ts";
 import { evaluateClassifier } from "../../src/nn/classification.ts";
 import { layers } from "../../src/nn/layers.ts";
 import { evaluatePredictive } from "../../src/nn/predictive.ts";
+import { alignChannels } from "../../src/sparsity/align.ts";
 
 const SCALE = { mean: [0], std: [1] };
 const INPUTS = [-3, -1, -0.2, 0.4, 1, 2, 5];
@@ -36,6 +37,25 @@ function integrate(x: number, mean: number, sigma: number) {
   }
   return { p: first / zeroth, spread: Math.sqrt(second / zeroth - (first / zeroth) ** 2) };
 }
+
+test("widths that are rounded up on loading change nothing", async () => {
+  const graph = createGraph("narrow");
+  const { conv2d, linear } = layers(graph, 0);
+  const features = relu(conv2d("conv", input(graph, "input", [1, 1, 1, 1]), 5, { kernel: 1 }));
+  output(linear("fc", flatten(features), 2));
+  const aligned = alignChannels(graph);
+  expect(aligned.nodes.length).toBeGreaterThan(graph.nodes.length);
+  const { shape, data } = graph.parameters.get("conv.weight")!;
+  const deviations = new Map([["conv.weight", tensor("float32", shape, data.map(Math.abs))]]);
+  const [found, expected] = await Promise.all(
+    [aligned, graph].map((g) =>
+      evaluatePredictive(g, deviations, split, SCALE, { draws: 20, batch: 4, threads: 1 }),
+    ),
+  );
+  expect(expected.spread.right).toBeGreaterThan(0.01);
+  expect(found.loss).toBeCloseTo(expected.loss, 5);
+  expect(found.spread.right).toBeCloseTo(expected.spread.right, 5);
+});
 
 describe("a classifier with uncertain weights", () => {
   const { graph, deviations } = logistic(0.7);

@@ -110,6 +110,10 @@ test("posteriors leave as many weights as the slab allows, and lie beside the mo
   expect(result.outputError).toBeLessThan(1e-5);
   expect(result.nonZeros.after).toBeLessThan(0.7 * result.nonZeros.before);
   expect(result.packedBytes).toBe(packModel(exportModel(model)).bytes.length);
+  // Convolutions of the task see 8×8 places.
+  const used = (name: string) => model.parameters.get(`${name}.weight`)!.data.filter((w) => w !== 0).length;
+  expect(result.usedMacs.after).toBe(64 * (used("conv1") + used("conv2")) + used("fc"));
+  expect(result.usedMacs.before).toBe(result.macs.before);
   for (const [name, { shape, data }] of deviations!) {
     const weights = model.parameters.get(name)!;
     expect(shape).toEqual(weights.shape);

@@ -1,6 +1,7 @@
 import type { LayerPattern } from "../../sparsity/pattern-report.ts";
 import type { Compression, CompressResult } from "../compress.node.ts";
-import { formatBytes, formatCount, formatShare, significant } from "../format.ts";
+import { comparedFigures } from "../compression-rows.ts";
+import { formatCount, formatShare, significant } from "../format.ts";
 import { PATTERN_HEADINGS, patternRows } from "../pattern-rows.ts";
 import { readMetrics } from "../run-directory.node.ts";
 import type { MetricsLine } from "../run-result.ts";
@@ -13,43 +14,37 @@ import { layerCurves } from "./run-report.ts";
 export async function compressionReport(result: CompressResult, runs: Compression["runs"]): Promise<string> {
   const sparse = await readMetrics(runs.sparse);
   const dense = runs.dense ? await readMetrics(runs.dense) : [];
-  const factor = ({ before, after }: { before: number; after: number }) => `${significant(before / after)}×`;
-  const { accuracy, bytes, macs, latencyMs } = result;
+  const { commit, patterns, skippingZeros } = result;
   return page({
     title: `${result.model} on ${result.data}, compressed`,
-    subtitle: `Method ${result.method}: ${Object.entries(result.kept)
-      .map(([name, k]) => `${name} ${k}`)
-      .join(", ")}`,
+    subtitle: `Method ${result.method}: ${patterns ? weightsKept(patterns) : groupsKept(result)}`,
     sections: [
       {
         heading: "What came of it",
-        content: highlights([
-          {
-            label: "test accuracy",
-            value: `${formatShare(accuracy.before)} → ${formatShare(accuracy.after)}`,
-          },
-          { label: "fewer operations", value: factor(macs) },
-          { label: "fewer bytes", value: factor(bytes) },
-          {
-            label: "faster at batch 64",
-            value: factor({ before: latencyMs.before.b64, after: latencyMs.after.b64 }),
-          },
-        ]),
+        content: highlights(keyFigures(result)),
       },
       {
         heading: "Before and after",
-        note: "Latencies are medians of interleaved runs on one thread; with its zeros left in place the network is not faster, which is why it is shrunk.",
+        note: `Latencies are medians of interleaved runs of ONNX Runtime on one thread; with its zeros left in place the network is not faster, which is why it is shrunk.${
+          skippingZeros
+            ? ` Zeros are skipped by the library's createSparseSession. Batch 1: ${skippingZeros.why.b1}. Batch 64: ${skippingZeros.why.b64}.`
+            : ""
+        }`,
         content: beforeAfter(result),
       },
-      result.patterns
+      patterns
         ? {
             heading: "Which weights each layer kept",
-            note: "Weights stay that are likelier in use than not. A run is a block of neighbours along what enters one neuron or filter; index bits are those for one weight in use.",
-            content: patternTable(result.patterns),
+            note: `Weights stay that are likelier in use than not. A run is a block of neighbours along what enters one neuron or filter; index bits are those for one weight in use. Test accuracy was ${formatShare(commit!.before)} right before the other weights became zero and ${formatShare(commit!.after)} right after; then what was left trained on alone.`,
+            content: patternTable(patterns),
           }
         : {
             heading: "How many groups each layer kept",
-            note: "“Reached in training” counts the groups that were left when the layer was frozen; what is above the number asked for was cut by force.",
+            note: `“Reached in training” counts the groups that were left when the layer was frozen; what is above the number asked for was cut by force.${
+              commit
+                ? ` Test accuracy was ${formatShare(commit.before)} right before that and ${formatShare(commit.after)} right after.`
+                : ""
+            }`,
             content: layerTable(result),
           },
       ...(result.columns.length > 0
@@ -65,7 +60,7 @@ export async function compressionReport(result: CompressResult, runs: Compressio
         heading: "How training got there",
         content: figures([
           accuracyCurves(dense, sparse),
-          result.patterns ? densityCurves(sparse) : groupCurves(sparse),
+          patterns ? densityCurves(sparse) : groupCurves(sparse),
           ...layerCurves(sparse, ["gap", "between"]),
         ]),
       },
@@ -73,41 +68,52 @@ export async function compressionReport(result: CompressResult, runs: Compressio
   });
 }
 
+/** What was won, in the form in which each gain is had. */
+function keyFigures(result: CompressResult): { label: string; value: string }[] {
+  const { accuracy, bytes, packedBytes, macs, usedMacs, latencyMs, skippingZeros, patterns } = result;
+  const factor = (before: number, after: number) => `${significant(before / after)}×`;
+  const plain = latencyMs.after.b64;
+  const skipped = skippingZeros?.why.b64.startsWith("sparse") ? skippingZeros.b64 : plain;
+  return [
+    { label: "test accuracy", value: `${formatShare(accuracy.before)} → ${formatShare(accuracy.after)}` },
+    patterns
+      ? { label: "fewer operations, zeros skipped", value: factor(usedMacs.before, usedMacs.after) }
+      : { label: "fewer operations", value: factor(macs.before, macs.after) },
+    packedBytes === null
+      ? { label: "fewer bytes", value: factor(bytes.before, bytes.after) }
+      : { label: "fewer bytes, packed", value: factor(bytes.before, packedBytes) },
+    {
+      label: `faster at batch 64${skipped < plain ? ", zeros skipped" : ""}`,
+      value: factor(latencyMs.before.b64, Math.min(plain, skipped)),
+    },
+  ];
+}
+
+function groupsKept({ kept }: CompressResult): string {
+  return Object.entries(kept)
+    .map(([name, k]) => `${name} ${k}`)
+    .join(", ");
+}
+
+function weightsKept(patterns: readonly LayerPattern[]): string {
+  const sum = (pick: (l: LayerPattern) => number) => patterns.reduce((s, l) => s + pick(l), 0);
+  const [all, used] = [sum((l) => l.weights), sum((l) => l.nonZeros)];
+  return `${formatCount(used)} of ${formatCount(all)} weights are left, ${formatShare(used / all)}`;
+}
+
 const right = (heading: string) => ({ heading, align: "right" as const });
 
 function beforeAfter(result: CompressResult): Html {
-  const { accuracy, parameters, bytes, macs, activationBytes, latencyMs, skippingZeros, outputError } =
-    result;
-  const ms = (v: number) => `${significant(v)} ms`;
-  const row = (name: string, before: number, after: number, format: (v: number) => string) => [
-    name,
-    format(before),
-    format(after),
-    `${significant(before / after)}×`,
-  ];
   return htmlTable({
     columns: [{ heading: "" }, right("before"), right("after"), right("smaller by")],
     rows: [
-      [
-        "test accuracy",
-        formatShare(accuracy.before),
-        formatShare(accuracy.after),
-        `${(100 * (accuracy.after - accuracy.before)).toFixed(2)} points`,
-      ],
-      row("parameters", parameters.before, parameters.after, formatCount),
-      row("bytes on disk", bytes.before, bytes.after, formatBytes),
-      row("multiply–accumulates a sample", macs.before, macs.after, formatCount),
-      row("memory of activations", activationBytes.before, activationBytes.after, formatBytes),
-      row("latency, batch 1", latencyMs.before.b1, latencyMs.after.b1, ms),
-      row("latency, batch 64", latencyMs.before.b64, latencyMs.after.b64, ms),
-      row("latency, batch 64, zeros left in place", latencyMs.before.b64, latencyMs.masked.b64, ms),
-      ...(skippingZeros
-        ? [
-            row("latency, batch 1, zeros skipped", latencyMs.before.b1, skippingZeros.b1, ms),
-            row("latency, batch 64, zeros skipped", latencyMs.before.b64, skippingZeros.b64, ms),
-          ]
-        : []),
-      ["largest output difference to the unshrunk network", "", outputError.toExponential(1), ""],
+      ...comparedFigures(result).map(({ name, detail, before, after, smallerBy }) => [
+        detail ? `\u2003${name}` : name,
+        before,
+        after,
+        smallerBy,
+      ]),
+      ["largest output difference to the unshrunk network", "", result.outputError.toExponential(1), ""],
     ],
   });
 }

@@ -4,7 +4,9 @@ import { conv, flatten, gemm, relu, sigmoid } from "../../../src/engine/operator
 import { rebatch } from "../../../src/engine/replay.ts";
 import { createSession } from "../../../src/engine/session.ts";
 import { MODELS } from "../../../src/nn/models/index.ts";
+import { vgg } from "../../../src/nn/models/vgg.ts";
 import { random } from "../../../src/random.ts";
+import { alignChannels } from "../../../src/sparsity/align.ts";
 import { createSparseSession } from "../../../src/sparsity/sparse/session.ts";
 import { errorOf, randomFeeds, sparseTensor } from "./support.ts";
 
@@ -37,6 +39,20 @@ test.each(["lenet-300-100", "small-cnn", "vgg-bn", "resnet20", "mobilenet-v2", "
     }
   },
 );
+
+test("weights that are padded on loading run sparse, too", async () => {
+  const graph = vgg({ inputShape: [3, 8, 8], classes: 4, layout: [6, 10, "pool", 5], seed: 1 });
+  for (const { shape, data } of graph.parameters.values())
+    if (shape.length > 1) for (let i = 0; i < data.length; i++) if (rng.uniform() < 0.8) data[i] = 0;
+  const aligned = alignChannels(graph);
+  expect(aligned.nodes.filter((n) => n.op === "Pad").length).toBeGreaterThan(3);
+  const sized = rebatch(graph, 3);
+  const feeds = randomFeeds(rng, sized);
+  const session = await createSparseSession(aligned, { batch: 3, plan: "sparse" });
+  expect(session.plan.layers.filter((l) => l.run === "sparse")).toHaveLength(4);
+  expect(errorOf(sized, feeds, await session.run(feeds))).toBeLessThan(1e-5);
+  await session.release();
+});
 
 /** A wide layer with hardly a weight, one in full use, and an operator that only ONNX Runtime has. */
 function mixture() {

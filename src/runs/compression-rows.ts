@@ -1,0 +1,56 @@
+import type { BeforeAfter, CompressResult } from "./compress.node.ts";
+import { formatBytes, formatCount, formatShare, significant } from "./format.ts";
+
+/** One figure of a compression, in words. */
+export interface ComparedFigure {
+  name: string;
+  /** It says more of the figure above. */
+  detail: boolean;
+  before: string;
+  after: string;
+  /** The factor between them, or the difference where that says more. */
+  smallerBy: string;
+}
+
+/** What a compression changed, the same in the terminal and on the page. */
+export function comparedFigures(result: CompressResult): ComparedFigure[] {
+  const { accuracy, validation, parameters, nonZeros, bytes, packedBytes, macs, usedMacs } = result;
+  const { activationBytes, latencyMs, skippingZeros, patterns } = result;
+  const ms = (v: number) => `${significant(v)} ms`;
+  const row = (name: string, { before, after }: BeforeAfter, format: (v: number) => string) => ({
+    name,
+    detail: false,
+    before: format(before),
+    after: format(after),
+    smallerBy: `${significant(before / after)}×`,
+  });
+  const detail = (...figure: Parameters<typeof row>) => ({ ...row(...figure), detail: true });
+  const share = (name: string, figure: BeforeAfter) => ({
+    ...row(name, figure, formatShare),
+    smallerBy: `${((figure.after - figure.before) * 100).toFixed(2)} points`,
+  });
+  const since = (b: "b1" | "b64", after: number) => ({ before: latencyMs.before[b], after });
+  const scattered = skippingZeros !== null || patterns !== null;
+  return [
+    share("test accuracy", accuracy),
+    ...(validation ? [share("validation accuracy", validation)] : []),
+    row("parameters", parameters, formatCount),
+    ...(scattered ? [detail("that are not zero", nonZeros, formatCount)] : []),
+    row("bytes on disk", bytes, formatBytes),
+    ...(packedBytes === null
+      ? []
+      : [detail("packed (filigree pack)", { before: bytes.before, after: packedBytes }, formatBytes)]),
+    row("multiply-accumulates", macs, formatCount),
+    ...(scattered ? [detail("by weights that are not zero", usedMacs, formatCount)] : []),
+    row("memory of activations", activationBytes, formatBytes),
+    row("latency, batch 1", since("b1", latencyMs.after.b1), ms),
+    row("latency, batch 64", since("b64", latencyMs.after.b64), ms),
+    detail("zeros left in place, 64", since("b64", latencyMs.masked.b64), ms),
+    ...(skippingZeros
+      ? [
+          detail("zeros skipped, 1", since("b1", skippingZeros.b1), ms),
+          detail("zeros skipped, 64", since("b64", skippingZeros.b64), ms),
+        ]
+      : []),
+  ];
+}
