@@ -5,6 +5,7 @@ import { removeDeadNodes } from "../engine/simplify.ts";
 import { traceFlow } from "./channels/flow.ts";
 import { keptWithout } from "./channels/kept.ts";
 import { knownNumbers } from "./channels/known.ts";
+import { addsTwo } from "./groups/branches.ts";
 
 export interface BranchShrinkResult {
   graph: Graph;
@@ -25,7 +26,7 @@ export function shrinkBranches(graph: Graph): BranchShrinkResult {
   const result = replay(graph, {
     node: (node, inputs) => {
       const index = graph.nodes.indexOf(node);
-      if (node.op !== "Add" || outputs.has(node.outputs[0])) return undefined;
+      if (!addsTwo(node) || outputs.has(node.outputs[0])) return undefined;
       const shape = graph.types.get(node.outputs[0])!.shape;
       const zero = flow.graph.nodes[index].inputs.findIndex((name) => known.whole(name) === 0);
       const other = inputs[1 - zero];

@@ -19,6 +19,11 @@ export interface ResidualBranch {
   parameters: readonly string[];
 }
 
+/** Older exporters write a residual sum as `Sum`. */
+export function addsTwo({ op, inputs }: Node): boolean {
+  return (op === "Add" || op === "Sum") && inputs.length === 2;
+}
+
 /** The residual branches of a graph around which the identity leads, in graph order; one with a projection beside it is none. */
 export function residualBranches(graph: Graph): ResidualBranch[] {
   const makers = producers(graph);
@@ -26,7 +31,7 @@ export function residualBranches(graph: Graph): ResidualBranch[] {
   const outputs = new Set(graph.outputs);
   return nameApart(
     graph.nodes.flatMap((sum) => {
-      if (sum.op !== "Add") return [];
+      if (!addsTwo(sum)) return [];
       for (const input of [0, 1]) {
         const [end, start] = [sum.inputs[input], sum.inputs[1 - input]];
         if (!makers.has(end)) continue;

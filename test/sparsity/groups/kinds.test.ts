@@ -1,9 +1,18 @@
 import { describe, expect, it } from "vitest";
-import type { Graph } from "../../../src/engine/graph.ts";
+import type { Graph, Value } from "../../../src/engine/graph.ts";
 import { constant, createGraph, input, output } from "../../../src/engine/graph.ts";
 import { exportModel } from "../../../src/engine/onnx/export.ts";
 import { importModel } from "../../../src/engine/onnx/import.ts";
-import { add, matmul, mul, relu, sigmoid, softmax, transpose } from "../../../src/engine/operators/index.ts";
+import {
+  add,
+  matmul,
+  mul,
+  relu,
+  sigmoid,
+  softmax,
+  sum,
+  transpose,
+} from "../../../src/engine/operators/index.ts";
 import { replay } from "../../../src/engine/replay.ts";
 import { tensor } from "../../../src/engine/tensor.ts";
 import { layers } from "../../../src/nn/layers.ts";
@@ -67,6 +76,10 @@ const small = transformer({
 const NETWORKS: Record<string, () => Graph> = {
   ...Object.fromEntries(Object.entries(nets.MODELS).map(([name, build]) => [name, () => build(random(5))])),
   resnet: () => resnet({ inputShape: [2, 6, 6], classes: 3, widths: [4, 6], blocks: [2, 2] }),
+  "a ResNet whose sums are nodes of type Sum": () =>
+    replay(NETWORKS.resnet(), {
+      node: ({ op }, inputs) => (op === "Add" ? [sum(...(inputs as Value[]))] : undefined),
+    }),
   transformer: () => small,
   "transformer from a file": () => importModel(exportModel(small), { batch: 2 }),
   SwiGLU: swiglu,
@@ -330,6 +343,14 @@ describe("kinds", () => {
     expect(() => findGroups(graph, "head")).toThrow(/no attention with heads/);
     expect(() => parseKind("filters")).toThrow(/there is no kind of group "filters"; there are filter, /);
     expect(() => parseKind("block:0x4")).toThrow(/no kind of group "block:0x4"/);
+  });
+
+  it("finds the residual branches of Add and of Sum", () => {
+    const [adds, sums] = ["resnet", "a ResNet whose sums are nodes of type Sum"].map((name) =>
+      NETWORKS[name](),
+    );
+    expect(sums.nodes.some((n) => n.op === "Add")).toBe(false);
+    expect(findGroups(sums, "layer")[0].layers).toEqual(findGroups(adds, "layer")[0].layers);
   });
 
   it("a sum is a branch only around the identity", () => {
