@@ -170,7 +170,12 @@ test("slimming within a budget leaves alone what has no batch norm", () => {
 });
 
 test.each([
-  ["half-space steps with Adam", "method: hspg", { optimizer: { kind: "adam" } as never }, /need plain SGD, not Adam: --optimizer sgd, in a recipe optimizer: sgd/],
+  [
+    "half-space steps with Adam",
+    "method: hspg",
+    { optimizer: { kind: "adam" } as never },
+    /need plain SGD, not Adam: --optimizer sgd, in a recipe optimizer: sgd/,
+  ],
   [
     "the metric of weights with group lasso",
     "method: group-lasso, metric: weight",
