@@ -80,7 +80,7 @@ export interface PlanOptions {
   ledger?: Ledger;
 }
 
-/** The budget as a limit on what `sets` may cost. Throws a `Problem` that names the least where even that is more. */
+/** The budget as a limit on what `sets` may cost. Throws a `Problem` where they cost less already, and one that names the least where even that is more. */
 export function planBudget(
   graph: Graph,
   sets: readonly GroupSet[],
@@ -91,17 +91,24 @@ export function planBudget(
   const total = ledger.cost();
   const amount = budget.isShare ? budget.amount * total : budget.amount;
   const limit = budget.measure === "groups" ? Math.floor(amount) : amount;
+  if (!budget.isShare && limit > total)
+    throw new Problem(
+      `a budget of ${figure(budget, limit)} ${budget.measure} is more than the ${figure(budget, total)} of the whole network; ask for less`,
+    );
   const least = leastCost({ ledger, sections, round });
   if (least > limit * (1 + 1e-12)) {
-    const figure = (n: number) => (budget.measure === "ms" ? significant(n) : formatCount(n));
     const each = round > 1 ? `${round} groups` : "one group";
     const why = [...largestLeft(graph, sets, budget.measure, round), ...blockedLayers(graph)];
     throw new Problem(
-      `a budget of ${figure(limit)} ${budget.measure} cannot be met: with ${each} a layer ${figure(least)} are left, ${significant((100 * least) / total)} % of ${figure(total)}${why.map((reason) => `; ${reason}`).join("")}; ask for ${figure(least)} or more`,
+      `a budget of ${figure(budget, limit)} ${budget.measure} cannot be met: with ${each} a layer ${figure(budget, least)} are left, ${significant((100 * least) / total)} % of ${figure(budget, total)}${why.map((reason) => `; ${reason}`).join("")}; ask for ${figure(budget, least)} or more`,
     );
   }
   const choice = { ledger, sections, limit, round };
   return { ...choice, sections: spareLayers(choice) };
+}
+
+function figure({ measure }: Budget, n: number): string {
+  return measure === "ms" ? significant(n) : formatCount(n);
 }
 
 /** Layers and reasons that an error names. */

@@ -60,7 +60,7 @@ export async function executeRun(given: Recipe, path: string, options: RunOption
   const source = classificationSource(graph, data.train, scale, { seed, augment: recipe.augment });
   if (source.stepsPerEpoch === 0)
     throw new Problem(
-      `a batch of ${batch} is larger than the ${data.train.labels.length} training samples of ${data.name}`,
+      `a batch of ${batch} is larger than the ${data.train.labels.length} training samples of ${data.name}; choose a smaller batch`,
     );
   const wanted = recipe.epochs * source.stepsPerEpoch;
   const lowMemory = recipe.lowMemory && createRunLowMemory(graph, recipe.lowMemory, { steps: wanted, seed });

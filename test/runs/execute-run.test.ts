@@ -240,7 +240,7 @@ describe("a run", () => {
     ["model: nothere.onnx", /^cannot read nothere\.onnx: no such file/],
     ["model: lenett", /there is no model "lenett"; did you mean "lenet"\?/],
     ["data: mnits", /no such data set/],
-    ["batch: 301", /a batch of 301 is larger than the 300 training samples/],
+    ["batch: 301", /a batch of 301 is larger than the 300 training samples of data; choose a smaller batch/],
     [
       "sparsifier: { method: wgsef, keep: { conv: 3 } }",
       /no layer "conv" that can shrink; did you mean "conv1"\?.*there are conv1, conv2/,

@@ -307,6 +307,9 @@ describe("a budget in words", () => {
   it("one that nothing meets names the least, with rounding too", () => {
     const graph = smallCnn({ inputShape: [1, 16, 16], classes: 10 });
     const sets = findGroups(graph);
+    expect(() => planBudget(graph, sets, parseBudget("macs=9G"))).toThrow(
+      /a budget of 9,000,000,000 macs is more than the [\d,]+ of the whole network; ask for less/,
+    );
     expect(() => planBudget(graph, sets, parseBudget("groups=2"))).toThrow(
       'a budget of 2 groups cannot be met: with one group a layer 3 are left, 2.68 % of 112; channels of fc2 have to stay: it is tied to the graph\'s output "fc2/Gemm"; ask for 3 or more',
     );
