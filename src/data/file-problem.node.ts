@@ -19,6 +19,10 @@ const REASONS: Record<string, string> = {
 /** The file-system error `error` about `path` as a `Problem`; anything else comes back as it is. */
 export function fileProblem(doing: string, path: string, error: unknown): unknown {
   const { code = "", syscall, message } = error as NodeJS.ErrnoException;
-  const reason = REASONS[code] ?? (syscall && message);
+  // Folders on the way to what is written are made; where they cannot be, as on a read-only disk, Node names none.
+  const unmade = code === "ENOENT" && doing.startsWith("write");
+  const reason = unmade
+    ? "its folder cannot be made; choose another place"
+    : (REASONS[code] ?? (syscall && message));
   return reason && !(error instanceof Problem) ? new Problem(`cannot ${doing} ${path}: ${reason}`) : error;
 }

@@ -41,6 +41,7 @@ export async function writeWhole(path: string, contents: Uint8Array | string): P
  * `others`: what is read, or written too.
  */
 export async function checkWritable(path: string, ...others: readonly string[]): Promise<void> {
+  if (path === "") throw new Problem("what is written has an empty name; give it one");
   if (others.some((other) => resolve(other) === resolve(path)))
     throw new Problem(`${path} is named twice; what is written needs a file of its own`);
   const temporary = `${path}.tmp`;

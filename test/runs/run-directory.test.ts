@@ -2,6 +2,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { fileProblem } from "../../src/data/file-problem.node.ts";
+import { Problem } from "../../src/problem.ts";
 import { checkWritable } from "../../src/runs/files.node.ts";
 import { numberedDirectory, removeRun } from "../../src/runs/run-directory.node.ts";
 import { temporaryFolder } from "./support.ts";
@@ -61,6 +63,18 @@ describe("a place to write", () => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, "file"), "");
     await expect(checkWritable(folder)).rejects.toThrow("this is a folder; expected a file");
+    await expect(checkWritable("")).rejects.toThrow("has an empty name; give it one");
+    await expect(checkWritable(join(folder, "a", "..", "b.onnx"), join(folder, "b.onnx"))).rejects.toThrow(
+      "b.onnx is named twice; what is written needs a file of its own",
+    );
+    const missing = Object.assign(new Error("ENOENT"), { code: "ENOENT", syscall: "mkdir" });
+    expect(fileProblem("write", "x/y.onnx", missing)).toEqual(
+      new Problem("cannot write x/y.onnx: its folder cannot be made; choose another place"),
+    );
+    // Control: what is read may well be missing.
+    expect(fileProblem("read", "y.onnx", missing)).toEqual(
+      new Problem("cannot read y.onnx: no such file or folder"),
+    );
     await expect(checkWritable(join(folder, "file", "x"))).rejects.toThrow("is a file, not a folder");
     expect(readdirSync(folder)).toEqual(["file"]);
   });
