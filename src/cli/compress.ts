@@ -1,8 +1,6 @@
 import { basename, join } from "node:path";
 import type { Command } from "commander";
 import { InvalidArgumentError } from "commander";
-import { loadDataset } from "../data/load.node.ts";
-import { exportModel } from "../engine/onnx/export.ts";
 import { MODELS } from "../nn/models/index.ts";
 import { Problem } from "../problem.ts";
 import { parseBudget } from "../runs/budget.ts";
@@ -12,7 +10,6 @@ import type { CompressRequest, GroupRequest } from "../runs/compress-request.ts"
 import { defaultThreads } from "../runs/environment.node.ts";
 import { checkWritable, writeWhole } from "../runs/files.node.ts";
 import type { InputScale } from "../runs/input-scale.ts";
-import { SCALE_KEY, scaleFor } from "../runs/input-scale.ts";
 import {
   hasSupport,
   isPosteriorMethod,
@@ -267,7 +264,7 @@ export async function runCompression(
       process.exitCode = INTERRUPTED;
       return;
     }
-    const report = await save(compression, request, dataDir);
+    const report = await save(compression, request);
     emit(
       { json },
       compression.result,
@@ -280,21 +277,14 @@ export async function runCompression(
 }
 
 async function save(
-  { model, deviations, result, runs }: Compression,
-  request: CompressRequest,
-  dataDir: string | undefined,
+  { onnx, deviations, result, runs }: Compression,
+  { directory }: CompressRequest,
 ): Promise<string> {
-  const data = await loadDataset(request.data, { dataDir });
-  const metadata = {
-    [SCALE_KEY]: JSON.stringify(scaleFor(request.inputScale, data)),
-    "filigree.data": result.data,
-    "filigree.method": result.method,
-  };
-  await writeWhole(result.output, exportModel(model, { metadata }));
+  await writeWhole(result.output, onnx);
   if (deviations) await savePosterior(result.output, deviations);
-  const report = join(request.directory, "report.html");
+  const report = join(directory, "report.html");
   await writeWhole(report, await compressionReport(result, runs));
-  await writeWhole(join(request.directory, "result.json"), `${JSON.stringify(result, undefined, 2)}\n`);
+  await writeWhole(join(directory, "result.json"), `${JSON.stringify(result, undefined, 2)}\n`);
   return report;
 }
 

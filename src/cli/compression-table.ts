@@ -33,13 +33,7 @@ export function resultTable(result: CompressResult): string {
   ];
   const took = `took ${formatSeconds(result.seconds)}`;
   const skipped = skippingZeros
-    ? [
-        [
-          "zeros are skipped by createSparseSession of the library; other latencies are of ONNX Runtime",
-          `  batch 1   ${skippingZeros.why.b1}`,
-          `  batch 64  ${skippingZeros.why.b64}`,
-        ].join("\n"),
-      ]
+    ? ["zeros are skipped by createSparseSession of the library; other latencies are of ONNX Runtime"]
     : [];
   const last =
     result.alignedTo > 1

@@ -24,7 +24,9 @@ export function packCommand(): Command {
       "model, output": "paths of the two files",
       "bytes, onnxBytes": "sizes of the packed file and of the .onnx file",
       gzipBytes: "what gzip makes of the same .onnx file, quantised weights included",
-      restBytes: "of the packed file: graph, names, biases, headers",
+      restBytes: "of the packed file: graph, names, biases, headers, and what is unpacked",
+      unpacked:
+        "names of weights that gzip stores in fewer bytes than a code; without --bits there may be many",
       tensors:
         "list of { name, shape, weights, nonZeros, runs, turned, index, indexBits, values, valueBits, indexBitsBy, error }",
       "…turned": "whether lines are columns",
@@ -56,8 +58,12 @@ export function packCommand(): Command {
     });
 }
 
-function describe(output: string, { bytes, onnxBytes, gzipBytes, restBytes, tensors }: PackReport): string {
+function describe(
+  output: string,
+  { bytes, onnxBytes, gzipBytes, restBytes, tensors, unpacked }: PackReport,
+): string {
   const each = (bits: number, nonZeros: number) => (nonZeros ? (bits / nonZeros).toFixed(2) : "–");
+  const rest = `graph, names, biases${unpacked.length > 0 ? `, ${formatCount(unpacked.length)} of the weights` : ""}`;
   const right = (heading: string) => ({ heading, align: "right" as const });
   const rows = tensors.map((t) => [
     t.name,
@@ -81,9 +87,10 @@ function describe(output: string, { bytes, onnxBytes, gzipBytes, restBytes, tens
         right("error"),
         right("size"),
       ],
-      [...rows, ["graph, names, biases", "", "", "", "", "", "", "", formatBytes(restBytes)]],
+      [...rows, [rest, "", "", "", "", "", "", "", formatBytes(restBytes)]],
     ),
     "",
+    ...(unpacked.length > 0 ? [`gzip stores ${unpacked.join(", ")} in fewer bytes than a code would`] : []),
     "bits a weight in use: index as runs, as CSR, as bitmap (the file has the shorter of runs and bitmap), value",
     `${output}: ${formatBytes(bytes)}, 1/${(onnxBytes / bytes).toFixed(1)} of ${formatBytes(onnxBytes)}; gzip makes ${formatBytes(gzipBytes)} of the same weights`,
   ].join("\n");

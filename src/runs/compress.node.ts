@@ -20,7 +20,7 @@ import { createSize } from "./compression-size.node.ts";
 import { executeRun } from "./execute-run.node.ts";
 import type { FastestForm } from "./fastest-form.ts";
 import { fastestForm } from "./fastest-form.ts";
-import { scaleFor } from "./input-scale.ts";
+import { SCALE_KEY, scaleFor } from "./input-scale.ts";
 import { loadModel } from "./load-model.node.ts";
 import { methodOf } from "./methods.ts";
 import { loadPosterior } from "./posterior-file.node.ts";
@@ -94,6 +94,8 @@ export interface CompressOptions extends LoadOptions {
 export interface Compression {
   result: CompressResult;
   model: Graph;
+  /** The .onnx file that holds it; figures of bytes are of this one. */
+  onnx: Uint8Array;
   /** Of its weights, where they have posteriors. */
   deviations?: Deviations;
   runs: { dense?: string; sparse: string };
@@ -176,9 +178,16 @@ export async function compress(
   const accuracy = async (graph: Graph, split = data.test) =>
     (await evaluateClassifier(graph, split, scale, { threads: request.threads })).accuracy;
   const costBefore = accountModel(before).total;
-  const onnx = exportModel(final);
+  const onnx = exportModel(final, {
+    metadata: {
+      [SCALE_KEY]: JSON.stringify(scale),
+      "filigree.data": data.name,
+      "filigree.method": request.method,
+    },
+  });
   return {
     model: final,
+    onnx,
     deviations,
     runs: { ...(dense && { dense: dense.path }), sparse: sparse.path },
     result: {
@@ -210,7 +219,9 @@ function aimOf({ keep, budget }: Size): string {
     return `training it down to ${Object.entries(keep)
       .map(([name, k]) => `${name}=${k}`)
       .join(", ")}`;
-  return budget ? `training it down to a budget of ${budget}` : "training posteriors of its weights";
+  return budget
+    ? `training it down to a budget of ${budget}`
+    : "training posteriors of its weights, whose cost the loss contains";
 }
 
 type Left = Pick<

@@ -15,6 +15,8 @@ export interface PackReport {
   gzipBytes: number;
   restBytes: number;
   tensors: PackedTensor[];
+  /** Weights that gzip stores in fewer bytes than a code, and that are in the rest. */
+  unpacked: string[];
 }
 
 export interface PackFileOptions {
@@ -56,9 +58,9 @@ function packNamed(onnx: Uint8Array, path: string, options: PackOptions): Packed
   }
 }
 
-function reportOf({ bytes, restBytes, tensors }: PackedModel, onnxBytes: number): PackReport {
+function reportOf({ bytes, restBytes, tensors, unpacked }: PackedModel, onnxBytes: number): PackReport {
   const gzipBytes = gzipSync(unpackModel(bytes), { level: 9 }).length;
-  return { bytes: bytes.length, onnxBytes, gzipBytes, restBytes, tensors };
+  return { bytes: bytes.length, onnxBytes, gzipBytes, restBytes, tensors, unpacked };
 }
 
 /** Writes the .onnx file of a packed one; gives its size in bytes. */

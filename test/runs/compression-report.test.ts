@@ -78,7 +78,7 @@ test("of posteriors the page leads with what zeros turn into: a packed file, ski
     "faster at batch 64, zeros skipped 6.00×",
   ]);
   expect(all).toContain("91.00 % right before the other weights became zero and 83.00 % right after");
-  expect(all).toContain("Batch 64: sparse everywhere 0.5 ms against dense 2 ms.");
+  expect(all).toContain("Zeros are skipped by createSparseSession of the library.");
 });
 
 test("where kernels that skip zeros are no faster, the page does not count on them", async () => {
@@ -87,6 +87,14 @@ test("where kernels that skip zeros are no faster, the page does not count on th
   const { texts } = await pageOf({ ...byPosteriors, skippingZeros: { b1: 0.1, b64: 1.9, why } });
   expect(texts("dt")).toContain("faster at batch 64");
   expect(texts("dd")).toContain("1.50×");
+  expect(texts("td")).toContain("zeros skipped, 64 (slower, so not done)");
+  expect(texts("td")).toContain("zeros skipped, 1");
+});
+
+test("a network that has become slower is not called faster", async () => {
+  const latencyMs = { ...byGroups.latencyMs, after: { b1: 0.2, b64: 4.5 } };
+  const { texts } = await pageOf({ ...byGroups, latencyMs });
+  expect([texts("dt")[3], texts("dd")[3]]).toEqual(["slower at batch 64", "1.50×"]);
 });
 
 test("of groups it leads with the shrunk file", async () => {

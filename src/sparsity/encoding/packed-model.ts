@@ -64,6 +64,8 @@ export interface PackedModel {
   bytes: Uint8Array;
   /** Tensors that are stored as codes; all others are in the rest. */
   tensors: PackedTensor[];
+  /** Names of the others, where they have more than one row and column. */
+  unpacked: string[];
   /** Bytes of everything that is not a tensor's code: compressed graph, names, biases, headers, checksum. */
   restBytes: number;
 }
@@ -81,6 +83,7 @@ export function packModel(onnx: Uint8Array, { bits, steps }: PackOptions = {}): 
   const chunks: Uint8Array[] = [];
   const rest: Uint8Array[] = [];
   const tensors: PackedTensor[] = [];
+  const unpacked: string[] = [];
   let [copied, codeBytes, since] = [0, 0, 0];
   const keep = (part: Uint8Array) => {
     rest.push(part);
@@ -88,7 +91,8 @@ export function packModel(onnx: Uint8Array, { bits, steps }: PackOptions = {}): 
   };
   for (const { name, shape, offset } of locateFloats(onnx)) {
     const end = offset + 4 * sizeOf(shape);
-    const original = new Float32Array(onnx.slice(offset, end).buffer);
+    // A Buffer's own slice would share its memory.
+    const original = new Float32Array(Uint8Array.prototype.slice.call(onnx, offset, end).buffer);
     const [rows, columns] = [shape[0] ?? 1, sizeOf(shape.slice(1))];
     const step = steps?.get(name);
     const quantized =
@@ -106,6 +110,7 @@ export function packModel(onnx: Uint8Array, { bits, steps }: PackOptions = {}): 
     copied = end;
     if (raw.length > MAX_INFLATION * code.bytes.length || deflateSync(raw).length <= code.bytes.length) {
       keep(raw);
+      if (rows > 1 && columns > 1) unpacked.push(name);
       continue;
     }
     chunks.push(
@@ -138,7 +143,7 @@ export function packModel(onnx: Uint8Array, { bits, steps }: PackOptions = {}): 
   const packedRest = gzipSync(joined(rest), { level: 9, mtime: 0 });
   const body = joined([MAGIC, uint32(packedRest.length), packedRest, ...chunks]);
   const bytes = joined([body, uint32(crc32(body))]);
-  return { bytes, tensors, restBytes: bytes.length - codeBytes };
+  return { bytes, tensors, unpacked, restBytes: bytes.length - codeBytes };
 }
 
 /** Whether bytes begin like a packed model, of any version. */

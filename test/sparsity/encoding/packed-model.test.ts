@@ -70,6 +70,20 @@ test("a model comes back byte for byte, and its bits are those that the parts re
   for (const t of tensors) expect(t.indexBits).toBe(Math.min(t.indexBitsBy.runs, t.indexBitsBy.bitmap));
 });
 
+test("bytes in a Buffer, whose slices share memory, make the same file", () => {
+  expect(packModel(Buffer.from(onnx)).bytes).toEqual(packModel(onnx).bytes);
+});
+
+test("full weights stay with gzip, and are named", () => {
+  const graph = createGraph("full");
+  const x = input(graph, "x", [1, 12]);
+  const w = Float32Array.from({ length: 120 }, () => rng.normal());
+  output(matmul(x, parameter(graph, "full.weight", tensor("float32", [12, 10], w))));
+  const { unpacked, tensors } = packModel(exportModel(graph));
+  expect([unpacked, tensors]).toEqual([["full.weight"], []]);
+  expect(packModel(onnx).unpacked).toEqual([]);
+});
+
 test("quantised weights: as many bits as asked for, the graph and biases as they were, packed again without loss", () => {
   const { bytes, tensors } = packModel(onnx, { bits: 4 });
   const back = unpackModel(bytes);
