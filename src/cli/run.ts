@@ -17,6 +17,7 @@ import { INTERRUPTED, onInterrupt } from "./interrupt.ts";
 import { dataDirOption } from "./options.ts";
 import type { Progress } from "./progress.ts";
 import { note, startProgress } from "./progress.ts";
+import { shellLine } from "./shell.ts";
 import { table } from "./table.ts";
 
 interface RunCommandOptions extends JsonOption {
@@ -75,7 +76,9 @@ export function runCommand(): Command {
         display.end();
         emit(options, { ...result, directory }, summary(result, directory));
         if (result.finished) return;
-        note(`stopped at step ${result.steps}; go on with: filigree run ${directory} --resume`);
+        const where = options.dataDir === undefined ? [] : ["--data-dir", options.dataDir];
+        const again = shellLine(["filigree", "run", directory, ...where, "--resume"]);
+        note(`stopped at step ${result.steps}; go on with: ${again}`);
         process.exitCode = INTERRUPTED;
       } finally {
         display.end();

@@ -191,6 +191,8 @@ export async function findRun(source: string, runs: string): Promise<{ recipe: R
   const file = isRun ? join(source, "recipe.yaml") : source;
   if (![".yaml", ".yml", ".json"].includes(extname(file)))
     throw new Problem(`${file}: a recipe is a .yaml file, or the directory of a run`);
+  if (isRun && !(await stat(file).catch(() => undefined)))
+    throw new Problem(`${source} is not the directory of a run: it has no recipe.yaml`);
   const text = new TextDecoder().decode(await readBytes(file));
   const recipe = parseRecipe(text, file, { name: basename(file, extname(file)), threads: defaultThreads() });
   return { recipe, directory: isRun ? source : join(runs, recipe.name) };

@@ -214,6 +214,11 @@ describe("bad input ends with code 1 and one line", () => {
       ["bench", "net.onnx", "--dimension", "width=3"],
       /net\.onnx: no input has an open dimension "width"; all lengths but the batch are fixed/,
     ],
+    [
+      "a directory to go on with that holds no run",
+      ["run", "."],
+      /\. is not the directory of a run: it has no/,
+    ],
     ["a missing recipe", ["run", "no.yaml"], /cannot read no\.yaml: no such file/],
     ["a model as a recipe", ["run", "net.onnx"], /a recipe is a \.yaml file/],
     ["a wrong recipe", ["run", "wrong.yaml"], /wrong\.yaml:2: epohcs: unknown key; did you mean "epochs"/],
@@ -328,13 +333,15 @@ describe("a run from end to end", () => {
 
   test("Ctrl-C saves, says how to go on, and going on gives the same bytes", async () => {
     const folder = taskFolder({ epochs: 30 });
-    const child = start(["run", "task.yaml", "--json"], folder);
+    const child = start(["run", "task.yaml", "--data-dir", "my data", "--json"], folder);
     while (!child.stderr().includes("epoch  3/30")) await new Promise((r) => setTimeout(r, 5));
     child.kill("SIGINT");
     const stopped = await child.done;
     expect(stopped.code).toBe(130);
     expect(stopped.stderr).toMatch(/stopping after this step/);
-    expect(stopped.stderr).toMatch(/stopped at step (\d+); go on with: filigree run runs\/task --resume\n$/);
+    expect(stopped.stderr).toMatch(
+      /stopped at step (\d+); go on with: filigree run runs\/task --data-dir 'my data' --resume\n$/,
+    );
     const { finished, steps } = json(stopped);
     expect(finished).toBe(false);
     const checkpoints = readdirSync(join(folder, "runs", "task", "checkpoints"));
