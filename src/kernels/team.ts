@@ -1,5 +1,5 @@
-import { Problem } from "../problem.ts";
 import { moduleFor } from "./instantiate.ts";
+import { canSleep, startWorker, type Worker } from "./worker.ts";
 
 /** A kernel function's name and what it is called with; undefined: here all threads wait for each other. */
 export type Call = readonly [name: string, args: readonly (number | boolean)[]] | undefined;
@@ -39,7 +39,7 @@ export async function createTeam({ memory, wasm, jobs }: TeamSource): Promise<Te
   const modules = wasm.map((text) => moduleFor(text, memory));
   const threads = 1 + jobs.length;
   const workers = await Promise.all(
-    jobs.map((own): Promise<Worker> => startWorker({ control, memory, modules, threads, jobs: own })),
+    jobs.map((own): Promise<Worker> => startWorker(SCRIPT, { control, memory, modules, threads, jobs: own })),
   );
   const { meet, start } = meeting(control, threads, canSleep());
   return {
@@ -109,59 +109,4 @@ function work({ control, memory, modules, threads, jobs }: WorkerData, make: typ
       else meet();
 }
 
-const SCRIPT = `
-const node = globalThis.process?.getBuiltinModule?.("node:worker_threads");
-const port = node ? node.parentPort : self;
-port.onmessage = ({ data }) => {
-  port.postMessage("ready");
-  (${work})(data, ${meeting});
-};`;
-
-interface Worker {
-  terminate(): unknown;
-}
-
-function startWorker(data: WorkerData): Promise<Worker> {
-  return new Promise((resolve, reject) => {
-    const failed = (reason: unknown) =>
-      reject(
-        new Problem(
-          `no worker thread can be started: ${reason instanceof Error ? reason.message : reason}; use one thread`,
-        ),
-      );
-    try {
-      const node = globalThis.process?.getBuiltinModule?.("node:worker_threads");
-      if (node) {
-        const worker = new node.Worker(SCRIPT, { eval: true });
-        worker.once("message", () => {
-          worker.unref();
-          resolve(worker);
-        });
-        worker.once("error", failed);
-        worker.postMessage(data);
-      } else {
-        const url = URL.createObjectURL(new Blob([SCRIPT], { type: "text/javascript" }));
-        const worker = new globalThis.Worker(url);
-        worker.onmessage = () => {
-          URL.revokeObjectURL(url);
-          resolve(worker);
-        };
-        worker.onerror = ({ message }) =>
-          failed(message || "the page's content security policy may forbid workers from blobs");
-        worker.postMessage(data);
-      }
-    } catch (error) {
-      failed(error);
-    }
-  });
-}
-
-/** A browser's main thread may not. */
-function canSleep(): boolean {
-  try {
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
+const SCRIPT = `(${work})(data, ${meeting})`;

@@ -18,15 +18,18 @@ export function learnCode(
   countInputs(mac, groups);
   const closed = rules.freezeBy === "cell" && rules.freezeAt !== null ? rules.freezeAt * mac.inputs : null;
   const { fanIn } = crosstalk;
-  for (let m = 0; m < code.length; m++) {
-    const cell = code[m];
-    for (const { units } of groups)
-      for (let a = 0; a < units.length && (closed === null || fanIn[cell] <= closed); a++)
-        if (up.connect(units[a], cell)) {
-          countSynapse(crosstalk, units[a], cell);
+  // Input by input: what leaves one lies together.
+  for (const { units } of groups)
+    for (let a = 0; a < units.length; a++) {
+      const unit = units[a];
+      for (let m = 0; m < code.length; m++) {
+        const cell = code[m];
+        if ((closed === null || fanIn[cell] <= closed) && up.connect(unit, cell)) {
+          countSynapse(crosstalk, unit, cell);
           mac.increased++;
         }
-  }
+      }
+    }
 
   if (state === "active" || rules.selfWhilePersisting) {
     if (previous) {

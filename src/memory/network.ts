@@ -215,14 +215,11 @@ export function runFrame(
     const counts = new Uint32Array(level.macs.length);
     if (l === 0) gatherInputs(level, active, seen, counts);
     else gatherCodes(level, network.levels[l - 1], seen, counts);
-    network.team?.sum(
-      l,
-      seen.map((groups) => groups.map(({ units }) => units)),
-    );
+    const summed = network.team?.sum(l, seen);
     for (const [m, mac] of level.macs.entries()) {
       const input: MacInput = {
         groups: seen[m],
-        summed: network.team !== undefined,
+        summed,
         activeSources: network.frame < level.minFrame ? 0 : counts[m],
         neighbours: Array.from(level.neighbours[m], (n) => earlierCode(level.macs[n])),
         parents: level.parents[m].map((p) => earlierCode(above.macs[p])),

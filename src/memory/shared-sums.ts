@@ -1,8 +1,9 @@
 import type { Arena } from "../kernels/arena.ts";
 import { codesWasm } from "../kernels/codes.wasm.ts";
-import { type Call, canShareMemory, createTeam } from "../kernels/team.ts";
+import { createPool, type PoolCall } from "../kernels/pool.ts";
+import { canShareMemory } from "../kernels/team.ts";
 import { Problem } from "../problem.ts";
-import { chooseRows, planeWords } from "./bit-matrix.ts";
+import { type BitMatrix, chooseRows, planeWords } from "./bit-matrix.ts";
 import type { Mac } from "./mac.ts";
 import type { Network } from "./network.ts";
 import { cellNumbers, kernelsFor } from "./room.ts";
@@ -13,29 +14,37 @@ export const MOST_THREADS = 16;
 /** Words that `sumsAt` of kernels/codes.ts reads, to a multiple of 16 bytes. */
 const TASK_WORDS = 8;
 
+/** Fewer bytes of weights are added up sooner than another thread is awake. */
+const WORTH_SHARING = 2 ** 16;
+
+/** The active units in a mac's field, group by group. */
+type Seen = readonly { units: ArrayLike<number> }[];
+
 /** The bottom-up sums of all macs of a level at once, by several threads. */
 export interface SharedSums {
-  /** Of each mac the units that are active in its field; the sums are in its scratch afterwards. */
-  sum(level: number, active: readonly (readonly ArrayLike<number>[])[]): void;
+  /** True: the sums of every mac are in its scratch now. False: too little to do, and nothing is done. */
+  sum(level: number, seen: readonly Seen[]): boolean;
   end(): Promise<void>;
 }
 
-/** Where the tasks of one level are written, and the sums of each of its macs. */
+/** Where the tasks of one level are written, and what they count with. */
 export interface TaskRoom {
   tasks: Int32Array;
   planes: Int32Array[];
+  /** Sums of the tasks that are not the first of their mac. */
+  partial: Float64Array[];
 }
 
-/** Macs are handed out whole where there are enough of them, otherwise their cells in as many parts as threads. */
-const partsOf = (macs: number, threads: number) => (macs < threads ? threads : 1);
+/** Macs are handed out whole where there are enough of them, otherwise the active units of each in so many parts. */
+const partsOf = (macs: number, threads: number) => Math.ceil(threads / macs);
 
-const mostTasks = (macs: number) =>
-  Math.max(macs, partsOf(macs, MOST_THREADS) * Math.min(macs, MOST_THREADS));
+const mostTasks = (macs: number) => macs * partsOf(macs, MOST_THREADS);
 
 /** Bytes that `taskRoom` and sums of their own for all macs of a level take of an arena. */
 export function sharedSumsBytes(macs: number, cells: number): number {
   const stride = Math.ceil(cells / 32);
-  return mostTasks(macs) * (4 * (TASK_WORDS + planeWords(stride)) + 16) + macs * (8 * 32 * stride + 16) + 16;
+  const sums = 8 * 32 * stride + 16;
+  return mostTasks(macs) * (4 * (TASK_WORDS + planeWords(stride)) + 16 + sums) + 16;
 }
 
 function taskRoom(arena: Arena, macs: number, cells: number): TaskRoom {
@@ -44,11 +53,15 @@ function taskRoom(arena: Arena, macs: number, cells: number): TaskRoom {
   return {
     tasks: arena.int32(tasks * TASK_WORDS),
     planes: Array.from({ length: tasks }, () => arena.int32(words)),
+    partial: Array.from({ length: tasks - macs }, () => cellNumbers(arena, cells)),
   };
 }
 
-/** From now on so many threads, this one included, add up what reaches the macs. */
-export async function useThreads(network: Network, threads: number): Promise<void> {
+/**
+ * From now on so many threads, this one included, add up what reaches the macs, wherever that is at least `least` bytes of
+ * weights.
+ */
+export async function useThreads(network: Network, threads: number, least = WORTH_SHARING): Promise<void> {
   if (!Number.isInteger(threads) || threads < 1 || threads > MOST_THREADS)
     throw new Problem(`memory: ${threads} threads are asked for; choose 1 to ${MOST_THREADS}`);
   const { arena, levels } = network;
@@ -71,7 +84,7 @@ export async function useThreads(network: Network, threads: number): Promise<voi
     for (const mac of macs) mac.scratch = { ...mac.scratch, sums: cellNumbers(arena, cells) };
   }
   const shared = levels.map(({ macs, tasks }) => ({ macs, room: tasks! }));
-  network.team = await shareSums(shared, arena, threads);
+  network.team = await shareSums(shared, arena, threads, least);
 }
 
 /**
@@ -82,52 +95,68 @@ async function shareSums(
   levels: readonly { macs: readonly Mac[]; room: TaskRoom }[],
   { memory }: Arena,
   threads: number,
+  least: number,
 ): Promise<SharedSums> {
   const plans = levels.map(({ macs, room }) => {
     const parts = partsOf(macs.length, threads);
-    const calls: Call[][] = Array.from({ length: threads }, () => []);
-    for (let task = 0; task < macs.length * parts; task++)
-      calls[task % threads].push(["sumsAt", [room.tasks.byteOffset + 4 * TASK_WORDS * task]]);
-    return { macs, room, parts, calls };
+    return macs.map((mac, m) => planSums(mac, room, m, parts));
   });
-  const team = await createTeam({
+  const pool = await createPool({
     memory,
     wasm: [codesWasm],
-    jobs: Array.from({ length: threads - 1 }, (_, t) =>
-      plans.map(({ calls }): Call[] => [...calls[t + 1], undefined]),
+    threads,
+    batches: plans.map((level) =>
+      level.flatMap(({ tasks }) => tasks.map((task): PoolCall => ["sumsAt", [task.byteOffset]])),
     ),
   });
   return {
-    sum: (level, active) => {
-      const { macs, room, parts, calls } = plans[level];
-      for (const [m, mac] of macs.entries()) writeTasks(mac, active[m], room, m * parts, parts);
-      team.start(level);
-      const { sumsAt } = kernelsFor(room.tasks)!;
-      for (const call of calls[0]) if (call) sumsAt(call[1][0] as number);
-      team.meet();
+    sum: (level, seen) => {
+      const plan = plans[level];
+      let bytes = 0;
+      for (const [m, { matrix }] of plan.entries())
+        for (const { units } of seen[m]) bytes += 4 * matrix.stride * units.length;
+      if (bytes < least) return false;
+      for (const [m, sums] of plan.entries()) writeRows(sums, seen[m]);
+      pool.run(level);
+      for (const { sums, partial } of plan)
+        for (const part of partial) kernelsFor(sums)!.add(part.byteOffset, sums.byteOffset, sums.length);
+      return true;
     },
-    end: () => team.end(),
+    end: () => pool.end(),
   };
 }
 
-/** What `parts` calls of `sumsAt` are to do for one mac. */
-function writeTasks(
-  { up, scratch: { sums } }: Mac,
-  groups: readonly ArrayLike<number>[],
-  { tasks, planes }: TaskRoom,
-  first: number,
-  parts: number,
-): void {
-  if (!("words" in up.state)) return;
-  const { stride, chosen } = up.state;
+/** How the sums of one mac are added up. */
+interface SumPlan {
+  matrix: BitMatrix;
+  /** What `sumsAt` of kernels/codes.ts reads: where the addresses of rows are and how many, which change, then what does not. */
+  tasks: Int32Array[];
+  sums: Float64Array;
+  /** Sums of every task but the first, to be added to those of the first. */
+  partial: Float64Array[];
+}
+
+function planSums({ up, scratch: { sums } }: Mac, room: TaskRoom, m: number, parts: number): SumPlan {
+  // Weights in an arena do not fade.
+  const matrix = up.state as BitMatrix;
+  const partial = room.partial.slice(m * (parts - 1), (m + 1) * (parts - 1));
+  const tasks = [sums, ...partial].map((to, part) => {
+    const number = m * parts + part;
+    const task = room.tasks.subarray(TASK_WORDS * number, TASK_WORDS * (number + 1));
+    task.set([0, 0, 0, 4 * matrix.stride, to.byteOffset, room.planes[number].byteOffset]);
+    return task;
+  });
+  return { matrix, tasks, sums, partial };
+}
+
+function writeRows({ matrix, tasks }: SumPlan, groups: Seen): void {
   let count = 0;
-  for (const units of groups) count = chooseRows(up.state, units, count);
-  const quarter = Math.ceil(stride / 4 / parts);
-  for (let part = 0; part < parts; part++) {
-    const [from, to] = [part, part + 1].map((p) => Math.min(16 * quarter * p, 4 * stride));
-    tasks.set(
-      [chosen!.byteOffset, count, from, to, sums.byteOffset, planes[first + part].byteOffset],
-      TASK_WORDS * (first + part),
-    );
+  for (const { units } of groups) count = chooseRows(matrix, units, count);
+  // The kernel goes through 16 rows side by side.
+  const most = 16 * Math.ceil(count / 16 / tasks.length);
+  for (const [part, task] of tasks.entries()) {
+    const first = Math.min(most * part, count);
+    task[0] = matrix.chosen!.byteOffset + 4 * first;
+    task[1] = Math.min(most, count - first);
   }
 }

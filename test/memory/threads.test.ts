@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
 import { patchFields } from "../../src/memory/fields.ts";
 import { createMemory, type Memory, type MemoryOptions } from "../../src/memory/memory.ts";
+import { useThreads } from "../../src/memory/shared-sums.ts";
 import { random } from "../../src/random.ts";
 import { subset } from "./support.ts";
 
@@ -46,7 +47,7 @@ function live(memory: Memory, seed: number) {
 test.each(Object.entries(MEMORIES))("%s: several threads change no bit", async (_, options) => {
   const alone = live(createMemory({ ...options, seed: 4 }), 1);
   const memory = createMemory({ ...options, seed: 4 });
-  await memory.useThreads(3);
+  await useThreads(memory.network, 3, 0);
   expect(live(memory, 1)).toEqual(alone);
   await memory.useThreads(1);
   // The comparison would see a difference.
@@ -57,9 +58,35 @@ test("threads may come and go in the life of a memory", async () => {
   const options = { ...MEMORIES["a grid"], seed: 2 };
   const [one, other] = [createMemory(options), createMemory(options)];
   for (const [round, threads] of [1, 2, 1, 3].entries()) {
-    await other.useThreads(threads);
+    await useThreads(other.network, threads, 0);
     expect(live(other, round)).toEqual(live(one, round));
   }
+});
+
+test("threads are left alone where there is little to do, which changes no bit either", async () => {
+  const options = { inputs: 400, levels: [{ q: 8, k: 256 }], rules: { freezeAt: null }, seed: 3 };
+  const [one, other] = [createMemory(options), createMemory(options)];
+  await other.useThreads(2);
+  const { team } = other.network;
+  const asked: boolean[] = [];
+  other.network.team = {
+    ...team!,
+    sum: (level, seen) => {
+      const shared = team!.sum(level, seen);
+      // A row has 256 bytes.
+      expect(shared).toBe(seen[0][0].units.length >= 256);
+      asked.push(shared);
+      return shared;
+    },
+  };
+  const rng = random(1);
+  for (const size of [255, 256, 20, 390]) {
+    const pattern = subset(rng, 400, size);
+    expect(other.learn(pattern)).toEqual(one.learn(pattern));
+  }
+  expect(asked).toEqual([false, true, false, true]);
+  await other.useThreads(1);
+  expect(Buffer.compare(other.toBytes(), one.toBytes())).toBe(0);
 });
 
 test("it says where threads cannot help", async () => {
