@@ -36,7 +36,7 @@ export function packCommand(): Command {
       "…error": "what quantising changed, over the weights, both as root mean squares",
     },
   })
-    .argument("<model>", "an .onnx file")
+    .argument("<model>", "an .onnx or .flg file")
     .option("-o, --output <file>", "the packed file; the model's name with .flg if not given")
     .option(
       "--bits <n>",
@@ -51,8 +51,14 @@ export function packCommand(): Command {
     .action(async (model: string, options: PackOptions) => {
       if (options.bits !== undefined && options.deviations !== undefined)
         throw new InvalidArgumentError("--bits and --deviations both say how to quantise; give one of them");
+      const output = options.output ?? `${model.replace(/\.(onnx|flg)$/, "")}.flg`;
+      if (output.endsWith(".onnx"))
+        throw new InvalidArgumentError(
+          `${output} would be no .onnx file; give a packed model another name, such as .flg`,
+        );
+      const { checkWritable } = await import("../runs/files.node.ts");
+      await checkWritable(output, model);
       const { packFile } = await import("../runs/pack.node.ts");
-      const output = options.output ?? `${model.replace(/\.onnx$/, "")}.flg`;
       const report = await packFile(model, output, options);
       emit(options, { model, output, ...report }, describe(output, report));
     });

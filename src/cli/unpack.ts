@@ -18,6 +18,8 @@ export function unpackCommand(): Command {
     .action(async (model: string, options: UnpackOptions) => {
       const { unpackFile } = await import("../runs/pack.node.ts");
       const output = options.output ?? `${model.replace(/\.flg$/, "")}.onnx`;
+      const { checkWritable } = await import("../runs/files.node.ts");
+      await checkWritable(output, model);
       const bytes = await unpackFile(model, output);
       emit(options, { model, output, bytes }, `${output}: ${formatBytes(bytes)}`);
     });

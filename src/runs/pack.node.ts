@@ -1,8 +1,9 @@
 import { gzipSync } from "fflate";
+import { Problem } from "../problem.ts";
 import type { PackedModel, PackedTensor, PackOptions } from "../sparsity/encoding/packed-model.ts";
-import { packModel, unpackModel } from "../sparsity/encoding/packed-model.ts";
+import { isPacked, packModel, unpackModel } from "../sparsity/encoding/packed-model.ts";
 import { posteriorStep } from "../sparsity/encoding/quantize.ts";
-import { writeWhole } from "./files.node.ts";
+import { readBytes, writeWhole } from "./files.node.ts";
 import { loadModelFile, problemOf, readModelFile } from "./load-model.node.ts";
 import { loadPosterior } from "./posterior-file.node.ts";
 
@@ -65,6 +66,8 @@ function reportOf({ bytes, restBytes, tensors, unpacked }: PackedModel, onnxByte
 
 /** Writes the .onnx file of a packed one; gives its size in bytes. */
 export async function unpackFile(from: string, to: string): Promise<number> {
+  if (!isPacked(await readBytes(from)))
+    throw new Problem(`${from}: not a packed model; filigree pack makes them`);
   const { onnx } = await readModelFile(from);
   await writeWhole(to, onnx);
   return onnx.length;

@@ -105,6 +105,15 @@ test.each([
   [["pack", "no.onnx"], /^filigree: cannot read no\.onnx: no such file/, 1],
   [["pack", "text.onnx"], /^filigree: text\.onnx: not an ONNX model/, 1],
   [["pack", "model.onnx", "--bits", "40"], /expected a number from 1 to 16/, 2],
+  [["pack", "empty.onnx"], /^filigree: empty\.onnx: not an ONNX model, or a damaged one: .*has no graph/, 1],
+  [
+    ["pack", "model.onnx", "-o", "packed.onnx"],
+    /packed\.onnx would be no \.onnx file; give a packed model/,
+    2,
+  ],
+  [["pack", "broken.flg"], /broken\.flg is named twice; what is written needs a file of its own/, 1],
+  [["unpack", "broken.flg", "-o", "./broken.flg"], /broken\.flg is named twice/, 1],
+  [["unpack", "model.onnx"], /model\.onnx: not a packed model; filigree pack makes them/, 1],
   [["inspect", "broken.flg"], /^filigree: broken\.flg: a damaged packed model/, 1],
   [["unpack", "broken.flg"], /^filigree: broken\.flg: a damaged packed model/, 1],
 ])("%j says what is wrong, in one line", async (args, message, code) => {
@@ -115,6 +124,7 @@ test.each([
   bytes[bytes.length - 9] ^= 1;
   writeFileSync(join(folder, "broken.flg"), bytes);
   writeFileSync(join(folder, "text.onnx"), "once upon a time");
+  writeFileSync(join(folder, "empty.onnx"), "");
   const outcome = await filigree(args, folder);
   expect(outcome.stderr).toMatch(message);
   expect(outcome.stderr).toMatch(/^filigree: .*\n$/);

@@ -37,13 +37,16 @@ export function locateFloats(file: Uint8Array): FloatData[] {
     if (pieces[0].length !== 4 * sizeOf(shape) || pieces[0].length === 0) return;
     found.push({ name, shape, offset: pieces[0].byteOffset - file.byteOffset });
   };
+  let hasGraph = false;
   reader.eachField((field) => {
     if (field !== 7) return;
+    hasGraph = true;
     reader.message("graph", () =>
       reader.eachField((inner) => {
         if (inner === 5) reader.message("initializer", readTensor);
       }),
     );
   });
+  if (!hasGraph) return reader.damaged("the file ends and has no graph");
   return found;
 }
