@@ -2,8 +2,9 @@
  * How many items a second does the associative memory store and recognise, beside other one-shot memories, as more and
  * more is stored? Microseconds of processor time of one thread an item; the number of stored items from which on a search
  * through all of them takes longer; in a memory whose weights do not fit into caches, the time to recognise an item over
- * the time in which its active rows could be read at the speed of a large copy; and what a second thread changes, by the
- * clock: on a machine that does something else, too, this says nothing. Writes docs/results/sparsey-speed.json.
+ * the time in which its active rows could be read at the speed of a large copy; what a second thread changes, by the
+ * clock: on a machine that does something else, too, this says nothing; and how much of the time goes into the sums of rows,
+ * which is all that threads share. Writes docs/results/sparsey-speed.json.
  *
  * usage: sparsey.js [most stored items, default 100000] [repetitions, default 7]
  */
@@ -18,6 +19,7 @@ import { createSparseDistributedMemory } from "../src/memory/baselines/sparse-di
 import { createWillshawMemory } from "../src/memory/baselines/willshaw.ts";
 import { patchFields } from "../src/memory/fields.ts";
 import { createMemory, type Memory } from "../src/memory/memory.ts";
+import { clear } from "../src/memory/room.ts";
 import { random } from "../src/random.ts";
 import { median } from "../src/runs/latency.ts";
 
@@ -147,6 +149,26 @@ function gridOf({ patch, q, k }: (typeof GRIDS)[keyof typeof GRIDS]): Memory {
   return createMemory({ inputs, levels: [{ fields, q, k }], rules: { freezeAt: null } });
 }
 
+/** Share of the processor time of recognising that adds up rows. */
+function shareOfSums({ network: { levels }, recognize }: Memory, items: readonly number[][]): number {
+  const [{ macs, fields }] = levels;
+  const seen = items.map((item) => {
+    const active = new Set(item);
+    return fields.map((field) => Int32Array.from(field.keys()).filter((unit) => active.has(field[unit])));
+  });
+  const shares = Array.from({ length: 3 * repetitions }, () => {
+    const sums = micros(() => {
+      for (const units of seen)
+        for (const [m, { up, scratch }] of macs.entries()) {
+          clear(scratch.sums);
+          up.addSums(units[m], scratch.sums);
+        }
+    });
+    return sums / micros(() => items.forEach((item) => recognize(item)));
+  });
+  return median(shares);
+}
+
 /** Microseconds by the clock to store and to recognise an item with one thread and with two, which take turns. */
 async function byThreads() {
   const kinds: Record<string, { make: () => Memory; inputs: number; active: number }> = {
@@ -167,12 +189,12 @@ async function byThreads() {
       inputs: SIDE * SIDE * grid.patch.channels,
       active: grid.active,
     };
-  const micros = (work: () => void) => {
+  const byClock = (work: () => void) => {
     const start = performance.now();
     work();
     return 1000 * (performance.now() - start);
   };
-  const rows: { memory: string; threads: number; store: number; recognize: number }[] = [];
+  const rows: { memory: string; threads: number; store: number; recognize: number; sums?: number }[] = [];
   for (const [name, { make, inputs, active }] of Object.entries(kinds)) {
     const [one, two] = [make(), make()];
     await two.useThreads(2);
@@ -181,8 +203,8 @@ async function byThreads() {
     for (let r = -1; r < repetitions; r++) {
       const items = randomPatterns(rng, 10, inputs, active);
       for (const [i, memory] of [one, two].entries()) {
-        const store = micros(() => items.forEach((item) => memory.learn(item))) / items.length;
-        const recognize = micros(() => items.forEach((item) => memory.recognize(item))) / items.length;
+        const store = byClock(() => items.forEach((item) => memory.learn(item))) / items.length;
+        const recognize = byClock(() => items.forEach((item) => memory.recognize(item))) / items.length;
         // The first round is timed while code is compiled.
         if (r < 0) continue;
         times[i].store.push(store);
@@ -190,8 +212,15 @@ async function byThreads() {
       }
     }
     await two.useThreads(1);
+    const sums = shareOfSums(one, randomPatterns(rng, 50, inputs, active));
     for (const [i, { store, recognize }] of times.entries())
-      rows.push({ memory: name, threads: i + 1, store: median(store), recognize: median(recognize) });
+      rows.push({
+        memory: name,
+        threads: i + 1,
+        store: median(store),
+        recognize: median(recognize),
+        ...(i === 0 && { sums }),
+      });
   }
   return rows;
 }

@@ -85,6 +85,9 @@ export const TABLES = {
           memory,
           ...[one, two].map((row) => `${micros(row.store)} / ${micros(row.recognize)}`),
           `${(one.store / two.store).toFixed(2)} / ${(one.recognize / two.recognize).toFixed(2)}`,
+          one.sums === undefined
+            ? "–"
+            : `${(100 * one.sums).toFixed(0)}; ${(1 / (1 - one.sums / 2)).toFixed(2)}`,
         ];
       });
       return [
@@ -104,7 +107,18 @@ export const TABLES = {
             ", ",
           )}. With weights that fit into no cache (${count(b.bytesRead / 1e6)} MB read an item), recognising takes ${b.timesTheLimit.toFixed(1)} times as long as memory takes to pass the active rows once; the goal is 3.`,
         ...(byThreads.length > 0
-          ? [table(["store / recognise, µs by the clock", "one thread", "two", "times as fast"], byThreads)]
+          ? [
+              table(
+                [
+                  "store / recognise, µs by the clock",
+                  "one thread",
+                  "two",
+                  "times as fast",
+                  "sums of recognising, %; two threads at best",
+                ],
+                byThreads,
+              ),
+            ]
           : []),
       ].join("\n\n");
     },

@@ -14,9 +14,9 @@ export async function memoryWork(
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
     return Math.floor((state / 2 ** 32) * below);
   };
-  const pattern = () => {
+  const pattern = (inputs: number, size: number) => {
     const active = new Set<number>();
-    while (active.size < 12) active.add(draw(144));
+    while (active.size < size) active.add(draw(inputs));
     return Array.from(active);
   };
   const memories = [
@@ -29,18 +29,24 @@ export async function memoryWork(
         { q: 9, k: 10 },
       ],
     }),
+    // So much to add up that threads are woken.
+    createMemory({ inputs: 2048, levels: [{ q: 16, k: 32 }], rules: { freezeAt: null } }),
   ];
   const codes: number[][] = [];
   const familiarities: (number | undefined)[] = [];
   const bytes: number[][] = [];
   for (const memory of memories) {
     await memory.useThreads(threads);
-    const items = Array.from({ length: 40 }, pattern);
+    const { inputs } = memory.options;
+    const size = inputs === 144 ? 12 : 1100;
+    const items = Array.from({ length: 40 }, () => pattern(inputs, size));
     for (const item of items) codes.push(Array.from(memory.learn(item, { label: String(item[0] % 2) }).code));
     for (const frame of memory.learnSequence(items.slice(0, 6))) codes.push(Array.from(frame.code));
     for (const item of items) {
       const { code, familiarity } = memory.recognize(
-        [...item.slice(0, 9), (item[9] + 1) % 144].filter((j, i, all) => all.indexOf(j) === i),
+        [...item.slice(0, 0.75 * size), (item[0.75 * size] + 1) % inputs].filter(
+          (j, i, all) => all.indexOf(j) === i,
+        ),
       );
       codes.push(Array.from(code));
       familiarities.push(familiarity);

@@ -60,6 +60,10 @@ const RIVALS = {
 export const CLASSIFIERS: Record<string, Classifier> = {
   "memory, `binary`": { encoding: "edges", make: (seed) => remembered(digitMemory(seed), "binary") },
   "memory, `logLik`": { encoding: "edges", make: (seed) => remembered(digitMemory(seed), "logLik") },
+  "memory, `nearestCode`": {
+    encoding: "edges",
+    make: (seed) => remembered(digitMemory(seed, { keepCodes: true }), "nearestCode"),
+  },
   "memory, ridge on its codes": {
     encoding: "edges",
     make: (seed) => {

@@ -4,7 +4,7 @@ import type { Dataset, Split } from "../../../src/data/dataset.ts";
 import { orientedEdges } from "../../../src/memory/encoders/oriented-edges.ts";
 import { encodeBits } from "../../../src/memory/encoders/values.ts";
 import { patchFields } from "../../../src/memory/fields.ts";
-import { createMemory } from "../../../src/memory/memory.ts";
+import { createMemory, type MemoryOptions } from "../../../src/memory/memory.ts";
 import type { PresetName, Rules } from "../../../src/memory/rules.ts";
 import { classification, evaluateClassifier } from "../../../src/nn/classification.ts";
 import { mlp } from "../../../src/nn/models/mlp.ts";
@@ -54,12 +54,15 @@ export const edgesOf = (split: Split, i: number) =>
 /** Local fields over oriented edges. */
 export function digitMemory(
   seed: number,
-  preset: PresetName = "robustSteep",
-  rules: Partial<Rules> = LEARNING,
+  {
+    preset = "robustSteep",
+    rules = LEARNING,
+    keepCodes,
+  }: Pick<MemoryOptions, "preset" | "rules" | "keepCodes"> = {},
 ) {
   const { size, stride, q, k, band } = LEVEL;
   const fields = patchFields({ columns: SIDE, rows: SIDE }, { size, stride, channels: EDGES.directions });
-  return createMemory({ inputs: INPUTS, levels: [{ fields, q, k, band }], preset, rules, seed });
+  return createMemory({ inputs: INPUTS, levels: [{ fields, q, k, band }], preset, rules, keepCodes, seed });
 }
 
 /** Stores each image once, then names the class of others; encoding counts as learning. */
@@ -69,7 +72,7 @@ export function rememberDigits(
   stream: Stream,
   { preset, rules }: { preset?: PresetName; rules?: Partial<Rules> } = {},
 ) {
-  const memory = digitMemory(stream.seed, preset, rules);
+  const memory = digitMemory(stream.seed, { preset, rules });
   const order = drawStream(learnt, stream);
   const learning = cpuSeconds(() => {
     for (const i of order) memory.learn(edgesOf(learnt, i), { label: String(learnt.labels[i]) });
