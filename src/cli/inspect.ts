@@ -59,7 +59,7 @@ export function inspectCommand(): Command {
     )
     .action(async (path: string, options: InspectOptions) => {
       const { inspectFile, inspectGroups } = await import("../runs/inspect-file.node.ts");
-      if (options.groups) {
+      if (options.groups !== undefined) {
         if (options.energy)
           throw new InvalidArgumentError(
             "--energy is about the whole model and --groups about its groups; give one of them",

@@ -173,7 +173,9 @@ async function simulateMany(options: SimulateOptions, train: number): Promise<vo
   const { output, frames, test, threads } = options;
   const { simulateParticleSet } = await import("../runs/particle-set.node.ts");
   const interrupt = onInterrupt("stopping after this frame; complete trajectories stay");
-  const progress = startProgress({ label: "simulating", total: (train + test) * frames, unit: "frames" });
+  const total = (train + test) * frames;
+  // From the first frame on: a folder that is refused should leave one line.
+  let progress: ReturnType<typeof startProgress> | undefined;
   const started = performance.now();
   try {
     const { trajectories, finished } = await simulateParticleSet(output, {
@@ -182,10 +184,12 @@ async function simulateMany(options: SimulateOptions, train: number): Promise<vo
       threads,
       trajectories: { train, test },
       signal: interrupt.signal,
-      onFrame: (trajectory, frame) =>
-        progress.update(trajectory * frames + frame + 1, `trajectory ${trajectory + 1} of ${train + test}`),
+      onFrame: (trajectory, frame) => {
+        progress ??= startProgress({ label: "simulating", total, unit: "frames" });
+        progress.update(trajectory * frames + frame + 1, `trajectory ${trajectory + 1} of ${train + test}`);
+      },
     });
-    progress.end();
+    progress?.end();
     const seconds = (performance.now() - started) / 1000;
     emit(
       options,
@@ -194,7 +198,7 @@ async function simulateMany(options: SimulateOptions, train: number): Promise<vo
     );
     if (!finished) process.exitCode = INTERRUPTED;
   } finally {
-    progress.end();
+    progress?.end();
     interrupt.dispose();
   }
 }

@@ -49,7 +49,12 @@ export async function loadImageFolder(dir: string, options: ImageFolderOptions =
       });
     }
   if (parts.train.length === 0) throw new Problem(`${dir}: no .png or .jpg images to train on`);
-  if (parts.test.length === 0) throw new Problem(`${dir}: no .png or .jpg images are left to test on`);
+  if (parts.test.length === 0)
+    throw new Problem(
+      divided
+        ? `${dir}: no .png or .jpg images in test/<class>`
+        : `${dir}: too few images to keep some for testing; put more into each class, or divide them into train/<class> and test/<class>`,
+    );
   const first = options.size ?? (await sizeOfFirst(parts.train[0].path));
   const train = await readAll(parts.train, first, channels, options.size !== undefined);
   const test = await readAll(parts.test, first, channels, options.size !== undefined);

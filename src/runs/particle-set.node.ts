@@ -1,5 +1,6 @@
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { fileProblem } from "../data/file-problem.node.ts";
 import type { Dim } from "../physics/particles.ts";
 import type { RecordingOptions } from "../physics/recording.ts";
 import { FRAME_INTERVAL, startRecording } from "../physics/recording.ts";
@@ -39,7 +40,9 @@ export async function simulateParticleSet(
 ): Promise<ParticleSetResult> {
   const { frames, signal, dim, threads = 1 } = options;
   await refuseLeftovers(folder, options.trajectories);
-  await rm(metadataPath(folder), { force: true });
+  await rm(metadataPath(folder), { force: true }).catch((error) => {
+    throw fileProblem("write to", folder, error);
+  });
   const statistics = poolStatistics(dim);
   const done = { train: 0, test: 0 };
   let recordingAt = 0;

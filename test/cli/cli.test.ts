@@ -172,6 +172,11 @@ describe("bad input ends with code 1 and one line", () => {
       ["data", "info", "mnits"],
       /mnits: no such data set, folder or file; known names are mnist/,
     ],
+    [
+      "a kind of group without a name",
+      ["inspect", "net.onnx", "--groups", ""],
+      /there is no kind of group ""/,
+    ],
     ["a missing model", ["inspect", "no.onnx"], /cannot read no\.onnx: no such file/],
     ["a built-in name where a file must be", ["inspect", "lenet"], /"lenet" is a built-in model/],
     ["a network without weights", ["eval", "lenet", "--data", "glyphs"], /"lenet".* nothing has trained/],

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -88,8 +88,14 @@ test.each([
   [[], 2, "required option '-o, --output <path>' not specified"],
   [["--bodies", "50", "-o", "x.npz"], 1, "50 bodies do not fit into the box"],
   [["--test", "3", "-o", "x.npz"], 1, "--test needs --trajectories"],
+  [
+    ["--trajectories", "1", "-o", "file"],
+    1,
+    "cannot write to file: a part of this path is a file, not a folder",
+  ],
   [["--material", "sand,water", "--bodies", "1", "-o", "x.npz"], 2, "1 of --bodies cannot be of 2 materials"],
 ] as const)("%j fails in one line", async (args, expected, message) => {
+  writeFileSync(join(folder, "file"), "");
   const { code, stderr } = await filigree(["simulate", ...args], folder);
   expect(code).toBe(expected);
   expect(stderr.trim().split("\n")).toHaveLength(1);

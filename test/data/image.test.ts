@@ -142,8 +142,15 @@ describe("loadImageFolder", () => {
     await expectProblemLater(loadImageFolder(dir), /no class folders/);
     mkdirSync(join(dir, "a"));
     await expectProblemLater(loadImageFolder(dir), /no \.png or \.jpg images to train on/);
+    put("a/1.png", 4, 1);
+    await expectProblemLater(
+      loadImageFolder(dir),
+      /too few images to keep some for testing; put more into each/,
+    );
     put("train/a/1.png", 4, 1);
     mkdirSync(join(dir, "test"));
     await expectProblemLater(loadImageFolder(dir), /test\/a: there is no such class folder/);
+    mkdirSync(join(dir, "test", "a"));
+    await expectProblemLater(loadImageFolder(dir), /no \.png or \.jpg images in test\/<class>/);
   });
 });
