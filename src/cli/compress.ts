@@ -97,8 +97,7 @@ export function compressCommand(): Command {
         "{ b1, b64, why }; the same with kernels that skip zeros, milliseconds and reasons; null where few weights are zero",
       columns:
         "layers with columns that are zero: how many are in use, and as what the product is written, and why",
-      alignedTo:
-        "multiple to which widths of convolutions are rounded up on loading, if that is faster; else 1",
+      alignedTo: "multiple to which widths of convolutions are rounded up, if that is faster; else 1",
       outputError: "largest difference of an output between shrunk and masked network, relative",
       "seconds, output": "time it took, and the path of the new model; its report.html lies beside the runs",
     },

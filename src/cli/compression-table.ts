@@ -37,7 +37,7 @@ export function resultTable(result: CompressResult): string {
     : [];
   const last =
     result.alignedTo > 1
-      ? `${took}; on loading, widths of convolutions are filled up with zeros to multiples of ${result.alignedTo}, which was faster`
+      ? `${took}; ${result.patterns ? "" : "on loading, "}widths of convolutions are filled up with zeros to multiples of ${result.alignedTo}, which was faster`
       : took;
   const parts = [
     table(heads, rows),

@@ -13,6 +13,7 @@ import type { Commit } from "../sparsity/k-anneal.ts";
 import type { LayerPattern } from "../sparsity/pattern-report.ts";
 import { usedMacs } from "../sparsity/pattern-report.ts";
 import type { Deviations } from "../sparsity/turbo-vbi/deviations.ts";
+import { paddedDeviations } from "../sparsity/turbo-vbi/deviations.ts";
 import type { KeepCounts } from "./budget.ts";
 import type { CompressRequest, GroupRequest, Size } from "./compress-request.ts";
 import { denseRecipe, groupRecipe, isPosteriorRequest, posteriorRecipe } from "./compress-request.ts";
@@ -172,8 +173,7 @@ export async function compress(
     usedMacs: used,
     ...measured
   } = await fastestForm({ before, masked, shrunk }, data.test, scale, {
-    // Deviations go by the names and shapes of weights.
-    sameWeights: deviations !== undefined,
+    sameNames: deviations !== undefined,
   });
   const accuracy = async (graph: Graph, split = data.test) =>
     (await evaluateClassifier(graph, split, scale, { threads: request.threads })).accuracy;
@@ -188,7 +188,7 @@ export async function compress(
   return {
     model: final,
     onnx,
-    deviations,
+    deviations: deviations && paddedDeviations(deviations, final),
     runs: { ...(dense && { dense: dense.path }), sparse: sparse.path },
     result: {
       model: request.model,

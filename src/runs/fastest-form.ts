@@ -3,7 +3,7 @@ import type { Graph } from "../engine/graph.ts";
 import type { Cost } from "../sparsity/accounting.ts";
 import { accountModel } from "../sparsity/accounting.ts";
 import { peakActivationBytes } from "../sparsity/activations.ts";
-import { ALIGNMENT, alignChannels } from "../sparsity/align.ts";
+import { ALIGNMENT, alignChannels, storePadding } from "../sparsity/align.ts";
 import type { ColumnChoice } from "../sparsity/fewer-columns.ts";
 import { fewerColumns } from "../sparsity/fewer-columns.ts";
 import { usedMacs } from "../sparsity/pattern-report.ts";
@@ -38,7 +38,7 @@ export interface FastestForm {
   skippingZeros: (Latency & { why: { b1: string; b64: string } }) | null;
   /** Layers with columns that are zero in all their rows, and how the file has them. */
   columns: ColumnChoice[];
-  /** Widths of convolutions are rounded up to this when the file is loaded, because that was measured to be faster; 1: they are not. */
+  /** Widths of convolutions are rounded up to this, when the file is loaded or in it, because that was measured to be faster; 1: they are not. */
   alignedTo: number;
   /** Largest difference of an output between the shrunk and the masked network, relative to the largest output. */
   outputError: number;
@@ -46,22 +46,26 @@ export interface FastestForm {
 
 /**
  * The fastest at batch 64 of the ways to write the shrunk network: with columns that are zero or without, with widths as they
- * are or rounded up. With `sameWeights` only those in which weights keep their names and shapes, for what lies beside them. Throws a `Problem` where one of them gives other outputs than the masked network.
+ * are or rounded up. With `sameNames` only those whose file has the weights under their names, with zeros at the end at most. Throws a `Problem` where one of them gives other outputs than the masked network.
  */
 export async function fastestForm(
   { before, masked, shrunk }: { before: Graph; masked: Graph; shrunk: Graph },
   data: Split,
   scale: Scale,
-  { sameWeights = false } = {},
+  { sameNames = false } = {},
 ): Promise<FastestForm> {
-  const fewer = sameWeights
+  const fewer = sameNames
     ? { graph: shrunk, layers: [] }
     : await fewerColumns(shrunk, BATCHES.b64, (forms) =>
         measureLatency(forms, { batch: BATCHES.b64, threads: 1, runs: 15, atLeast: 30 }),
       );
   const bases = fewer.graph === shrunk ? [shrunk] : [shrunk, fewer.graph];
+  const aligned = (base: Graph) => {
+    const wide = alignChannels(base, ALIGNMENT);
+    return sameNames && wide !== base ? storePadding(wide) : wide;
+  };
   const forms = bases.flatMap((base) =>
-    [...new Set([base, alignChannels(base, ALIGNMENT)])].map((graph) => ({ graph, base })),
+    [...new Set([base, aligned(base)])].map((graph) => ({ graph, base })),
   );
   let outputError = 0;
   for (const { graph } of forms)

@@ -1,7 +1,10 @@
+import { foldNode } from "../engine/fold.ts";
 import type { Graph, Value } from "../engine/graph.ts";
-import { initializer, valueNamed } from "../engine/graph.ts";
+import { cloneGraph, initializer, valueNamed } from "../engine/graph.ts";
 import { pad } from "../engine/operators/index.ts";
 import { replay } from "../engine/replay.ts";
+import { removeDeadNodes } from "../engine/simplify.ts";
+import type { Tensor } from "../engine/tensor.ts";
 import type { ChannelMember, ChannelStream } from "./channels.ts";
 import { analyzeChannels } from "./channels.ts";
 
@@ -35,6 +38,35 @@ export function alignChannels(graph: Graph, multiple = ALIGNMENT): Graph {
     }
   }
   return padding.size ? padded(graph, padding) : graph;
+}
+
+/**
+ * The same network with the zeros of `alignChannels` among its stored weights, which keep their names: for what goes by
+ * these, such as a posterior, or kernels of our own.
+ */
+export function storePadding(graph: Graph): Graph {
+  const own = cloneGraph(graph);
+  const budget = { work: Number.POSITIVE_INFINITY, largest: Number.POSITIVE_INFINITY };
+  const stored = new Map<string, string>();
+  own.nodes = own.nodes.filter((node) => {
+    const [name] = node.inputs;
+    const weights = node.op === "Pad" ? own.parameters.get(name) : undefined;
+    if (!weights) return true;
+    // Folding takes constants alone.
+    own.constants.set(name, weights);
+    foldNode(own, node, budget);
+    const [made] = node.outputs;
+    const padded = own.constants.get(made) as Tensor<"float32">;
+    for (const old of [name, made]) own.constants.delete(old);
+    own.parameters.set(name, padded);
+    own.types.set(name, { dtype: "float32", shape: padded.shape });
+    own.types.delete(made);
+    stored.set(made, name);
+    return false;
+  });
+  for (const node of own.nodes) node.inputs = node.inputs.map((name) => stored.get(name) ?? name);
+  removeDeadNodes(own);
+  return own;
 }
 
 function canAlign(

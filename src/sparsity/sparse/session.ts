@@ -1,10 +1,10 @@
-import { foldNode } from "../../engine/fold.ts";
 import type { Graph, Node } from "../../engine/graph.ts";
-import { cloneGraph, initializer } from "../../engine/graph.ts";
+import { initializer } from "../../engine/graph.ts";
 import { rebatch } from "../../engine/replay.ts";
 import type { Session, SessionOptions } from "../../engine/session.ts";
 import { canShareMemory } from "../../kernels/team.ts";
 import { Problem } from "../../problem.ts";
+import { storePadding } from "../align.ts";
 import { layerName } from "../layers.ts";
 import type { Chosen, LayerChoice, SparsePlan } from "./choose.ts";
 import { choose, densityOf } from "./choose.ts";
@@ -43,7 +43,7 @@ export async function createSparseSession(
     throw new Problem(`a batch of ${batch} samples: give a whole number, 1 or more`);
   if (!Number.isInteger(threads) || threads < 1)
     throw new Problem(`${threads} threads: give a whole number, 1 or more`);
-  const sized = withPaddedWeights(rebatch(graph, batch));
+  const sized = storePadding(rebatch(graph, batch));
   const kernelThreads = canShareMemory() ? threads : 1;
   const chosen =
     plan === "measure"
@@ -54,22 +54,6 @@ export async function createSparseSession(
     run: (feeds) => chosen.runner.run(feeds),
     release: () => chosen.runner.release(),
   };
-}
-
-/** Where widths are rounded up on loading (see `alignChannels`), kernels read the weights that come of that. */
-function withPaddedWeights(graph: Graph): Graph {
-  const own = cloneGraph(graph);
-  const budget = { work: Number.POSITIVE_INFINITY, largest: Number.POSITIVE_INFINITY };
-  own.nodes = own.nodes.filter((node) => {
-    const [name] = node.inputs;
-    const weight = node.op === "Pad" ? initializer(own, name) : undefined;
-    if (!weight) return true;
-    // Folding takes constants alone.
-    own.constants.set(name, weight);
-    own.parameters.delete(name);
-    return !foldNode(own, node, budget);
-  });
-  return own;
 }
 
 /** A choice made before, or every layer sparse. */

@@ -1,5 +1,7 @@
 import type { Graph } from "../../engine/graph.ts";
+import { forEachIndex, offsetOf, stridesOf } from "../../engine/shapes.ts";
 import type { Tensor } from "../../engine/tensor.ts";
+import { sizeOf } from "../../engine/tensor.ts";
 import type { Kept } from "../channels/kept.ts";
 import { keptPart } from "../channels/kept.ts";
 import type { Posterior } from "./posterior.ts";
@@ -25,6 +27,21 @@ export function survivingDeviations(
       const own = keptPart({ dtype: "float32", shape, data: sigma }, parameter, kept);
       const data = left.data.map((w, i) => (w === 0 ? 0 : (own.data[i] as number)));
       return [[parameter, { dtype: "float32", shape: left.shape, data }] as const];
+    }),
+  );
+}
+
+/** Deviations of a network whose weights have grown at the end of their axes, by zeros (see `storePadding`): these are known. */
+export function paddedDeviations(deviations: Deviations, graph: Graph): Deviations {
+  return new Map(
+    [...deviations].map(([name, { shape, data }]) => {
+      const grown = graph.parameters.get(name)!.shape;
+      const strides = stridesOf(grown);
+      const padded = new Float32Array(sizeOf(grown));
+      forEachIndex(shape, (index, flat) => {
+        padded[offsetOf(index, strides)] = data[flat];
+      });
+      return [name, { dtype: "float32", shape: grown, data: padded }] as const;
     }),
   );
 }

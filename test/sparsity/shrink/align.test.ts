@@ -1,6 +1,9 @@
 import { describe, expect, it } from "vitest";
+import { exportModel } from "../../../src/engine/onnx/export.ts";
+import { importModel } from "../../../src/engine/onnx/import.ts";
 import { deriveSeed, random } from "../../../src/random.ts";
-import { alignChannels } from "../../../src/sparsity/align.ts";
+import { alignChannels, storePadding } from "../../../src/sparsity/align.ts";
+import { paddedDeviations } from "../../../src/sparsity/turbo-vbi/deviations.ts";
 import { exactDifference, randomFeeds, runtimeDifference } from "./equality.ts";
 import { MODELS } from "./models.ts";
 
@@ -28,3 +31,25 @@ it("rounds every convolution of a plain network, and the readers with them", () 
   expect(before.some((w) => w % 8 !== 0)).toBe(true);
   expect(widths).toEqual(before.map((w) => Math.ceil(w / 8) * 8));
 });
+
+it("with the zeros in the file computes the same, and weights keep their names there", () => {
+  const r = random(2);
+  const graph = MODELS["mini-VGG"](r);
+  const feeds = randomFeeds(graph, r);
+  const stored = storePadding(alignChannels(graph));
+  expect(exactDifference(stored, graph, feeds)).toBeLessThan(1e-12);
+  const namesIn = ({ parameters }: typeof graph) => [...parameters.keys()].sort();
+  const read = importModel(exportModel(stored));
+  expect(namesIn(read)).toEqual(namesIn(graph));
+  for (const [name, { shape }] of stored.parameters) expect(read.parameters.get(name)!.shape).toEqual(shape);
+  // Control: where zeros are added on loading, names go.
+  expect(namesIn(importModel(exportModel(alignChannels(graph))))).not.toEqual(namesIn(graph));
+  // What lies beside the weights grows with them.
+  const grown = paddedDeviations(graph.parameters, stored);
+  for (const [name, { shape, data }] of grown) expect({ shape, data }).toEqual(pick(stored, name));
+});
+
+const pick = ({ parameters }: ReturnType<typeof storePadding>, name: string) => {
+  const { shape, data } = parameters.get(name)!;
+  return { shape, data };
+};
