@@ -1,6 +1,6 @@
 import { foldNode } from "../engine/fold.ts";
 import type { Graph, Value } from "../engine/graph.ts";
-import { cloneGraph, initializer, valueNamed } from "../engine/graph.ts";
+import { cloneGraph, consumers, initializer, valueNamed } from "../engine/graph.ts";
 import { pad } from "../engine/operators/index.ts";
 import { replay } from "../engine/replay.ts";
 import { removeDeadNodes } from "../engine/simplify.ts";
@@ -47,11 +47,12 @@ export function alignChannels(graph: Graph, multiple = ALIGNMENT): Graph {
 export function storePadding(graph: Graph): Graph {
   const own = cloneGraph(graph);
   const budget = { work: Number.POSITIVE_INFINITY, largest: Number.POSITIVE_INFINITY };
+  const readers = consumers(graph);
   const stored = new Map<string, string>();
   own.nodes = own.nodes.filter((node) => {
     const [name] = node.inputs;
     const weights = node.op === "Pad" ? own.parameters.get(name) : undefined;
-    if (!weights) return true;
+    if (!weights || readers.get(name)!.length > 1) return true;
     // Folding takes constants alone.
     own.constants.set(name, weights);
     foldNode(own, node, budget);

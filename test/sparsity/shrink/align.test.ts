@@ -1,6 +1,9 @@
 import { describe, expect, it } from "vitest";
+import { createGraph, input, output, parameter } from "../../../src/engine/graph.ts";
 import { exportModel } from "../../../src/engine/onnx/export.ts";
 import { importModel } from "../../../src/engine/onnx/import.ts";
+import { concat, matmul, pad } from "../../../src/engine/operators/index.ts";
+import { tensor } from "../../../src/engine/tensor.ts";
 import { deriveSeed, random } from "../../../src/random.ts";
 import { alignChannels, storePadding } from "../../../src/sparsity/align.ts";
 import { paddedDeviations } from "../../../src/sparsity/turbo-vbi/deviations.ts";
@@ -47,6 +50,15 @@ it("with the zeros in the file computes the same, and weights keep their names t
   // What lies beside the weights grows with them.
   const grown = paddedDeviations(graph.parameters, stored);
   for (const [name, { shape, data }] of grown) expect({ shape, data }).toEqual(pick(stored, name));
+});
+
+it("leaves weights alone that something else reads as they are", () => {
+  const graph = createGraph("tied");
+  const x = input(graph, "x", [2, 3]);
+  const w = parameter(graph, "w", tensor("float32", [3, 3], [1, 2, 3, 4, 5, 6, 7, 8, 9]));
+  output(concat([matmul(x, w), matmul(x, pad(w, [0, 0], [0, 2]))], 1));
+  const feeds = randomFeeds(graph, random(3));
+  expect(exactDifference(storePadding(graph), graph, feeds)).toBe(0);
 });
 
 const pick = ({ parameters }: ReturnType<typeof storePadding>, name: string) => {
