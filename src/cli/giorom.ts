@@ -18,6 +18,7 @@ interface Options extends JsonOption {
   samples: number;
   steps: number;
   batch: number;
+  mirror?: boolean;
   noise?: number;
   radius?: number;
   gravity?: number;
@@ -64,6 +65,10 @@ export function gioromCommand(): Command {
       "--gravity <g>",
       "known, down y in box lengths/s²: applied first, the network learns the rest; 9.8 in sets of filigree simulate",
       positive,
+    )
+    .option(
+      "--mirror",
+      "learn from mirror images too; right where all but gravity down y is alike on all sides",
     )
     .option("--decoder <path>", "train a kernel decoder too, into this .onnx file")
     .option("--seed <n>", "of weights, samples and noise", wholeNumber(0), 0)

@@ -25,6 +25,8 @@ export interface TrainStepperOptions extends Partial<Omit<TrainOptions, "evaluat
   /** Default a tenth of the steps, at most 500. */
   stepsPerEpoch?: number;
   batch?: number;
+  /** Windows as random images of the box (`windows.ts`). */
+  mirror?: boolean;
   seed: number;
   /** After an epoch whose network is the best so far, its .onnx file. */
   onBest?: (model: Uint8Array, error: number) => Promise<void>;
@@ -56,6 +58,7 @@ export async function trainStepper(options: TrainStepperOptions): Promise<Traine
     horizon = 50,
     steps,
     batch,
+    mirror,
     seed,
     onBest,
     ...rest
@@ -67,7 +70,7 @@ export async function trainStepper(options: TrainStepperOptions): Promise<Traine
     weight: model.parameters.get("plane.weight")!.data,
     bias: model.parameters.get("plane.bias")!.data,
   });
-  const source = windowSource(training, config, setting, { batch, stepsPerEpoch, seed }, plane);
+  const source = windowSource(training, config, setting, { batch, stepsPerEpoch, seed, mirror }, plane);
   model = stepper(config, source.size, { seed, trains: true });
   const before = (rest.resume?.history ?? []).map(({ metrics }) => metrics.rolloutError);
   let least = Math.min(Number.POSITIVE_INFINITY, ...before);

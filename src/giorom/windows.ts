@@ -3,6 +3,7 @@ import { zeros } from "../engine/tensor.ts";
 import type { TrainingSource } from "../nn/trainer.ts";
 import { Problem } from "../problem.ts";
 import { deriveSeed, type Random, random } from "../random.ts";
+import { randomImage } from "./box-images.ts";
 import type { StepperConfig } from "./config.ts";
 import type { Positions } from "./features.ts";
 import { accelerationTarget, addNoise, walkNoise, windowFeatures } from "./features.ts";
@@ -24,6 +25,8 @@ export interface WindowOptions {
   batch?: number;
   stepsPerEpoch: number;
   seed: number;
+  /** Every window as a random image of the box, for sets whose forces all act along the second axis or at walls. */
+  mirror?: boolean;
 }
 
 export interface WindowSource extends TrainingSource {
@@ -43,7 +46,7 @@ export function windowSource(
   trajectories: readonly SparseTrajectory[],
   config: StepperConfig,
   setting: Setting,
-  { batch = 2, stepsPerEpoch, seed }: WindowOptions,
+  { batch = 2, stepsPerEpoch, seed, mirror = false }: WindowOptions,
   plane?: PlaneMap,
 ): WindowSource {
   const { dim, history } = config;
@@ -62,13 +65,14 @@ export function windowSource(
       return false;
     });
     const { frames, types } = trajectories[which];
-    const window = frames.slice(at, at + history + 1);
+    const image = mirror ? randomImage(setting.bounds, rng) : (positions: Positions) => positions;
+    const window = frames.slice(at, at + history + 1).map(image);
     const noise = walkNoise(window, setting.noise, rng);
     const noisy = addNoise(window, noise);
     return {
       noisy,
       lastNoise: noise[history],
-      next: frames[at + history + 1],
+      next: image(frames[at + history + 1]),
       types,
       hood: of(noisy[history]),
     };

@@ -241,3 +241,27 @@ describe("rollouts", () => {
     );
   });
 });
+
+test("mirrored windows: velocities and accelerations change sign together, along the floor alone", () => {
+  const speedingUp: SparseTrajectory = {
+    frames: Array.from({ length: 12 }, (_, t) =>
+      Float64Array.from([0.3 + 2e-3 * t ** 2, 0.3 + 1e-3 * t ** 2, 0.5 + 2e-3 * t ** 2, 0.4 + 1e-3 * t ** 2]),
+    ),
+  };
+  const signs = (mirror: boolean) => {
+    const options = { batch: 1, stepsPerEpoch: 40, seed: 0, mirror };
+    const source = windowSource([speedingUp], CONFIG, SETTING, options);
+    const found = new Set<string>();
+    for (const { features, targets } of source.feeds(0, 0)) {
+      const last = 2 * (CONFIG.history - 1);
+      found.add(
+        [features.data[last], targets.data[0], features.data[last + 1], targets.data[1]]
+          .map((x) => Math.sign(Number(x)))
+          .join(),
+      );
+    }
+    return [...found].sort();
+  };
+  expect(signs(false)).toEqual(["1,1,1,1"]);
+  expect(signs(true)).toEqual(["-1,-1,1,1", "1,1,1,1"]);
+});

@@ -1,10 +1,10 @@
+import { solveDefinite } from "../../linalg/definite.ts";
 import type { NearestNeighbors } from "../../physics/nearest-neighbors.ts";
 import { nearestNeighbors } from "../../physics/nearest-neighbors.ts";
 import type { Dim } from "../../physics/particles.ts";
 import type { Positions } from "../features.ts";
 import type { Rows } from "./rows.ts";
 import { evenRows } from "./rows.ts";
-import { solveDefinite } from "../../linalg/definite.ts";
 
 /** Sources around each query in the reference configuration. */
 export const NEIGHBORS = 8;

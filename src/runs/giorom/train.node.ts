@@ -51,6 +51,8 @@ export interface TrainSimulatorOptions {
   samples: number;
   steps: number;
   batch: number;
+  /** Windows as random images of the box: for sets whose forces all act along the second axis or at walls. */
+  mirror?: boolean;
   seed: number;
   /** Default a quarter of the accelerations' deviation. */
   noise?: number;
@@ -105,6 +107,7 @@ export async function trainSimulator(options: TrainSimulatorOptions): Promise<Tr
     validation,
     steps,
     batch,
+    mirror: options.mirror,
     seed,
     threads,
     signal,
