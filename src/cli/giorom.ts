@@ -50,7 +50,11 @@ export function gioromCommand(): Command {
     .requiredOption("-o, --output <path>", "the .onnx file; checkpoints lie beside it")
     .option("--network <name>", "one of those below", choice(Object.keys(NETWORKS) as NetworkName[]), "lite")
     .option("--hidden <n>", "width", wholeNumber(4, 1024), 32)
-    .option("--layers <n>", "rounds of messages, before and after the grid; 2, 10 in gns", wholeNumber(1, 50))
+    .option(
+      "--layers <n>",
+      "rounds of messages, before and after the grid; 2, 10 in gns; not for grid, waves, images",
+      wholeNumber(1, 50),
+    )
     .option("--ratio <r>", "share of the particles that the network carries", share, 0.2)
     .option("--samples <n>", "samples of each trajectory", wholeNumber(1, 1000), 2)
     .option("--steps <n>", "training steps", wholeNumber(1), 3000)

@@ -186,6 +186,27 @@ test("another network, with gravity known, becomes a file that rolls out", async
   expect(rolled.code, rolled.stderr).toBe(0);
 });
 
+test("a network without a graph of particles takes no rounds of messages and no warning of their radius", async () => {
+  const args = [
+    "giorom",
+    "set",
+    "--network",
+    "images",
+    "--hidden",
+    "4",
+    "--threads",
+    "1",
+    "-o",
+    "images.onnx",
+  ];
+  const refused = await filigree([...args, "--layers", "2"], folder);
+  expect(refused.code).toBe(1);
+  expect(refused.stderr).toMatch(/images has no rounds of messages.*leave them out/);
+  const trained = await filigree([...args, "--steps", "2", "--mirror", "--radius", "0.03"], folder);
+  expect(trained.code, trained.stderr).toBe(0);
+  expect(trained.stderr).not.toMatch(/leaves points alone/);
+});
+
 test("too few particles for the radius: a warning with the share that has neighbours", async () => {
   writeFileSync(
     join(folder, "wide.npz"),

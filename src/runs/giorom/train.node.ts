@@ -16,6 +16,7 @@ import type { SparseTrajectory } from "../../giorom/windows.ts";
 import type { EpochRecord, StepProgress } from "../../nn/trainer.ts";
 import type { Dim } from "../../physics/particles.ts";
 import { farthestPoints } from "../../physics/sampling.ts";
+import { Problem } from "../../problem.ts";
 import { loadCheckpoint, saveCheckpoint } from "../checkpoint.node.ts";
 import { readBytes, writeWhole } from "../files.node.ts";
 import { openParticles } from "../particle-file.node.ts";
@@ -94,7 +95,7 @@ export async function trainSimulator(options: TrainSimulatorOptions): Promise<Tr
     frameInterval: metadata.dt,
     ...(gravity && { gravity }),
   };
-  warnOfGaps(training, setting, dim, warn);
+  if (config.layers[0] + config.layers[1] > 0) warnOfGaps(training, setting, dim, warn);
   if (grid && setting.latentRadius < coveringRadius(grid))
     warn(`the latent grid leaves gaps: its radius ${setting.latentRadius} is below ${coveringRadius(grid)}`);
 
@@ -133,6 +134,8 @@ function networkOf(
   dim: Dim,
   typed: boolean,
 ): StepperConfig {
+  if (layers !== undefined && (network === "grid" || network === "waves" || network === "images"))
+    throw new Problem(`${network} has no rounds of messages, so that layers are not for it; leave them out`);
   // GNS tells nine types apart.
   const size = { dim, hidden, types: typed ? 9 : 0 };
   const rounds = { ...size, ...(layers !== undefined && { layers }) };
