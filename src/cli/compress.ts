@@ -28,9 +28,10 @@ import { resultTable } from "./compression-table.ts";
 import { downloadProgress } from "./downloads.ts";
 import { checkGroups, readGroups } from "./groups.ts";
 import { INTERRUPTED, onInterrupt } from "./interrupt.ts";
-import { dataDirOption, inputScaleOption, threadsOption } from "./options.ts";
+import { dataDirOption, inputScaleOption, modelName, threadsOption } from "./options.ts";
 import { note } from "./progress.ts";
 import { trainingDisplay } from "./run.ts";
+import { shellLine } from "./shell.ts";
 
 interface CompressOptions extends JsonOption {
   data: string;
@@ -152,7 +153,7 @@ export function compressCommand(): Command {
       parseHeldOut,
       0,
     )
-    .option("--epochs <n>", "epochs of training", wholeNumber(2), 12)
+    .option("--epochs <n>", "epochs of training, at least 2", wholeNumber(2), 12)
     .option(
       "--optimizer <name>",
       "sgd, svrg (variance-reduced, twice the time) or adam; default sgd from scratch, adam for an .onnx file and posteriors",
@@ -167,7 +168,7 @@ export function compressCommand(): Command {
     .option("--resume", "go on where the last compression of this model with this data was stopped")
     .action(async (model: string, options: CompressOptions) => {
       const request = await readRequest(model, options);
-      const output = options.output ?? `${basename(model, ".onnx")}-small.onnx`;
+      const output = options.output ?? `${modelName(model)}-small.onnx`;
       await runCompression(request, {
         ...options,
         output,
@@ -178,7 +179,7 @@ export function compressCommand(): Command {
 
 async function readRequest(model: string, options: CompressOptions): Promise<CompressRequest> {
   const { method, keep, budget, groups, round, fixed, slab, strength, learningRate } = options;
-  const name = `compress-${basename(model, ".onnx")}-${basename(options.data)}`;
+  const name = `compress-${modelName(model)}-${basename(options.data)}`;
   const common = {
     model,
     data: options.data,
@@ -236,7 +237,7 @@ export async function runCompression(
   request: CompressRequest,
   { output, dataDir, resume, json, afterInterrupt }: CompressionRun,
 ): Promise<void> {
-  await checkWritable(output);
+  await checkWritable(output, request.model);
   const interrupt = onInterrupt("stopping after this step");
   let display = trainingDisplay({ name: "training", epochs: request.epochs });
   try {
@@ -335,5 +336,5 @@ function parsePositive(text: string): number {
 
 /** The command line as it was typed, so that it can be typed again. */
 function resumable(argv: readonly string[]): string {
-  return ["filigree", ...argv.slice(2).filter((a) => a !== "--resume")].join(" ");
+  return shellLine(["filigree", ...argv.slice(2).filter((a) => a !== "--resume")]);
 }

@@ -1,8 +1,12 @@
+import { basename } from "node:path";
 import { InvalidArgumentError, Option } from "commander";
 import { INPUT_SCALES } from "../runs/input-scale.ts";
 import { choice, wholeNumber } from "./command.ts";
 
-/** Options that several commands share, each with one meaning everywhere. */
+/** Options that several commands share, each with one meaning everywhere, and how they name what they make. */
+
+/** What files made from a model are called after: its file's name without what says that it is one. */
+export const modelName = (path: string): string => basename(path).replace(/\.(onnx|flg)$/, "");
 
 export const dataDirOption = () =>
   new Option(

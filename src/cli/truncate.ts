@@ -1,4 +1,3 @@
-import { basename } from "node:path";
 import type { Command } from "commander";
 import { InvalidArgumentError } from "commander";
 import { checkWritable } from "../runs/files.node.ts";
@@ -9,7 +8,7 @@ import type { TruncationRule } from "../sparsity/spectral/truncate.ts";
 import type { JsonOption } from "./command.ts";
 import { choice, createCommand, emit, wholeNumber } from "./command.ts";
 import { downloadProgress } from "./downloads.ts";
-import { dataDirOption, dimensionOption, inputScaleOption, threadsOption } from "./options.ts";
+import { dataDirOption, dimensionOption, inputScaleOption, modelName, threadsOption } from "./options.ts";
 import { note } from "./progress.ts";
 import { table } from "./table.ts";
 
@@ -87,8 +86,8 @@ export function truncateCommand(): Command {
         throw new InvalidArgumentError("--calibrate takes samples of --data; say which data");
       if (options.inputScale !== undefined && options.data === undefined)
         throw new InvalidArgumentError("--input-scale is about samples of --data; say which data");
-      const output = options.output ?? `${basename(model).replace(/\.(onnx|flg)$/, "")}-thin.onnx`;
-      await checkWritable(output);
+      const output = options.output ?? `${modelName(model)}-thin.onnx`;
+      await checkWritable(output, model);
       const { truncateFile } = await import("../runs/truncate-file.node.ts");
       const result = await truncateFile(model, {
         ...downloadProgress(),

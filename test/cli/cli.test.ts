@@ -416,15 +416,27 @@ describe("a run from end to end", () => {
 
   test("Ctrl-C in a compression says how to go on, to people and programs", async () => {
     const folder = temporaryFolder();
-    const child = start(["compress", "small-cnn", "--data", "glyphs", "--keep", "0.5", "--json"], folder);
+    const args = ["small-cnn", "--data", "glyphs", "--keep", "0.5", "-o", "klein & fein.onnx", "--json"];
+    const child = start(["compress", ...args], folder);
     while (!child.stderr().includes("epoch  1/12")) await new Promise((r) => setTimeout(r, 5));
     child.kill("SIGINT");
     const stopped = await child.done;
     expect(stopped.code).toBe(130);
     const { error } = json(stopped);
-    expect(error).toMatch(/^stopped; go on with: filigree compress small-cnn .*--resume$/);
+    expect(error).toMatch(
+      /^stopped; go on with: filigree compress small-cnn .* 'klein & fein\.onnx' .*--resume$/,
+    );
     expect(stopped.stderr.endsWith(`${error}\n`)).toBe(true);
     expect(readdirSync(folder)).toEqual(["runs"]);
+  });
+
+  test.each([
+    ["compress", "model.flg", "--data", "glyphs", "--keep", "0.5", "-o", "./model.flg"],
+    ["truncate", "model.onnx", "--keep", "energy=0.9", "-o", "./model.onnx"],
+  ])("%s: the new model does not take the place of the one it is made from", async (...args) => {
+    const folder = temporaryFolder();
+    expectFailure(await filigree(args, folder), 1, /model\.\w+ is named twice/);
+    expect(readdirSync(folder)).toEqual([]);
   });
 
   test("a full disk or a forbidden place leaves no file", async () => {
