@@ -17,9 +17,11 @@ import type { EpochRecord, StepProgress } from "../../nn/trainer.ts";
 import type { Dim } from "../../physics/particles.ts";
 import { farthestPoints } from "../../physics/sampling.ts";
 import { Problem } from "../../problem.ts";
-import { loadCheckpoint, saveCheckpoint } from "../checkpoint.node.ts";
+import { saveCheckpoint } from "../checkpoint.node.ts";
 import { readBytes, writeWhole } from "../files.node.ts";
 import { openParticles } from "../particle-file.node.ts";
+import type { Settings } from "./checkpoints.node.ts";
+import { openCheckpoints } from "./checkpoints.node.ts";
 import {
   loadSparseSet,
   readSamples,
@@ -100,7 +102,7 @@ export async function trainSimulator(options: TrainSimulatorOptions): Promise<Tr
     warn(`the latent grid leaves gaps: its radius ${setting.latentRadius} is below ${coveringRadius(grid)}`);
 
   const checkpoints = `${output}.checkpoints`;
-  const resumed = options.resume ? await loadCheckpoint(checkpoints, warn) : undefined;
+  const resume = await openCheckpoints(checkpoints, settingsOf(options), options);
   const result = await trainStepper({
     config,
     setting,
@@ -112,7 +114,7 @@ export async function trainSimulator(options: TrainSimulatorOptions): Promise<Tr
     seed,
     threads,
     signal,
-    resume: resumed?.snapshot,
+    resume,
     onStep: options.onStep,
     onEpoch: options.onEpoch,
     onBest: (model) => writeWhole(output, model),
@@ -127,6 +129,13 @@ export async function trainSimulator(options: TrainSimulatorOptions): Promise<Tr
     setting,
     test: result.finished ? await measureTest(folder, output, ratio, threads) : [],
   };
+}
+
+/** What has to be given again for a training to go on. */
+function settingsOf(options: TrainSimulatorOptions): Settings {
+  const { network, hidden, layers, ratio, samples, steps, batch, mirror, seed, noise, radius, gravity } =
+    options;
+  return { network, hidden, layers, ratio, samples, steps, batch, mirror, seed, noise, radius, gravity };
 }
 
 function networkOf(
