@@ -73,25 +73,13 @@ function gioromNetworks({ networks = [] }) {
 
 /** A row for each network and test trajectory. */
 function giorom3d({ trained, rows }) {
-  const ms = (value) => value.toFixed(value < 10 ? 1 : 0);
   const minutes = Object.fromEntries(trained.map((t) => [t.network, t.minutes.toFixed(0)]));
   return table(
-    [
-      "network",
-      "minutes of training",
-      "carried",
-      "all",
-      "constant velocity",
-      "static",
-      "ms a step",
-      "ms to decode",
-    ],
+    ["network", "minutes of training", "carried", "all", "constant velocity", "static"],
     rows.map((r) => [
       r.network,
       minutes[r.network],
       ...[r.carried, r.all, r.constantVelocity, r.static].map(exponential),
-      ms(r.millisecondsPerStep),
-      ms(r.millisecondsPerDecode),
     ]),
   );
 }
