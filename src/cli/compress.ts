@@ -15,6 +15,7 @@ import {
   isPosteriorMethod,
   METHOD_NAMES,
   METHODS,
+  methodOf,
   POSTERIOR_METHOD_NAMES,
   POSTERIOR_METHODS,
 } from "../runs/methods.ts";
@@ -207,7 +208,8 @@ async function readRequest(model: string, options: CompressOptions): Promise<Com
   }
   if (slab !== undefined || strength !== undefined)
     throw new InvalidArgumentError(`--slab and --strength go with ${POSTERIOR_METHOD_NAMES.join(", ")}`);
-  if (keep === undefined && budget === undefined)
+  const whole = methodOf(method).reference === "whole";
+  if (keep === undefined && budget === undefined && !whole)
     throw new InvalidArgumentError("say how small: --keep or --budget, e.g. --keep 0.3");
   if (keep !== undefined && budget !== undefined)
     throw new InvalidArgumentError("--keep and --budget both say how small; give one of them");
@@ -216,7 +218,7 @@ async function readRequest(model: string, options: CompressOptions): Promise<Com
     ...common,
     method,
     groups: await readGroups(groups),
-    budget: keep !== undefined ? { keep } : { within: budget! },
+    budget: budget !== undefined ? { within: budget } : { keep: keep ?? 1 },
     round,
     optimizer,
     learningRate: learningRate ?? (optimizer === "adam" ? 0.001 : 0.05),

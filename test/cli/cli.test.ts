@@ -430,6 +430,22 @@ describe("a run from end to end", () => {
     expect(readdirSync(folder)).toEqual(["runs"]);
   });
 
+  test("what cuts nothing need not be told how small", async () => {
+    const args = [
+      "compress",
+      "small-cnn",
+      "--data",
+      "glyphs",
+      "--method",
+      "dense",
+      "--epochs",
+      "2",
+      "--json",
+    ];
+    const { macs } = json(await filigree(args, temporaryFolder())) as { macs: Record<string, number> };
+    expect(macs.after).toBe(macs.before);
+  });
+
   test.each([
     ["compress", "model.flg", "--data", "glyphs", "--keep", "0.5", "-o", "./model.flg"],
     ["truncate", "model.onnx", "--keep", "energy=0.9", "-o", "./model.onnx"],
