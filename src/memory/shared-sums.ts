@@ -14,8 +14,11 @@ export const MOST_THREADS = 16;
 /** Words that `sumsAt` of kernels/codes.ts reads, to a multiple of 16 bytes. */
 const TASK_WORDS = 8;
 
-/** Fewer bytes of weights are added up sooner than another thread is awake. */
-const WORTH_SHARING = 2 ** 16;
+/**
+ * Fewer bytes of weights are added up sooner than another thread is awake: with some 100 kB two threads took twice as long as one
+ * (`npm run bench -- sparsey`, 25 macs).
+ */
+const WORTH_SHARING = 2 ** 20;
 
 /** The active units in a mac's field, group by group. */
 type Seen = readonly { units: ArrayLike<number> }[];

@@ -64,7 +64,7 @@ test("threads may come and go in the life of a memory", async () => {
 });
 
 test("threads are left alone where there is little to do, which changes no bit either", async () => {
-  const options = { inputs: 400, levels: [{ q: 8, k: 256 }], rules: { freezeAt: null }, seed: 3 };
+  const options = { inputs: 1500, levels: [{ q: 32, k: 256 }], rules: { freezeAt: null }, seed: 3 };
   const [one, other] = [createMemory(options), createMemory(options)];
   await other.useThreads(2);
   const { team } = other.network;
@@ -73,15 +73,15 @@ test("threads are left alone where there is little to do, which changes no bit e
     ...team!,
     sum: (level, seen) => {
       const shared = team!.sum(level, seen);
-      // A row has 256 bytes.
-      expect(shared).toBe(seen[0][0].units.length >= 256);
+      // A row has 1 KiB.
+      expect(shared).toBe(seen[0][0].units.length >= 1024);
       asked.push(shared);
       return shared;
     },
   };
   const rng = random(1);
-  for (const size of [255, 256, 20, 390]) {
-    const pattern = subset(rng, 400, size);
+  for (const size of [1023, 1024, 20, 1400]) {
+    const pattern = subset(rng, 1500, size);
     expect(other.learn(pattern)).toEqual(one.learn(pattern));
   }
   expect(asked).toEqual([false, true, false, true]);
