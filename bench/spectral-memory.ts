@@ -132,7 +132,7 @@ else {
   );
   await writeResults(
     "spectral-memory",
-    `npm run bench -- spectral-memory ${process.argv.slice(2).join(" ")}`,
+    ["npm run bench -- spectral-memory", ...process.argv.slice(2)].join(" "),
     {
       settings,
       rows: jobs.map(({ method }, i) => ({ method, ...results[i] })),
