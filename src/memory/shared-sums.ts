@@ -15,8 +15,8 @@ export const MOST_THREADS = 16;
 const TASK_WORDS = 8;
 
 /**
- * Fewer bytes of weights are added up sooner than another thread is awake: with some 100 kB two threads took twice as long as one
- * (`npm run bench -- sparsey`, 25 macs).
+ * Fewer bytes of weights are added up sooner than another thread is awake: with 64 KiB here, the 25 macs of
+ * `npm run bench -- sparsey` took twice as long with two threads as with one.
  */
 const WORTH_SHARING = 2 ** 20;
 
