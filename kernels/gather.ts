@@ -23,7 +23,9 @@ export function gather2(
   const highs = f64x2.sub(f64x2.splat(1), lows);
   const row = (<usize>cells + 2) * 24;
   const rowBytes = <f64>row;
-  for (let i = start; i < end; i++) {
+  if (start >= end) return;
+  let i = start;
+  do {
     const p = <usize>i << 4;
     const q = <usize>i << 5;
     const place = v128.load(x + p);
@@ -79,7 +81,8 @@ export function gather2(
     v128.store(f + q, f64x2.add(bottom, f64x2.mul(dts, bottomGain)), 16);
     const moved = f64x2.add(place, f64x2.mul(dts, u));
     v128.store(x + p, f64x2.min(highs, f64x2.max(lows, moved)));
-  }
+    i++;
+  } while (i < end);
 }
 
 /** {@link gather2} in 3D. */

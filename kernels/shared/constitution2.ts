@@ -3,28 +3,48 @@
 import { decompose2, principal2, s0, s1, u0, u1, v0, v1 } from "./singularValues2";
 import { e0, e1, mapStrains, setStrains, SMALLEST_STRETCH } from "./yield";
 
-/** Fixed corotated stress 2μ(F−R)Fᵀ + λJ(J−1)I. */
+/** Fixed corotated stress 2μ(F−R)Fᵀ + λJ(J−1)I, of two particles at a time. */
 export function elastic2(f: usize, stress: usize, start: i32, end: i32, mu: f64, lambda: f64): void {
-  for (let i = start; i < end; i++) {
+  const one = f64x2.splat(1);
+  const zero = f64x2.splat(0);
+  const shear = f64x2.splat(2 * mu);
+  const bulk = f64x2.splat(lambda);
+  if (start >= end) return;
+  let i = start;
+  do {
     const at = <usize>i << 5;
-    const a = load<f64>(f + at);
-    const b = load<f64>(f + at, 8);
-    const c = load<f64>(f + at, 16);
-    const d = load<f64>(f + at, 24);
+    // Of an odd number, the last is its own neighbour.
+    const next = at + (<usize>(i + 1 < end) << 5);
+    const top = v128.load(f + at);
+    const bottom = v128.load(f + at, 16);
+    const nextTop = v128.load(f + next);
+    const nextBottom = v128.load(f + next, 16);
+    const a = v128.shuffle<f64>(top, nextTop, 0, 2);
+    const b = v128.shuffle<f64>(top, nextTop, 1, 3);
+    const c = v128.shuffle<f64>(bottom, nextBottom, 0, 2);
+    const d = v128.shuffle<f64>(bottom, nextBottom, 1, 3);
     // The nearest rotation in closed form.
-    const e = a + d;
-    const h = c - b;
-    const length = Math.sqrt(e * e + h * h);
-    const cos = length > 0 ? e / length : 1;
-    const sin = length > 0 ? h / length : 0;
-    const j = a * d - b * c;
-    const pressure = lambda * j * (j - 1);
-    const off = 2 * mu * ((a - cos) * c + (b + sin) * d);
-    store<f64>(stress + at, 2 * mu * ((a - cos) * a + (b + sin) * b) + pressure);
-    store<f64>(stress + at, off, 8);
-    store<f64>(stress + at, off, 16);
-    store<f64>(stress + at, 2 * mu * ((c - sin) * c + (d - cos) * d) + pressure, 24);
-  }
+    const e = f64x2.add(a, d);
+    const h = f64x2.sub(c, b);
+    const length = f64x2.sqrt(f64x2.add(f64x2.mul(e, e), f64x2.mul(h, h)));
+    const turned = f64x2.gt(length, zero);
+    const cos = v128.bitselect(f64x2.div(e, length), one, turned);
+    const sin = v128.and(f64x2.div(h, length), turned);
+    const j = f64x2.sub(f64x2.mul(a, d), f64x2.mul(b, c));
+    const pressure = f64x2.mul(f64x2.mul(bulk, j), f64x2.sub(j, one));
+    const ar = f64x2.sub(a, cos);
+    const br = f64x2.add(b, sin);
+    const cr = f64x2.sub(c, sin);
+    const dr = f64x2.sub(d, cos);
+    const first = f64x2.add(f64x2.mul(shear, f64x2.add(f64x2.mul(ar, a), f64x2.mul(br, b))), pressure);
+    const off = f64x2.mul(shear, f64x2.add(f64x2.mul(ar, c), f64x2.mul(br, d)));
+    const last = f64x2.add(f64x2.mul(shear, f64x2.add(f64x2.mul(cr, c), f64x2.mul(dr, d))), pressure);
+    v128.store(stress + at, v128.shuffle<f64>(first, off, 0, 2));
+    v128.store(stress + at, v128.shuffle<f64>(off, last, 0, 2), 16);
+    v128.store(stress + next, v128.shuffle<f64>(first, off, 1, 3));
+    v128.store(stress + next, v128.shuffle<f64>(off, last, 1, 3), 16);
+    i += 2;
+  } while (i < end);
 }
 
 /** Stress λJ(J−1)I + 2ηJ sym(C); where it may flow, F ← J^½ I. */
