@@ -1,6 +1,9 @@
 // Passes over flat parameter arrays, four float32 at a time: optimisers with PyTorch's formulas, each in one pass.
 // AssemblyScript: arrays are byte addresses, lengths are elements. An arena leaves room behind its arrays, so the last
 // load may reach beyond an array's end; what it finds there is never stored.
+//
+// Loops test at their end: V8 takes what stays the same out of a loop only if it comes before every exit, and would else
+// spread the factors anew for every four numbers.
 
 /** Stores the first n elements of v, all four where n is larger. */
 // @ts-ignore: decorator
@@ -130,7 +133,8 @@ export function rmsprop(
   const rests = f32x4.splat(rest);
   const epsilons = f32x4.splat(epsilon);
   const keeps = f32x4.splat(momentum);
-  for (; n > 0; n -= 4) {
+  if (n < 1) return;
+  do {
     const old = v128.load(w);
     const d = plus(v128.load(g), decays, old);
     const second = normal(plus(f32x4.mul(alphas, v128.load(s)), f32x4.mul(rests, d), d));
@@ -145,7 +149,8 @@ export function rmsprop(
     w += 16;
     g += 16;
     s += 16;
-  }
+    n -= 4;
+  } while (n > 0);
 }
 
 /**
@@ -177,7 +182,8 @@ export function adam(
   const rates = f32x4.splat(rate);
   const corrections = f32x4.splat(correction);
   const epsilons = f32x4.splat(epsilon);
-  for (; n > 0; n -= 4) {
+  if (n < 1) return;
+  do {
     const old = v128.load(w);
     const d = plus(v128.load(g), decays, old);
     const first = normal(plus(f32x4.mul(betas1, v128.load(m)), rests1, d));
@@ -190,7 +196,8 @@ export function adam(
     g += 16;
     m += 16;
     s += 16;
-  }
+    n -= 4;
+  } while (n > 0);
 }
 
 /**
@@ -215,7 +222,8 @@ export function adamax(
   const betas2 = f32x4.splat(beta2);
   const rates = f32x4.splat(rate);
   const epsilons = f32x4.splat(epsilon);
-  for (; n > 0; n -= 4) {
+  if (n < 1) return;
+  do {
     const old = v128.load(w);
     const d = plus(v128.load(g), decays, old);
     const first = normal(plus(f32x4.mul(betas1, v128.load(m)), rests1, d));
@@ -227,7 +235,8 @@ export function adamax(
     g += 16;
     m += 16;
     u += 16;
-  }
+    n -= 4;
+  } while (n > 0);
 }
 
 /** Σ x², summed in float64. */
