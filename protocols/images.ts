@@ -67,7 +67,7 @@ function jobsOf(
   methods: readonly string[] | undefined,
   budgets: readonly number[],
   seeds: readonly number[],
-  lambda = values.lambda?.split(",").map(Number),
+  lambda?: number[],
 ): ImageJob[] {
   return networks.flatMap((network) =>
     METHODS[network]
@@ -130,6 +130,7 @@ else {
     list(methods),
     numbers(budgets) ?? BUDGETS,
     numbers(seeds) ?? SEEDS,
+    numbers(values.lambda),
   );
   const jobs = values.collect ? [] : networks || methods || budgets || seeds ? some : [...whole, ...control];
   await runJobs<ImageJob, ImageRun["result"]>(
