@@ -6,6 +6,7 @@ import {
   s1,
   s2,
   storeRow,
+  take,
   u0,
   u1,
   u2,
@@ -20,17 +21,27 @@ import { e0, e1, e2, mapStrains, setStrains, SMALLEST_STRETCH } from "./yield";
 
 /** `elastic2` in 3D. */
 export function elastic3(f: usize, stress: usize, start: i32, end: i32, mu: f64, lambda: f64): void {
-  for (let i = start; i < end; i++) {
+  for (let i = start; i < end; i += 2) {
     const at = <usize>i * 72;
-    decompose3(f + at);
-    const j = s0 * s1 * s2;
-    const pressure = lambda * j * (j - 1);
-    // (F−R)Fᵀ has the same U, and (σ−1)σ for its values.
-    const t0 = 2 * mu * (s0 - 1) * s0 + pressure;
-    const t1 = 2 * mu * (s1 - 1) * s1 + pressure;
-    const t2 = 2 * mu * (s2 - 1) * s2 + pressure;
-    principal3(t0, t1, t2, stress + at);
+    // Of an odd number, the last is its own neighbour.
+    const next = i + 1 < end ? at + 72 : at;
+    decompose3(f + at, f + next);
+    take(false);
+    stretch(stress + at, mu, lambda);
+    take(true);
+    stretch(stress + next, mu, lambda);
   }
+}
+
+/** The elastic stress by the latest singular values. */
+function stretch(stress: usize, mu: f64, lambda: f64): void {
+  const j = s0 * s1 * s2;
+  const pressure = lambda * j * (j - 1);
+  // (F−R)Fᵀ has the same U, and (σ−1)σ for its values.
+  const t0 = 2 * mu * (s0 - 1) * s0 + pressure;
+  const t1 = 2 * mu * (s1 - 1) * s1 + pressure;
+  const t2 = 2 * mu * (s2 - 1) * s2 + pressure;
+  principal3(t0, t1, t2, stress);
 }
 
 /** `newtonian2` in 3D: F ← J^⅓ I. */
@@ -92,20 +103,39 @@ export function hencky3(
   r: f64,
   s: f64,
 ): void {
-  for (let i = start; i < end; i++) {
+  for (let i = start; i < end; i += 2) {
     const at = <usize>i * 72;
-    decompose3(f + at);
-    setStrains(3, s0, s1, s2);
-    if (mapStrains(3, kind, p, q, r, s)) {
-      const a = Math.exp(e0);
-      const b = Math.exp(e1);
-      const c = Math.exp(e2);
-      storeRow(f + at, u0 * a, u1 * b, u2 * c);
-      storeRow(f + at + 24, u3 * a, u4 * b, u5 * c);
-      storeRow(f + at + 48, u6 * a, u7 * b, u8 * c);
-    }
-    const pressure = lambda * (e0 + e1 + e2);
-    const twice = 2 * mu;
-    principal3(twice * e0 + pressure, twice * e1 + pressure, twice * e2 + pressure, stress + at);
+    const next = i + 1 < end ? at + 72 : at;
+    decompose3(f + at, f + next);
+    take(false);
+    flow(f + at, stress + at, mu, lambda, kind, p, q, r, s);
+    take(true);
+    flow(f + next, stress + next, mu, lambda, kind, p, q, r, s);
   }
+}
+
+/** The return map and Hencky's stress by the latest singular values. */
+function flow(
+  f: usize,
+  stress: usize,
+  mu: f64,
+  lambda: f64,
+  kind: i32,
+  p: f64,
+  q: f64,
+  r: f64,
+  s: f64,
+): void {
+  setStrains(3, s0, s1, s2);
+  if (mapStrains(3, kind, p, q, r, s)) {
+    const a = Math.exp(e0);
+    const b = Math.exp(e1);
+    const c = Math.exp(e2);
+    storeRow(f, u0 * a, u1 * b, u2 * c);
+    storeRow(f + 24, u3 * a, u4 * b, u5 * c);
+    storeRow(f + 48, u6 * a, u7 * b, u8 * c);
+  }
+  const pressure = lambda * (e0 + e1 + e2);
+  const twice = 2 * mu;
+  principal3(twice * e0 + pressure, twice * e1 + pressure, twice * e2 + pressure, stress);
 }

@@ -25,69 +25,129 @@ export let v8: f64;
 /** Squared cosine between two rows below which they count as orthogonal. */
 const ORTHOGONAL: f64 = 1e-31;
 
-const MAX_ROTATIONS = 60;
+/** Each turns every pair of rows. */
+const MAX_SWEEPS = 20;
 
 /** A second singular value below this share of the first is what cancellation left: its row has no direction. */
 const RESIDUE: f64 = 1e-30;
 
+// Of two matrices at a time, see decompose3.
+let pairU0: v128 = f64x2(0, 0);
+let pairU1: v128 = f64x2(0, 0);
+let pairU2: v128 = f64x2(0, 0);
+let pairU3: v128 = f64x2(0, 0);
+let pairU4: v128 = f64x2(0, 0);
+let pairU5: v128 = f64x2(0, 0);
+let pairU6: v128 = f64x2(0, 0);
+let pairU7: v128 = f64x2(0, 0);
+let pairU8: v128 = f64x2(0, 0);
+let pairS0: v128 = f64x2(0, 0);
+let pairS1: v128 = f64x2(0, 0);
+let pairS2: v128 = f64x2(0, 0);
+let pairV0: v128 = f64x2(0, 0);
+let pairV1: v128 = f64x2(0, 0);
+let pairV2: v128 = f64x2(0, 0);
+let pairV3: v128 = f64x2(0, 0);
+let pairV4: v128 = f64x2(0, 0);
+let pairV5: v128 = f64x2(0, 0);
+let pairV6: v128 = f64x2(0, 0);
+let pairV7: v128 = f64x2(0, 0);
+let pairV8: v128 = f64x2(0, 0);
+
+// @ts-ignore: decorator
+@inline
+function both(f: usize, g: usize): v128 {
+  return v128.load64_lane(g, v128.load64_zero(f), 1);
+}
+
+// @ts-ignore: decorator
+@inline
+function dot(ax: v128, ay: v128, az: v128, bx: v128, by: v128, bz: v128): v128 {
+  return f64x2.add(f64x2.add(f64x2.mul(ax, bx), f64x2.mul(ay, by)), f64x2.mul(az, bz));
+}
+
+/** c·a − s·b */
+// @ts-ignore: decorator
+@inline
+function turned(c: v128, a: v128, s: v128, b: v128): v128 {
+  return f64x2.sub(f64x2.mul(c, a), f64x2.mul(s, b));
+}
+
+/** s·a + c·b */
+// @ts-ignore: decorator
+@inline
+function follows(s: v128, a: v128, c: v128, b: v128): v128 {
+  return f64x2.add(f64x2.mul(s, a), f64x2.mul(c, b));
+}
+
 /**
- * Singular values of a 3×3 matrix: F = U diag(σ) Vᵀ with rotations U and V, σ₁ ≥ σ₂ ≥ |σ₃| (to rounding); σ₃ is negative
+ * Singular values of 3×3 matrices: F = U diag(σ) Vᵀ with rotations U and V, σ₁ ≥ σ₂ ≥ |σ₃| (to rounding); σ₃ is negative
  * where det F is. One-sided Jacobi: plane rotations make the rows of UᵀF orthogonal, which keeps small singular values as
- * exact as large ones. Square roots only, no trigonometry, so that every machine gives the same bits.
+ * exact as large ones. Square roots only, no trigonometry, so that every machine gives the same bits. Of two matrices at a
+ * time, since each step waits for the one before; neither changes the other's bits. `take` makes one of them the latest.
  */
-export function decompose3(f: usize): void {
+export function decompose3(f: usize, g: usize): void {
+  const one = f64x2.splat(1);
+  const zero = f64x2.splat(0);
   // a, b, c are the rows of UᵀF; p, q, r are the columns of U.
-  let ax = load<f64>(f);
-  let ay = load<f64>(f, 8);
-  let az = load<f64>(f, 16);
-  let bx = load<f64>(f, 24);
-  let by = load<f64>(f, 32);
-  let bz = load<f64>(f, 40);
-  let cx = load<f64>(f, 48);
-  let cy = load<f64>(f, 56);
-  let cz = load<f64>(f, 64);
-  let px: f64 = 1;
-  let py: f64 = 0;
-  let pz: f64 = 0;
-  let qx: f64 = 0;
-  let qy: f64 = 1;
-  let qz: f64 = 0;
-  let rx: f64 = 0;
-  let ry: f64 = 0;
-  let rz: f64 = 1;
-  let x: f64;
-  let y: f64;
-  let z: f64;
-  // Each round turns a against b and then renames (a, b, c) to (b, c, a), so that one body serves all three pairs.
-  for (let round = 0, quiet = 0; round < MAX_ROTATIONS && quiet < 3; round++) {
-    const dot = ax * bx + ay * by + az * bz;
-    const aa = ax * ax + ay * ay + az * az;
-    const bb = bx * bx + by * by + bz * bz;
-    quiet++;
-    if (dot * dot > ORTHOGONAL * aa * bb) {
-      quiet = 0;
-      const zeta = (bb - aa) / (2 * dot);
-      const t = (zeta >= 0 ? <f64>1 : <f64>-1) / (abs(zeta) + Math.sqrt(1 + zeta * zeta));
-      const c = 1 / Math.sqrt(1 + t * t);
-      const s = c * t;
-      x = c * ax - s * bx;
-      y = c * ay - s * by;
-      z = c * az - s * bz;
-      bx = s * ax + c * bx;
-      by = s * ay + c * by;
-      bz = s * az + c * bz;
-      ax = x;
-      ay = y;
-      az = z;
-      x = c * px - s * qx;
-      y = c * py - s * qy;
-      z = c * pz - s * qz;
-      qx = s * px + c * qx;
-      qy = s * py + c * qy;
-      qz = s * pz + c * qz;
-      px = x;
-      py = y;
-      pz = z;
+  let ax = both(f, g);
+  let ay = both(f + 8, g + 8);
+  let az = both(f + 16, g + 16);
+  let bx = both(f + 24, g + 24);
+  let by = both(f + 32, g + 32);
+  let bz = both(f + 40, g + 40);
+  let cx = both(f + 48, g + 48);
+  let cy = both(f + 56, g + 56);
+  let cz = both(f + 64, g + 64);
+  let px = one;
+  let py = zero;
+  let pz = zero;
+  let qx = zero;
+  let qy = one;
+  let qz = zero;
+  let rx = zero;
+  let ry = zero;
+  let rz = one;
+  let x: v128;
+  let y: v128;
+  let z: v128;
+  // Each round turns a against b and then renames (a, b, c) to (b, c, a), so that one body serves all three pairs. A matrix
+  // that is done takes part and does not turn.
+  let unquiet = zero;
+  for (let round = 1; round <= 3 * MAX_SWEEPS; round++) {
+    const ab = dot(ax, ay, az, bx, by, bz);
+    const aa = dot(ax, ay, az, ax, ay, az);
+    const bb = dot(bx, by, bz, bx, by, bz);
+    const turns = f64x2.gt(f64x2.mul(ab, ab), f64x2.mul(f64x2.mul(f64x2.splat(ORTHOGONAL), aa), bb));
+    if (v128.any_true(turns)) {
+      unquiet = v128.or(unquiet, turns);
+      const zeta = f64x2.div(f64x2.sub(bb, aa), f64x2.add(ab, ab));
+      const sign = v128.bitselect(one, f64x2.splat(-1), f64x2.ge(zeta, zero));
+      const t = f64x2.div(
+        sign,
+        f64x2.add(f64x2.abs(zeta), f64x2.sqrt(f64x2.add(one, f64x2.mul(zeta, zeta)))),
+      );
+      const cos = f64x2.div(one, f64x2.sqrt(f64x2.add(one, f64x2.mul(t, t))));
+      const s = v128.and(f64x2.mul(cos, t), turns);
+      const c = v128.bitselect(cos, one, turns);
+      x = ax;
+      y = ay;
+      z = az;
+      ax = turned(c, x, s, bx);
+      ay = turned(c, y, s, by);
+      az = turned(c, z, s, bz);
+      bx = follows(s, x, c, bx);
+      by = follows(s, y, c, by);
+      bz = follows(s, z, c, bz);
+      x = px;
+      y = py;
+      z = pz;
+      px = turned(c, x, s, qx);
+      py = turned(c, y, s, qy);
+      pz = turned(c, z, s, qz);
+      qx = follows(s, x, c, qx);
+      qy = follows(s, y, c, qy);
+      qz = follows(s, z, c, qz);
     }
     x = ax;
     y = ay;
@@ -113,103 +173,163 @@ export function decompose3(f: usize): void {
     rx = x;
     ry = y;
     rz = z;
-  }
-
-  let length1 = Math.sqrt(ax * ax + ay * ay + az * az);
-  let length2 = Math.sqrt(bx * bx + by * by + bz * bz);
-  let length3 = Math.sqrt(cx * cx + cy * cy + cz * cz);
-  // Largest first by neighbours' swaps; one partner is negated, so that U stays a rotation.
-  for (let pass = 0; pass < 3; pass++) {
-    if (pass != 1 && length1 < length2) {
-      x = length1;
-      length1 = length2;
-      length2 = x;
-      x = ax;
-      y = ay;
-      z = az;
-      ax = bx;
-      ay = by;
-      az = bz;
-      bx = -x;
-      by = -y;
-      bz = -z;
-      x = px;
-      y = py;
-      z = pz;
-      px = qx;
-      py = qy;
-      pz = qz;
-      qx = -x;
-      qy = -y;
-      qz = -z;
-    }
-    if (pass == 1 && length2 < length3) {
-      x = length2;
-      length2 = length3;
-      length3 = x;
-      x = bx;
-      y = by;
-      z = bz;
-      bx = cx;
-      by = cy;
-      bz = cz;
-      cx = -x;
-      cy = -y;
-      cz = -z;
-      x = qx;
-      y = qy;
-      z = qz;
-      qx = rx;
-      qy = ry;
-      qz = rz;
-      rx = -x;
-      ry = -y;
-      rz = -z;
+    // Only after all three pairs, so that names do not depend on the other matrix.
+    if (round % 3 == 0) {
+      if (!v128.any_true(unquiet)) break;
+      unquiet = zero;
     }
   }
 
-  if (length1 > 0) {
-    ax /= length1;
-    ay /= length1;
-    az /= length1;
-  } else ax = 1;
-  if (length2 > RESIDUE * length1) {
-    bx /= length2;
-    by /= length2;
-    bz /= length2;
-  } else {
+  let length1 = f64x2.sqrt(dot(ax, ay, az, ax, ay, az));
+  let length2 = f64x2.sqrt(dot(bx, by, bz, bx, by, bz));
+  let length3 = f64x2.sqrt(dot(cx, cy, cz, cx, cy, cz));
+  // Largest first by neighbours' swaps; one partner is negated, so that U stays a rotation. Without branches, which would
+  // often be mispredicted.
+  let less: v128;
+  less = f64x2.lt(length1, length2);
+  x = length1;
+  length1 = v128.bitselect(length2, length1, less);
+  length2 = v128.bitselect(x, length2, less);
+  x = ax;
+  ax = v128.bitselect(bx, ax, less);
+  bx = v128.bitselect(f64x2.neg(x), bx, less);
+  x = ay;
+  ay = v128.bitselect(by, ay, less);
+  by = v128.bitselect(f64x2.neg(x), by, less);
+  x = az;
+  az = v128.bitselect(bz, az, less);
+  bz = v128.bitselect(f64x2.neg(x), bz, less);
+  x = px;
+  px = v128.bitselect(qx, px, less);
+  qx = v128.bitselect(f64x2.neg(x), qx, less);
+  x = py;
+  py = v128.bitselect(qy, py, less);
+  qy = v128.bitselect(f64x2.neg(x), qy, less);
+  x = pz;
+  pz = v128.bitselect(qz, pz, less);
+  qz = v128.bitselect(f64x2.neg(x), qz, less);
+  less = f64x2.lt(length2, length3);
+  x = length2;
+  length2 = v128.bitselect(length3, length2, less);
+  length3 = v128.bitselect(x, length3, less);
+  x = bx;
+  bx = v128.bitselect(cx, bx, less);
+  cx = v128.bitselect(f64x2.neg(x), cx, less);
+  x = by;
+  by = v128.bitselect(cy, by, less);
+  cy = v128.bitselect(f64x2.neg(x), cy, less);
+  x = bz;
+  bz = v128.bitselect(cz, bz, less);
+  cz = v128.bitselect(f64x2.neg(x), cz, less);
+  x = qx;
+  qx = v128.bitselect(rx, qx, less);
+  rx = v128.bitselect(f64x2.neg(x), rx, less);
+  x = qy;
+  qy = v128.bitselect(ry, qy, less);
+  ry = v128.bitselect(f64x2.neg(x), ry, less);
+  x = qz;
+  qz = v128.bitselect(rz, qz, less);
+  rz = v128.bitselect(f64x2.neg(x), rz, less);
+  less = f64x2.lt(length1, length2);
+  x = length1;
+  length1 = v128.bitselect(length2, length1, less);
+  length2 = v128.bitselect(x, length2, less);
+  x = ax;
+  ax = v128.bitselect(bx, ax, less);
+  bx = v128.bitselect(f64x2.neg(x), bx, less);
+  x = ay;
+  ay = v128.bitselect(by, ay, less);
+  by = v128.bitselect(f64x2.neg(x), by, less);
+  x = az;
+  az = v128.bitselect(bz, az, less);
+  bz = v128.bitselect(f64x2.neg(x), bz, less);
+  x = px;
+  px = v128.bitselect(qx, px, less);
+  qx = v128.bitselect(f64x2.neg(x), qx, less);
+  x = py;
+  py = v128.bitselect(qy, py, less);
+  qy = v128.bitselect(f64x2.neg(x), qy, less);
+  x = pz;
+  pz = v128.bitselect(qz, pz, less);
+  qz = v128.bitselect(f64x2.neg(x), qz, less);
+
+  const some = f64x2.gt(length1, zero);
+  ax = v128.bitselect(f64x2.div(ax, length1), one, some);
+  ay = v128.bitselect(f64x2.div(ay, length1), ay, some);
+  az = v128.bitselect(f64x2.div(az, length1), az, some);
+  const sound = f64x2.gt(length2, f64x2.mul(f64x2.splat(RESIDUE), length1));
+  bx = f64x2.div(bx, length2);
+  by = f64x2.div(by, length2);
+  bz = f64x2.div(bz, length2);
+  if (!i64x2.all_true(sound)) {
     // Any unit vector across the first row will do.
-    const flat = abs(ax) < 0.5;
-    x = flat ? Math.sqrt(ay * ay + az * az) : Math.sqrt(ax * ax + az * az);
-    bx = flat ? 0 : az / x;
-    by = flat ? -az / x : 0;
-    bz = flat ? ay / x : -ax / x;
+    const flat = f64x2.lt(f64x2.abs(ax), f64x2.splat(0.5));
+    x = v128.bitselect(ay, ax, flat);
+    x = f64x2.sqrt(f64x2.add(f64x2.mul(x, x), f64x2.mul(az, az)));
+    bx = v128.bitselect(bx, v128.andnot(f64x2.div(az, x), flat), sound);
+    by = v128.bitselect(by, v128.and(f64x2.neg(f64x2.div(az, x)), flat), sound);
+    bz = v128.bitselect(
+      bz,
+      f64x2.div(v128.bitselect(ay, f64x2.neg(ax), flat), x),
+      sound,
+    );
   }
-  x = ay * bz - az * by;
-  y = az * bx - ax * bz;
-  z = ax * by - ay * bx;
-  u0 = px;
-  u1 = qx;
-  u2 = rx;
-  u3 = py;
-  u4 = qy;
-  u5 = ry;
-  u6 = pz;
-  u7 = qz;
-  u8 = rz;
-  s0 = length1;
-  s1 = length2;
+  x = f64x2.sub(f64x2.mul(ay, bz), f64x2.mul(az, by));
+  y = f64x2.sub(f64x2.mul(az, bx), f64x2.mul(ax, bz));
+  z = f64x2.sub(f64x2.mul(ax, by), f64x2.mul(ay, bx));
+  pairU0 = px;
+  pairU1 = qx;
+  pairU2 = rx;
+  pairU3 = py;
+  pairU4 = qy;
+  pairU5 = ry;
+  pairU6 = pz;
+  pairU7 = qz;
+  pairU8 = rz;
+  pairS0 = length1;
+  pairS1 = length2;
   // Signed, since V has to be a rotation too.
-  s2 = cx * x + cy * y + cz * z;
-  v0 = ax;
-  v1 = ay;
-  v2 = az;
-  v3 = bx;
-  v4 = by;
-  v5 = bz;
-  v6 = x;
-  v7 = y;
-  v8 = z;
+  pairS2 = dot(cx, cy, cz, x, y, z);
+  pairV0 = ax;
+  pairV1 = ay;
+  pairV2 = az;
+  pairV3 = bx;
+  pairV4 = by;
+  pairV5 = bz;
+  pairV6 = x;
+  pairV7 = y;
+  pairV8 = z;
+}
+
+/** Makes the decomposition of the first matrix, or of the second, the latest. */
+export function take(second: bool): void {
+  u0 = lane(pairU0, second);
+  u1 = lane(pairU1, second);
+  u2 = lane(pairU2, second);
+  u3 = lane(pairU3, second);
+  u4 = lane(pairU4, second);
+  u5 = lane(pairU5, second);
+  u6 = lane(pairU6, second);
+  u7 = lane(pairU7, second);
+  u8 = lane(pairU8, second);
+  s0 = lane(pairS0, second);
+  s1 = lane(pairS1, second);
+  s2 = lane(pairS2, second);
+  v0 = lane(pairV0, second);
+  v1 = lane(pairV1, second);
+  v2 = lane(pairV2, second);
+  v3 = lane(pairV3, second);
+  v4 = lane(pairV4, second);
+  v5 = lane(pairV5, second);
+  v6 = lane(pairV6, second);
+  v7 = lane(pairV7, second);
+  v8 = lane(pairV8, second);
+}
+
+// @ts-ignore: decorator
+@inline
+function lane(v: v128, second: bool): f64 {
+  return second ? f64x2.extract_lane(v, 1) : f64x2.extract_lane(v, 0);
 }
 
 /** U diag(t) Uᵀ with the latest U. */
@@ -246,9 +366,16 @@ export function storeRow(to: usize, a: f64, b: f64, c: f64): void {
   store<f64>(to, a * v2 + b * v5 + c * v8, 16);
 }
 
-/** For tests: U, σ, Vᵀ. */
-export function singularValues3(f: usize, out: usize): void {
-  decompose3(f);
+/** For tests: U, σ, Vᵀ of two matrices that lie behind one another. */
+export function singularValues3(pair: usize, out: usize): void {
+  decompose3(pair, pair + 72);
+  take(false);
+  storeLatest(out);
+  take(true);
+  storeLatest(out + 168);
+}
+
+function storeLatest(out: usize): void {
   store<f64>(out, u0);
   store<f64>(out, u1, 8);
   store<f64>(out, u2, 16);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { lame, MATERIAL_NAMES, MATERIALS, type Material } from "../../src/physics/materials.ts";
 import { random } from "../../src/random.ts";
-import { decompose, largestDifference, respond, yieldStrains } from "./support.ts";
+import { decompose, decomposePair, largestDifference, respond, yieldStrains } from "./support.ts";
 
 type Matrix = Float64Array;
 
@@ -61,6 +61,15 @@ describe.each([2, 3])("singular values in %iD", (d) => {
       expect(s[d - 2]).toBeGreaterThanOrEqual(0);
     }
   });
+
+  if (d === 3)
+    test("two matrices at a time: neither changes the other's bits", () => {
+      for (const [, one] of cases)
+        for (const [, other] of cases) {
+          const [f, g] = [one(), other()];
+          expect(decomposePair(f, g)).toEqual([decompose(f), decompose(g)]);
+        }
+    });
 });
 
 const stressOf = (material: Material, f: Matrix): Matrix =>

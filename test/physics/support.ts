@@ -125,18 +125,24 @@ export function scatterOnly(
 }
 
 const arena = createArena(1000);
-const input = arena.float64(9);
-const output = arena.float64(21);
+const input = arena.float64(18);
+const output = arena.float64(42);
 const kernels = instantiate<{
   singularValues2(f: number, out: number): void;
-  singularValues3(f: number, out: number): void;
+  singularValues3(pair: number, out: number): void;
   yieldStrains(dim: number, strains: number, ...map: number[]): number;
 }>(constitutionWasm, arena.memory);
 
+interface Decomposition {
+  u: Float64Array;
+  s: Float64Array;
+  vt: Float64Array;
+}
+
 /** Rotations U, Vᵀ and σ with F = U diag(σ) Vᵀ. */
-export function decompose(f: ArrayLike<number>): { u: Float64Array; s: Float64Array; vt: Float64Array } {
-  input.set(f);
+export function decompose(f: ArrayLike<number>): Decomposition {
   if (f.length === 4) {
+    input.set(f);
     kernels.singularValues2(input.byteOffset, output.byteOffset);
     const [cu, su, s1, s2, cv, sv] = output;
     return {
@@ -145,8 +151,20 @@ export function decompose(f: ArrayLike<number>): { u: Float64Array; s: Float64Ar
       vt: Float64Array.of(cv, -sv, sv, cv),
     };
   }
+  return decomposePair(f, f)[0];
+}
+
+/** The same of two 3×3 matrices at a time. */
+export function decomposePair(f: ArrayLike<number>, g: ArrayLike<number>): [Decomposition, Decomposition] {
+  input.set(f);
+  input.set(g, 9);
   kernels.singularValues3(input.byteOffset, output.byteOffset);
-  return { u: output.slice(0, 9), s: output.slice(9, 12), vt: output.slice(12, 21) };
+  const at = (i: number) => ({
+    u: output.slice(i, i + 9),
+    s: output.slice(i + 9, i + 12),
+    vt: output.slice(i + 12, i + 21),
+  });
+  return [at(0), at(21)];
 }
 
 /** The return map of strains, in place; whether it changed them. */
