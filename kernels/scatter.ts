@@ -98,7 +98,8 @@ export function scatter2(
   while (i < end) {
     let bx = rowOf(x, i, scale);
     if (bx >= from && bx + 3 <= to) {
-      // A loop of its own that tests at its end: compilers do not take what stays the same out of others.
+      // A path without branches, since V8 computes what only branches use in each of them; and a loop that tests at its
+      // end, since V8 takes what stays the same out of no other.
       do {
         spread2(nodes, cells, scales, push, drag, from, to, x, v, c, stress, i, mass, true);
         if (++i >= end) return;
