@@ -57,6 +57,15 @@ export function frontOf(points: readonly StoredPoint[]): StoredPoint[] {
 export function frontierFigure(rows: readonly StoredRow[], worst: number): Html {
   const points = storedPoints(rows).filter((p) => p.error <= worst);
   const families = [...new Set(points.map((p) => p.family))];
+  const firsts = families.map((family) => frontOf(points.filter((p) => p.family === family))[0]);
+  const errors = points.map((p) => p.error);
+  const near = (Math.max(...errors) - Math.min(...errors)) / 20;
+  /** Whether there is no room for a name to the right of a line's first point. */
+  const crowded = (first: StoredPoint) =>
+    firsts.some(
+      ({ bytes, error }) =>
+        bytes > first.bytes && bytes < 2 * first.bytes && Math.abs(error - first.error) < near,
+    );
   const color = (family: string) =>
     family === "dense" ? "var(--ink)" : `var(--c${families.indexOf(family)})`;
   return plotSvg({
@@ -78,6 +87,7 @@ export function frontierFigure(rows: readonly StoredRow[], worst: number): Html 
       const front = frontOf(own);
       const stroke = color(family);
       const at = { x: "bytes", y: "error" };
+      const left = crowded(front[0]);
       return [
         Plot.dot(own, { ...at, fill: stroke, fillOpacity: 0.35, r: 2 }),
         Plot.lineY(front, { ...at, stroke, strokeWidth: 1.75 }),
@@ -86,9 +96,9 @@ export function frontierFigure(rows: readonly StoredRow[], worst: number): Html 
           ...at,
           text: () => NAMES[family] ?? family,
           fill: stroke,
-          dx: 8,
+          dx: left ? -8 : 8,
           dy: -4,
-          textAnchor: "start",
+          textAnchor: left ? "end" : "start",
         }),
       ];
     }),
