@@ -25,6 +25,7 @@ export function gather2(
   const rowBytes = <f64>row;
   if (start >= end) return;
   let i = start;
+  // Tested at the end: see update.ts.
   do {
     const p = <usize>i << 4;
     const q = <usize>i << 5;

@@ -2,7 +2,7 @@
 // AssemblyScript: arrays are byte addresses, lengths are elements. An arena leaves room behind its arrays, so the last
 // load may reach beyond an array's end; what it finds there is never stored.
 //
-// Loops test at their end: V8 takes what stays the same out of a loop only if it comes before every exit, and would else
+// Loops with many factors test at their end: V8 takes what stays the same out of a loop only if it comes before every exit, and would else
 // spread the factors anew for every four numbers.
 
 /** Stores the first n elements of v, all four where n is larger. */

@@ -11,6 +11,7 @@ export function elastic2(f: usize, stress: usize, start: i32, end: i32, mu: f64,
   const bulk = f64x2.splat(lambda);
   if (start >= end) return;
   let i = start;
+  // Tested at the end: see kernels/update.ts.
   do {
     const at = <usize>i << 5;
     // Of an odd number, the last is its own neighbour.
