@@ -3,10 +3,12 @@
  * 15 % of their multiply–accumulates, by every method, three seeds. All methods start from the same trained networks and
  * get the same number of steps; the small network from scratch also gets those that the dense one was trained with.
  *
- * Results hold whatever runs are done, so that it can be stopped and started again. Options: --networks, --methods, --budgets
- * and --seeds a,b run these alone, --parallel n so many at a time; --collect runs nothing; --latency then measures all
- * networks that are there, anew; --validate measures on validation images, with --lambda start,end to try, and writes nothing.
+ * Results hold whatever runs are done, so that it can be stopped and started again, on another machine too: what
+ * docs/results/images.json has with the same settings is not run again. Options: --networks, --methods, --budgets and --seeds a,b
+ * run these alone, --parallel n so many at a time; --collect runs nothing; --latency then measures all networks that are
+ * there, anew; --validate measures on validation images, with --lambda start,end to try, and writes nothing.
  */
+import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -97,7 +99,10 @@ function jobsOf(
 async function measure(runs: readonly ImageRun[]): Promise<void> {
   for (const { network } of TASKS)
     for (const seed of SEEDS) {
-      const own = runs.filter((run) => run.network === network && run.seed === seed);
+      const own = runs.filter(
+        (run) => run.network === network && run.seed === seed && existsSync(fileOf(run)),
+      );
+      if (own.length === 0) continue;
       const graphs = await Promise.all(own.map(async (run) => importModel(await readFile(fileOf(run)))));
       const models = graphs.flatMap((graph) => [graph, alignChannels(graph, ALIGNMENT)]);
       const times = await measureLatency(models, { batch: 64, threads: 1, runs: 20, atLeast: 0 });
@@ -117,6 +122,19 @@ async function keptOf(jobs: readonly ImageJob[]): Promise<ImageRun[]> {
   });
 }
 
+interface Results {
+  settings: object;
+  control: { rows: ImageRow[] };
+  runs: ImageRun[];
+}
+
+/** What is on record, where it was made with these settings. */
+async function recorded(settings: object): Promise<Pick<Results, "control" | "runs">> {
+  const earlier = await earlierResults<Results>("images");
+  const alike = JSON.stringify(earlier?.settings) === JSON.stringify(settings);
+  return earlier && alike ? earlier : { control: { rows: [] }, runs: [] };
+}
+
 const own = ownJob<ImageJob>();
 if (own) finishJob(await compressOnce(own));
 else {
@@ -132,7 +150,20 @@ else {
     numbers(seeds) ?? SEEDS,
     numbers(values.lambda),
   );
-  const jobs = values.collect ? [] : networks || methods || budgets || seeds ? some : [...whole, ...control];
+  const settings = {
+    tasks: TASKS,
+    ...COMPRESSION,
+    lambda: LAMBDA,
+    budgets: BUDGETS,
+    seeds: SEEDS,
+    methods: METHODS,
+  };
+  const earlier = await recorded(settings);
+  const onRecord = (job: ImageJob) => earlier.runs.find((run) => fileOf(run) === fileOf(job));
+  const trial = values.validate || values.lambda;
+  const wanted = trial ? some : some.filter((job) => !onRecord(job));
+  const all = !(networks || methods || budgets || seeds || trial);
+  const jobs = values.collect ? [] : all ? [...wanted, ...control] : wanted;
   await runJobs<ImageJob, ImageRun["result"]>(
     jobs,
     Number(values.parallel),
@@ -144,13 +175,15 @@ else {
   );
   if (values.validate) process.exit();
 
-  const earlier = (await earlierResults<{ runs: ImageRun[] }>("images"))?.runs ?? [];
-  const runs = await keptOf(whole);
+  const kept = await keptOf(whole);
+  const runs = whole.flatMap((job): ImageRun[] => {
+    const own = kept.find((run) => fileOf(run) === fileOf(job));
+    const old = onRecord(job);
+    // The record also has its latency.
+    const run = JSON.stringify(old?.result) === JSON.stringify(own?.result) ? old : (own ?? old);
+    return run ? [run] : [];
+  });
   const missing = whole.length - runs.length;
-  for (const run of runs)
-    run.latencyMs = earlier.find(
-      (old) => fileOf(old) === fileOf(run) && JSON.stringify(old.result) === JSON.stringify(run.result),
-    )?.latencyMs;
   if (values.latency) await measure(runs);
   // A mean is one of all seeds or none.
   const complete = (row: ImageRow) => row.accuracy.values.length === SEEDS.length;
@@ -160,19 +193,17 @@ else {
     console.log(
       `${s.network} ${s.budget} by ${s.cost}: ${s.beatenBy.length ? `beaten by ${s.beatenBy.join(", ")}; by more than one s.d.: ${s.clearlyBeatenBy.join(", ") || "none"}` : "on the front"}`,
     );
+  const controlRows = rowsOf(await keptOf(control)).filter(complete);
   await writeResults("images", "npm run protocol -- images", {
-    settings: {
-      tasks: TASKS,
-      ...COMPRESSION,
-      lambda: LAMBDA,
-      budgets: BUDGETS,
-      seeds: SEEDS,
-      methods: METHODS,
-    },
+    settings,
     missing,
     rows,
     standings,
-    control: { network: CONTROLLED, lambda: GROWING, rows: rowsOf(await keptOf(control)).filter(complete) },
+    control: {
+      network: CONTROLLED,
+      lambda: GROWING,
+      rows: controlRows.length > 0 ? controlRows : earlier.control.rows,
+    },
     runs,
   });
   const figures = join(ROOT, "docs", "figures");
