@@ -96,7 +96,7 @@ export function compressCommand(): Command {
       latencyMs:
         "{ before, after, masked: { b1, b64 } }; medians on one thread, zeros left in place with masked",
       skippingZeros:
-        "{ b1, b64, why }; the same with kernels that skip zeros, milliseconds and reasons; null where few weights are zero",
+        "{ b1, b64 }, each { ms, skipped, why }: the same with kernels that skip zeros, whether they were faster, what was measured; null where few weights are zero",
       columns:
         "layers with columns that are zero: how many are in use, and as what the product is written, and why",
       alignedTo: "multiple to which widths of convolutions are rounded up, if that is faster; else 1",

@@ -30,8 +30,11 @@ export function comparedFigures(result: CompressResult): ComparedFigure[] {
     smallerBy: `${((figure.after - figure.before) * 100).toFixed(2)} points`,
   });
   const since = (b: "b1" | "b64", after: number) => ({ before: latencyMs.before[b], after });
-  const unless = (b: "b1" | "b64") =>
-    skippingZeros?.why[b].startsWith("dense") ? " (slower, so not done)" : "";
+  const skipped = (b: "b1" | "b64", batch: number) => {
+    if (!skippingZeros) return [];
+    const { ms: after, skipped } = skippingZeros[b];
+    return [detail(`zeros skipped, ${batch}${skipped ? "" : " (slower, so not done)"}`, since(b, after), ms)];
+  };
   const scattered = skippingZeros !== null || patterns !== null;
   return [
     share("test accuracy", accuracy),
@@ -48,11 +51,7 @@ export function comparedFigures(result: CompressResult): ComparedFigure[] {
     row("latency, batch 1", since("b1", latencyMs.after.b1), ms),
     row("latency, batch 64", since("b64", latencyMs.after.b64), ms),
     detail("zeros left in place, 64", since("b64", latencyMs.masked.b64), ms),
-    ...(skippingZeros
-      ? [
-          detail(`zeros skipped, 1${unless("b1")}`, since("b1", skippingZeros.b1), ms),
-          detail(`zeros skipped, 64${unless("b64")}`, since("b64", skippingZeros.b64), ms),
-        ]
-      : []),
+    ...skipped("b1", 1),
+    ...skipped("b64", 64),
   ];
 }

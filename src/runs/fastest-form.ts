@@ -20,6 +20,15 @@ export interface Latency {
 
 const BATCHES = { b1: 1, b64: 64 } as const;
 
+/** A network at one batch size by `createSparseSession`. */
+export interface SkippingZeros {
+  ms: number;
+  /** Whether some layer skips its zeros; else all of it was faster dense. */
+  skipped: boolean;
+  /** What was measured. */
+  why: string;
+}
+
 /** How a network that was made smaller is written, and what that was measured to be. */
 export interface FastestForm {
   final: Graph;
@@ -31,11 +40,8 @@ export interface FastestForm {
   activationBytes: { before: number; after: number };
   /** Of interleaved runs on one thread, at batch 1 and 64, see `measureLatency`. `masked` is the network with its zeros left in place. */
   latencyMs: { before: Latency; after: Latency; masked: Latency };
-  /**
-   * The same network run by `createSparseSession`, which skips the zeros that stay in it, in milliseconds and with the
-   * reasons for its choice; null where too few weights are zero to try.
-   */
-  skippingZeros: (Latency & { why: { b1: string; b64: string } }) | null;
+  /** The same network run by `createSparseSession`, which skips the zeros that stay in it; null where too few weights are zero to try. */
+  skippingZeros: Record<keyof Latency, SkippingZeros> | null;
   /** Layers with columns that are zero in all their rows, and how the file has them. */
   columns: ColumnChoice[];
   /** Widths of convolutions are rounded up to this, when the file is loaded or in it, because that was measured to be faster; 1: they are not. */
@@ -72,20 +78,22 @@ export async function fastestForm(
     outputError = Math.max(outputError, await requireSameOutputs(masked, graph, data, scale));
   const models = [before, masked, ...forms.map((f) => f.graph)];
   const latencies: Record<keyof Latency, number[]> = { b1: [], b64: [] };
-  const why: Record<keyof Latency, string> = { b1: "", b64: "" };
-  const skips = hasManyZeros(shrunk);
+  const skipping: Partial<Record<keyof Latency, SkippingZeros>> = {};
   for (const [name, batch] of Object.entries(BATCHES) as [keyof Latency, number][]) {
     const all: LatencyModel[] = [...models];
-    if (skips) {
-      const session = await createSparseSession(shrunk, { batch });
-      why[name] = session.plan.why;
-      all.push({ graph: shrunk, open: async () => session });
-    }
+    const session = hasManyZeros(shrunk) ? await createSparseSession(shrunk, { batch }) : undefined;
+    if (session) all.push({ graph: shrunk, open: async () => session });
     latencies[name] = await measureLatency(all, { batch, threads: 1 });
+    if (session) {
+      const { layers, why } = session.plan;
+      const skipped = layers.some(({ run }) => run === "sparse");
+      skipping[name] = { ms: latencies[name][models.length], skipped, why };
+    }
   }
   const times = latencies.b64.slice(0, models.length);
   const best = times.indexOf(Math.min(...times.slice(2)), 2);
   const { graph: final, base } = forms[best - 2];
+  const { b1, b64 } = skipping;
   const latencyOf = (i: number): Latency => ({ b1: latencies.b1[i], b64: latencies.b64[i] });
   return {
     final,
@@ -93,7 +101,7 @@ export async function fastestForm(
     usedMacs: usedMacs(base),
     activationBytes: { before: peakActivationBytes(before), after: peakActivationBytes(base) },
     latencyMs: { before: latencyOf(0), masked: latencyOf(1), after: latencyOf(best) },
-    skippingZeros: skips ? { ...latencyOf(models.length), why } : null,
+    skippingZeros: b1 && b64 ? { b1, b64 } : null,
     columns: base === fewer.graph ? fewer.layers : fewer.layers.map(whole),
     alignedTo: final === base ? 1 : ALIGNMENT,
     outputError,
