@@ -1,9 +1,9 @@
 /**
  * turbovbi.md P4 with convolutions: Caffe's LeNet-5 on MNIST by Turbo-VBI, with chains along kernels and maps and with
  * independent bits; error, weights and bytes on the disk. Options: --seeds 0,1,2; --parallel n. To choose settings, writing
- * nothing: --rows "chain|iid" runs these alone, --held-out 0.1 measures on that share of the training images,
- * --variances 0.05,0.003,0.003,0.02 are those of weights in use, by layer; --quick trains for an epoch of 3000 images at
- * each stage, to see that it runs.
+ * nothing: --rows "chain|iid" runs these alone, --held-out 0.1 measures on that share of the training images, --lambda 0.1 is
+ * the prior share of weights in use and --variances 0.05,0.003,0.003,0.02 are theirs, by layer; --quick trains for an epoch
+ * of 3000 images at each stage, to see that it runs.
  */
 import { parseArgs } from "node:util";
 import { importModel } from "../src/engine/onnx/import.ts";
@@ -25,6 +25,7 @@ const { values } = parseArgs({
     seeds: { type: "string", default: "0,1,2" },
     rows: { type: "string" },
     "held-out": { type: "string" },
+    lambda: { type: "string" },
     variances: { type: "string" },
     parallel: { type: "string", default: "2" },
     quick: { type: "boolean", default: false },
@@ -32,8 +33,10 @@ const { values } = parseArgs({
   },
 });
 
-const iid: PriorSpec = { kind: "iid", lambda: 0.05 };
-const chain: PriorSpec = { kind: "chain", lambda: 0.05, meanRun: 3.5 };
+const LAMBDA = 0.05;
+const lambda = Number(values.lambda ?? LAMBDA);
+const iid: PriorSpec = { kind: "iid", lambda };
+const chain: PriorSpec = { kind: "chain", lambda, meanRun: 3.5 };
 /** Of conv1, conv2, fc1 and fc2. */
 const ROWS: Record<string, PriorSpec[]> = {
   chain: [chain, chain, chain, iid],
@@ -100,7 +103,7 @@ async function compare(): Promise<void> {
   );
   const rows: Awaited<ReturnType<typeof rowOf>>[] = [];
   for (const [i, job] of jobs.entries()) rows.push(await rowOf(job, results[i], dense[0].model));
-  if (chosen || heldOut !== undefined || values.variances || quick) return;
+  if (chosen || heldOut !== undefined || values.lambda || values.variances || quick) return;
   const methods = Object.keys(ROWS);
   const everySeed = (passes: (row: (typeof rows)[number]) => boolean) =>
     methods.some((method) => rows.every((row) => row.method !== method || passes(row)));
@@ -130,6 +133,8 @@ async function rowOf({ method, dense }: NarrowingJob, result: TurboResult, whole
   const data = await imagesOf(dense);
   const [all, left] = [whole, model].map((onnx) => layerSizes(onnx));
   const weights = total(all, (l) => l.weights);
+  const fewerWeights = weights / total(left, (l) => l.used);
+  console.log(`${method}, seed ${dense.seed}: ${fewerWeights.toFixed(0)} times fewer weights`);
   const stored = [];
   for (const [storage, options] of waysToStore(BITS, sigmas)) {
     const { bytes } = packModel(model, options);
@@ -145,7 +150,7 @@ async function rowOf({ method, dense }: NarrowingJob, result: TurboResult, whole
     seed: dense.seed,
     error: percentWrong(accuracy.tuned),
     errorBeforeTuning: percentWrong(accuracy.pruned),
-    fewerWeights: weights / total(left, (l) => l.used),
+    fewerWeights,
     layers: left,
     stored,
     processorSeconds,

@@ -8,7 +8,7 @@ import { decodeImage, resizeImage } from "./image.ts";
 export interface ImageFolderOptions {
   /** [height, width] of every image; without it all images must already agree. */
   size?: readonly [height: number, width: number];
-  /** 3 for colour (the default), 1 for grey. */
+  /** 3 for colour, 1 for grey. Default 1 where no image has colour, else 3. */
   channels?: 1 | 3;
   /** Share of each class that is kept for testing when the folder has no train/ and test/. Default 0.2. */
   testShare?: number;
@@ -27,7 +27,7 @@ interface Listed {
  * order of their names; the scale is measured on the training images. All pixels are held in memory, a byte each.
  */
 export async function loadImageFolder(dir: string, options: ImageFolderOptions = {}): Promise<Dataset> {
-  const { channels = 3, testShare = 0.2, seed = 0 } = options;
+  const { testShare = 0.2, seed = 0 } = options;
   const top = await foldersOf(dir);
   const divided = top.includes("train") && top.includes("test");
   const classes = divided ? await foldersOf(join(dir, "train")) : top;
@@ -56,14 +56,16 @@ export async function loadImageFolder(dir: string, options: ImageFolderOptions =
         : `${dir}: too few images to keep some for testing; put more into each class, or divide them into train/<class> and test/<class>`,
     );
   const first = options.size ?? (await sizeOfFirst(parts.train[0].path));
-  const train = await readAll(parts.train, first, channels, options.size !== undefined);
-  const test = await readAll(parts.test, first, channels, options.size !== undefined);
+  const read = (list: Listed[]) => readAll(list, first, options.channels ?? 3, options.size !== undefined);
+  const found = [await read(parts.train), await read(parts.test)];
+  const grey = options.channels === undefined && found.every(isGrey);
+  const [train, test] = grey ? found.map(firstChannel) : found;
   return checkDataset({
     name: basename(dir),
     train,
     test,
     classes,
-    inputShape: [channels, ...first],
+    inputShape: train.inputs.shape.slice(1),
     scale: measureScale(train.inputs),
   });
 }
@@ -80,7 +82,7 @@ async function readAll(
     const image = decodeImage(await readFile(path), channels, path);
     if (!resize && (image.height !== height || image.width !== width))
       throw new Problem(
-        `${path}: is ${image.width}×${image.height} pixels, the images before it ${width}×${height}; give a size`,
+        `${path}: is ${image.width}×${image.height} pixels, the images before it ${width}×${height}; make them alike, or say a size to bring them to`,
       );
     data.set(resizeImage(image, height, width).data, i * size);
   }
@@ -88,6 +90,21 @@ async function readAll(
     inputs: { dtype: "uint8", shape: [list.length, channels, height, width], data },
     labels: Int32Array.from(list, ({ label }) => label),
   };
+}
+
+/** Whether the three channels of every image are equal. */
+function isGrey({ inputs: { shape, data } }: Split): boolean {
+  const plane = shape[2] * shape[3];
+  return data.every((v, i) => v === data[i - (Math.floor(i / plane) % 3) * plane]);
+}
+
+function firstChannel({ inputs: { shape, data }, labels }: Split): Split {
+  const [count, channels, height, width] = shape;
+  const size = height * width;
+  const grey = new Uint8Array(count * size);
+  for (let i = 0; i < count; i++)
+    grey.set((data as Uint8Array).subarray(i * channels * size, (i * channels + 1) * size), i * size);
+  return { inputs: { dtype: "uint8", shape: [count, 1, height, width], data: grey }, labels };
 }
 
 async function sizeOfFirst(path: string): Promise<[number, number]> {

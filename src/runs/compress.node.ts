@@ -1,7 +1,6 @@
 import { join } from "node:path";
 import { holdOut } from "../data/hold-out.ts";
 import type { LoadOptions } from "../data/load.node.ts";
-import { loadDataset } from "../data/load.node.ts";
 import type { Graph } from "../engine/graph.ts";
 import { exportModel } from "../engine/onnx/export.ts";
 import { evaluateClassifier, fittingTemperature } from "../nn/classification.ts";
@@ -22,6 +21,7 @@ import { executeRun } from "./execute-run.node.ts";
 import type { FastestForm } from "./fastest-form.ts";
 import { fastestForm } from "./fastest-form.ts";
 import { SCALE_KEY, scaleFor } from "./input-scale.ts";
+import { loadDataFor } from "./load-data.node.ts";
 import { loadModel } from "./load-model.node.ts";
 import { methodOf } from "./methods.ts";
 import { loadPosterior } from "./posterior-file.node.ts";
@@ -117,7 +117,11 @@ export async function compress(
   options: CompressOptions,
 ): Promise<Compression | undefined> {
   const start = performance.now();
-  const data = holdOut(await loadDataset(request.data, options), request.validation ?? 0, request.seed);
+  const data = holdOut(
+    await loadDataFor(request.model, request.data, options),
+    request.validation ?? 0,
+    request.seed,
+  );
   const scale = scaleFor(request.inputScale, data);
   const load = async (path: string) => (await loadModel(path, { data, seed: request.seed })).graph;
   const original = await load(request.model);

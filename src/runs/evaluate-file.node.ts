@@ -1,5 +1,4 @@
 import type { LoadOptions } from "../data/load.node.ts";
-import { loadDataset } from "../data/load.node.ts";
 import type { Session, SessionOptions } from "../engine/session.ts";
 import { createSession } from "../engine/session.ts";
 import { zeros } from "../engine/tensor.ts";
@@ -9,6 +8,7 @@ import type { Predictive } from "../nn/predictive.ts";
 import { evaluatePredictive } from "../nn/predictive.ts";
 import type { InputScale } from "./input-scale.ts";
 import { scaleOfFile } from "./input-scale.ts";
+import { loadDataFor } from "./load-data.node.ts";
 import { loadModelFile } from "./load-model.node.ts";
 import { loadPosterior } from "./posterior-file.node.ts";
 
@@ -38,7 +38,7 @@ export async function evaluateFile(
   dataset: string,
   { batch: largest, inputScale, threads, device, draws = 0, seed, ...load }: EvaluateFileOptions,
 ): Promise<FileEvaluation> {
-  const data = await loadDataset(dataset, load);
+  const data = await loadDataFor(path, dataset, load);
   const batch = Math.min(largest, data.test.labels.length);
   const { graph, metadata } = await loadModelFile(path, { batch, data });
   const scale = scaleOfFile(metadata, data, inputScale);

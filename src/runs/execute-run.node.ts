@@ -2,7 +2,6 @@ import { stat } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
 import { holdOut } from "../data/hold-out.ts";
 import type { LoadOptions } from "../data/load.node.ts";
-import { loadDataset } from "../data/load.node.ts";
 import type { Graph } from "../engine/graph.ts";
 import { exportModel } from "../engine/onnx/export.ts";
 import { sizeOf } from "../engine/tensor.ts";
@@ -20,6 +19,7 @@ import { survivingDeviations } from "../sparsity/turbo-vbi/deviations.ts";
 import { defaultThreads, softwareVersions } from "./environment.node.ts";
 import { readBytes } from "./files.node.ts";
 import { SCALE_KEY, scaleFor } from "./input-scale.ts";
+import { loadDataFor } from "./load-data.node.ts";
 import { loadModel } from "./load-model.node.ts";
 import { savePosterior } from "./posterior-file.node.ts";
 import type { Recipe } from "./recipe.ts";
@@ -49,7 +49,7 @@ export interface RunOptions extends LoadOptions, OpenOptions {
 export async function executeRun(given: Recipe, path: string, options: RunOptions = {}): Promise<RunResult> {
   const recipe = completeRecipe({ ...given, versions: softwareVersions() });
   const { batch, seed } = recipe;
-  const data = holdOut(await loadDataset(recipe.data, options), recipe.validation, seed);
+  const data = holdOut(await loadDataFor(recipe.model, recipe.data, options), recipe.validation, seed);
   const loaded = await loadModel(recipe.model, { batch, seed, data });
   const { graph, method, outcomes } = startRun(loaded.graph, recipe);
   const posterior =

@@ -69,6 +69,16 @@ export async function loadModel(
   }
 }
 
+/** The shape of the only input of a model in a file, `undefined` where an axis is open. */
+export async function readInputShape(path: string): Promise<(number | undefined)[] | undefined> {
+  const { onnx } = await readModelFile(path);
+  const { inputs, initializers } = decodeModel(onnx, { external: externalReader(dirname(path)) }).graph;
+  const weights = new Set(initializers.map(({ name }) => name));
+  const [first, ...others] = inputs.filter(({ name }) => !weights.has(name));
+  if (!first || others.length > 0 || first.type.kind !== "tensor") return undefined;
+  return first.type.shape?.map((d) => (typeof d === "number" && d > 0 ? d : undefined));
+}
+
 /** An error as one that names the file it is about. */
 export function problemOf(path: string, error: unknown): unknown {
   return error instanceof Problem ? new Problem(`${path}: ${error.message}`) : error;

@@ -1,7 +1,6 @@
 import { allocateBatch, batchesOfEpoch } from "../data/batches.ts";
-import type { Scale, Split } from "../data/dataset.ts";
+import type { Dataset, Scale } from "../data/dataset.ts";
 import type { LoadOptions } from "../data/load.node.ts";
-import { loadDataset } from "../data/load.node.ts";
 import type { Graph } from "../engine/graph.ts";
 import { exportModel } from "../engine/onnx/export.ts";
 import { importModel } from "../engine/onnx/import.ts";
@@ -19,6 +18,7 @@ import { writeWhole } from "./files.node.ts";
 import type { InputScale } from "./input-scale.ts";
 import { scaleOfFile } from "./input-scale.ts";
 import { measureLatency } from "./latency.ts";
+import { loadDataFor } from "./load-data.node.ts";
 import { loadModelFile } from "./load-model.node.ts";
 import { requireSameOutputs, requireSameResults } from "./same-outputs.ts";
 import { sampleInputs } from "./sample-inputs.ts";
@@ -77,14 +77,14 @@ export async function truncateFile(path: string, options: TruncateFileOptions): 
   const start = performance.now();
   const { rule, layers, aim = "speed", others = "whole", batch, output, calibrate = 0, threads } = options;
   if (calibrate > 0 && !options.data) throw new Problem("to calibrate takes data; say which");
-  const data = options.data === undefined ? undefined : await loadDataset(options.data, options);
+  const data = options.data === undefined ? undefined : await loadDataFor(path, options.data, options);
   const { dimensions, onStage } = options;
   const { graph: model, metadata } = await loadModelFile(path, { batch, data, dimensions });
   const scale = data && scaleOfFile(metadata, data, options.inputScale);
   let moments: SecondMoments | undefined;
   if (calibrate > 0) {
     onStage?.("measuring what layers are given");
-    const feeds = trainingInputs(model, data!.train, scale!, calibrate);
+    const feeds = trainingInputs(model, data!, scale!, calibrate);
     moments = await inputMoments(feeds.graph, feeds.samples, { layers, threads });
   }
   onStage?.("decomposing weights");
@@ -128,10 +128,14 @@ export async function truncateFile(path: string, options: TruncateFileOptions): 
   return result;
 }
 
-/** Batches of training samples, at random, and the model for their size. */
-function trainingInputs(model: Graph, split: Split, scale: Scale, wanted: number) {
-  const size = Math.min(64, wanted, split.labels.length);
-  const steps = Math.floor(Math.min(wanted, split.labels.length) / size);
+/** So many training samples, at random and in equal batches, and the model for their size. */
+function trainingInputs(model: Graph, { name, train: split }: Dataset, scale: Scale, wanted: number) {
+  const available = split.labels.length;
+  if (wanted > available)
+    throw new Problem(`cannot calibrate with ${wanted} samples: ${name} has ${available} to train on`);
+  let size = Math.min(64, wanted);
+  while (wanted % size > 0) size--;
+  const steps = wanted / size;
   const batch = allocateBatch(size, split.inputs.shape.slice(1), "int32");
   function* samples(): Generator<Record<string, Tensor>> {
     for (const { step, inputs } of batchesOfEpoch(split, { batch, scale, seed: 0, epoch: 0 })) {

@@ -114,7 +114,7 @@ describe("loadImageFolder", () => {
       put(`b/${i}.png`, 4, 100 + i);
     }
     const values = (inputs: { data: ArrayLike<number> }) =>
-      Array.from({ length: inputs.data.length / 48 }, (_, i) => inputs.data[i * 48]);
+      Array.from({ length: inputs.data.length / 16 }, (_, i) => inputs.data[i * 16]);
     const one = await loadImageFolder(dir);
     expect([...one.test.labels]).toEqual([0, 0, 0, 0, 1, 1, 1, 1]);
     const seen = [...values(one.train.inputs), ...values(one.test.inputs)].sort((x, y) => x - y);
@@ -125,6 +125,20 @@ describe("loadImageFolder", () => {
     expect(values(other.test.inputs)).not.toEqual(values(one.test.inputs));
   });
 
+  it("has one channel where no image has colour, unless three are asked for", async () => {
+    for (let i = 0; i < 5; i++) put(`grey/a/${i}.png`, 4, 10 * i);
+    const grey = await loadImageFolder(join(dir, "grey"));
+    expect(grey.inputShape).toEqual([1, 4, 4]);
+    expect(grey).toEqual(await loadImageFolder(join(dir, "grey"), { channels: 1 }));
+    expect((await loadImageFolder(join(dir, "grey"), { channels: 3 })).inputShape).toEqual([3, 4, 4]);
+    put("tinted/train/a/1.png", 4, 7);
+    mkdirSync(join(dir, "tinted/test/a"), { recursive: true });
+    const data = new Uint8Array(48).fill(7);
+    data[47] = 8;
+    writeFileSync(join(dir, "tinted/test/a/2.png"), encode({ width: 4, height: 4, channels: 3, data }));
+    expect((await loadImageFolder(join(dir, "tinted"))).inputShape).toEqual([3, 4, 4]);
+  });
+
   it("wants one size, or resizes to the size asked for; names the file that fails", async () => {
     put("a/1.png", 4, 1);
     put("a/2.png", 4, 1);
@@ -132,7 +146,7 @@ describe("loadImageFolder", () => {
     put("a/4.png", 4, 1);
     put("a/5.png", 4, 1);
     await expectProblemLater(loadImageFolder(dir), /3\.png: is 6×4 pixels, the images before it 4×4/);
-    expect((await loadImageFolder(dir, { size: [2, 3] })).train.inputs.shape).toEqual([4, 3, 2, 3]);
+    expect((await loadImageFolder(dir, { size: [2, 3] })).train.inputs.shape).toEqual([4, 1, 2, 3]);
     writeFileSync(join(dir, "a/3.png"), "no image");
     await expectProblemLater(loadImageFolder(dir), /3\.png: neither a PNG nor a JPEG/);
   });

@@ -113,6 +113,9 @@ test("with data, says what the written file gets right; calibrated, cuts other d
   await expect(truncateFile(path, { ...options, data: undefined, calibrate: 5 })).rejects.toThrow(
     "say which",
   );
+  await expect(truncateFile(path, { ...options, calibrate: 5000 })).rejects.toThrow(
+    /cannot calibrate with 5000 samples: data has \d+ to train on/,
+  );
 });
 
 test("writes nothing where outputs are not what they should be", async () => {
