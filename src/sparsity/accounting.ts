@@ -93,7 +93,7 @@ function storageOf(graph: Graph, names: readonly string[]): Omit<Cost, "macs"> {
     const weights = graph.parameters.get(name)?.data;
     if (!weights) continue;
     parameters += weights.length;
-    for (const w of weights) if (w !== 0) nonZeros++;
+    for (let i = 0; i < weights.length; i++) if (weights[i] !== 0) nonZeros++;
   }
   return { parameters, nonZeros, bytes };
 }

@@ -104,16 +104,20 @@ export function zeroGroups(partition: GroupPartition, arrays: Arrays, keep: Uint
   );
 }
 
-/** Number of weights of every group, m numbers. */
-export function groupSizes(partition: GroupPartition): Float64Array {
+/** Number of weights of every group, m numbers; with `worth` each weight of a parameter counts so much. */
+export function groupSizes(
+  partition: GroupPartition,
+  worth: (parameter: string) => number = () => 1,
+): Float64Array {
   const sizes = new Float64Array(partition.groups);
   for (const part of partition.parts) {
+    const each = worth(part.parameter);
     if ("labels" in part) {
-      for (const j of part.labels) if (j >= 0) sizes[j]++;
+      for (const j of part.labels) if (j >= 0) sizes[j] += each;
       continue;
     }
     const [first, end] = groupRange(part, sizes.length);
-    for (let j = first; j < end; j++) sizes[j] += part.outer * part.inner;
+    for (let j = first; j < end; j++) sizes[j] += part.outer * part.inner * each;
   }
   return sizes;
 }

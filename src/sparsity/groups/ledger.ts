@@ -47,7 +47,12 @@ export function createLedger(graph: Graph, sets: readonly GroupSet[], measure: M
 
 /** Costs that add up: `fixed`, and one for each living group. */
 function additiveLedger(fixed: number, costs: readonly Float64Array[]): Ledger {
-  const all = costs.flatMap((c) => [...c]);
+  const all = new Float64Array(costs.reduce((n, c) => n + c.length, 0));
+  let start = 0;
+  for (const own of costs) {
+    all.set(own, start);
+    start += own.length;
+  }
   let cost = all.reduce((sum, c) => sum + c, fixed);
   return {
     cost: () => cost,
@@ -69,21 +74,20 @@ function weightCosts(graph: Graph, { partition }: GroupSet, measure: Measure): F
   if (measure === "parameters") return groupSizes(partition);
   const users = consumers(graph);
   const products = productsOf(graph);
-  const costs = new Float64Array(partition.groups);
-  for (const part of partition.parts) {
-    const read = new Set([
-      part.parameter,
-      ...(users.get(part.parameter) ?? []).filter((n) => n.op === "Transpose").flatMap((n) => n.outputs),
-    ]);
-    const macs = products
-      .filter(({ node }) => node.inputs.some((name) => read.has(name)))
-      .reduce((sum, { axes, samples }) => sum + macsOf(graph, axes) / samples, 0);
-    const each = macs / sizeOf(graph.parameters.get(part.parameter)!.shape);
-    groupSizes({ groups: partition.groups, parts: [part] }).forEach((size, j) => {
-      costs[j] += size * each;
-    });
-  }
-  return costs;
+  const parameters = new Set(partition.parts.map(({ parameter }) => parameter));
+  const macs = new Map(
+    [...parameters].map((name) => {
+      const transposed = (users.get(name) ?? [])
+        .filter((n) => n.op === "Transpose")
+        .flatMap((n) => n.outputs);
+      const read = new Set([name, ...transposed]);
+      const all = products
+        .filter(({ node }) => node.inputs.some((input) => read.has(input)))
+        .reduce((sum, { axes, samples }) => sum + macsOf(graph, axes) / samples, 0);
+      return [name, all / sizeOf(graph.parameters.get(name)!.shape)];
+    }),
+  );
+  return groupSizes(partition, (name) => macs.get(name)!);
 }
 
 function macsOf(graph: Graph, axes: readonly AxisOf[]): number {
