@@ -23,7 +23,7 @@ import { imagesFigure } from "./support/images-figure.ts";
 import type { ImageRow, ImageRun } from "./support/images-results.ts";
 import { rowsOf, standingsOf } from "./support/images-results.ts";
 import { finishJob, keptResult, ownJob, runJobs } from "./support/jobs.ts";
-import { earlierResults, ROOT, writeResults } from "./support/results.ts";
+import { alike, earlierResults, ROOT, writeResults } from "./support/results.ts";
 
 const { values } = parseArgs({
   options: {
@@ -131,8 +131,7 @@ interface Results {
 /** What is on record, where it was made with these settings. */
 async function recorded(settings: object): Promise<Pick<Results, "control" | "runs">> {
   const earlier = await earlierResults<Results>("images");
-  const alike = JSON.stringify(earlier?.settings) === JSON.stringify(settings);
-  return earlier && alike ? earlier : { control: { rows: [] }, runs: [] };
+  return earlier && alike(earlier.settings, settings) ? earlier : { control: { rows: [] }, runs: [] };
 }
 
 const own = ownJob<ImageJob>();
@@ -180,7 +179,7 @@ else {
     const own = kept.find((run) => fileOf(run) === fileOf(job));
     const old = onRecord(job);
     // The record also has its latency.
-    const run = JSON.stringify(old?.result) === JSON.stringify(own?.result) ? old : (own ?? old);
+    const run = alike(old?.result, own?.result) ? old : (own ?? old);
     return run ? [run] : [];
   });
   const missing = whole.length - runs.length;

@@ -1,7 +1,7 @@
 /**
  * turbovbi.md P4: LeNet-300-100 on MNIST by Turbo-VBI, with a chain along the pixels and with independent bits, beside
- * magnitude pruning. Options: --seeds 0,1,2; --parallel n. To choose settings, writing nothing: --rows "iid|chain" runs these
- * alone, --held-out 0.1 measures on that share of the training images, --stretch 2 makes compressing so many times as long.
+ * magnitude pruning. What docs/results/turbo-mnist.json has with the same settings is not run again. Options: --seeds 0,1,2;
+ * --parallel n. To choose settings, or to have networks for turbo-packed, writing nothing: --rows "iid|chain" runs these alone, --held-out 0.1 measures on that share of the training images, --stretch 2 makes compressing so many times as long.
  */
 import { parseArgs } from "node:util";
 import { importModel } from "../src/engine/onnx/import.ts";
@@ -12,7 +12,8 @@ import { patternReport } from "../src/sparsity/pattern-report.ts";
 import { shrinkZeros } from "../src/sparsity/shrink-zeros.ts";
 import { finishJob, ownJob, runJobs } from "./support/jobs.ts";
 import { reportMarks } from "./support/marks.ts";
-import { summarize, writeResults } from "./support/results.ts";
+import type { Summary } from "./support/results.ts";
+import { alike, earlierResults, summarize, writeResults } from "./support/results.ts";
 import type {
   CompressedResult,
   DenseJob,
@@ -35,6 +36,25 @@ const { values } = parseArgs({
   },
 });
 
+interface Row {
+  method: string;
+  settings: object;
+  error: Summary;
+  errorBeforeTuning: number[];
+  fewerWeights: number[];
+  firstMeanRun: number[];
+  indexBitsPerWeight: { runs: number[]; csr: number[] };
+  neurons: number[][];
+  processorSeconds: number[];
+  layers: LayerPattern[][];
+}
+
+interface Results {
+  seeds: number[];
+  dense: { settings: object };
+  rows: Row[];
+}
+
 const own = ownJob<DenseJob | TurboJob | MagnitudeJob>();
 if (own) finishJob(await carryOut(own));
 else await compare();
@@ -53,16 +73,23 @@ async function compare(): Promise<void> {
     console.log(`dense, seed ${seed}: error ${errorOf(accuracy).toFixed(2)} %`),
   );
   const chosen = values.rows?.split("|");
+  const trial = chosen || heldOut !== undefined || stretch !== 1;
+  const earlier = trial ? undefined : await earlierResults<Results>("turbo-mnist");
+  const fits = earlier && alike([earlier.seeds, earlier.dense.settings], [seeds, DENSE]);
+  const onRecord = ({ method, ...settings }: { method: string }) =>
+    fits ? earlier.rows.find((row) => row.method === method && alike(row.settings, settings)) : undefined;
   const rows = [
     ...POSTERIORS.map((row) => ({ kind: "turbo", ...row, posteriors: stretched(row.posteriors) }) as const),
     ...MAGNITUDE.map((row) => ({ kind: "magnitude", ...row }) as const),
   ].filter(({ method }) => chosen?.includes(method) ?? true);
   const jobs = denseJobs.flatMap((job) =>
     // The order of keys is part of what results are kept under.
-    rows.map(
-      ({ kind, ...row }) =>
-        ({ kind, dense: job, ...row, tune: stretched(row.tune) }) as TurboJob | MagnitudeJob,
-    ),
+    rows
+      .filter((row) => !onRecord(row))
+      .map(
+        ({ kind, ...row }) =>
+          ({ kind, dense: job, ...row, tune: stretched(row.tune) }) as TurboJob | MagnitudeJob,
+      ),
   );
   const results = await runJobs<TurboJob | MagnitudeJob, CompressedResult>(
     jobs,
@@ -75,8 +102,11 @@ async function compare(): Promise<void> {
       );
     },
   );
-  if (chosen || heldOut !== undefined || stretch !== 1) return;
-  const figures = rows.map(({ method, ...settings }) => {
+  if (trial) return;
+  const figures = rows.map((row): Row => {
+    const { method, ...settings } = row;
+    const old = onRecord(row);
+    if (old) return old;
     const runs = results.filter((_, i) => jobs[i].method === method);
     const layers = runs.map((r) => patternReport(importModel(r.model)));
     return {

@@ -1,7 +1,8 @@
 /**
  * What the networks of turbo-mnist and turbo-baselines take on the disk, against how often they are wrong: packed without
  * loss, with so many bits a weight, and with steps by the posterior's deviations. Beside them, the dense network with few
- * bits a weight. Needs what `npm run protocol -- turbo-mnist` keeps in runs/protocols, and takes what turbo-baselines does.
+ * bits a weight. Takes what `npm run protocol -- turbo-mnist` and `-- turbo-baselines` have kept in runs/protocols; of networks
+ * that are not there, what docs/results/turbo-packed.json has.
  * Draws docs/figures/turbo-frontier.svg. Options: --seeds 0,1,2; --draw draws earlier results alone.
  */
 import { parseArgs } from "node:util";
@@ -18,7 +19,8 @@ import { writeFigure } from "./support/figures.ts";
 import { DATA_DIR, earlierResults, writeResults } from "./support/results.ts";
 import type { StoredRow } from "./support/turbo/frontier.ts";
 import { frontierFigure } from "./support/turbo/frontier.ts";
-import { keptNetworks } from "./support/turbo/kept-networks.ts";
+import type { KeptNetwork } from "./support/turbo/kept-networks.ts";
+import { keptNetworks, methodsOf } from "./support/turbo/kept-networks.ts";
 import { accuracyOf } from "./support/turbo/mnist-small.ts";
 import { waysToStore } from "./support/turbo/ways-to-store.ts";
 
@@ -29,6 +31,8 @@ const { values } = parseArgs({
 const BITS = [8, 6, 5, 4, 3, 2];
 /** Errors above this, in %, are left out of the figure: no one would ship these networks. */
 const WORST = 2.6;
+
+type PackedRow = { seed: number; method: string; onnxBytes: number } & Awaited<ReturnType<typeof packed>>;
 
 if (!values.draw) await measure();
 const results = await earlierResults<{ rows: StoredRow[] }>("turbo-packed");
@@ -62,30 +66,36 @@ async function measure(): Promise<void> {
     ...(await loadDataset("mnist", { dataDir: DATA_DIR })),
     scale: { mean: [0], std: [1] },
   };
-  const rows = [];
+  const earlier = (await earlierResults<{ rows: PackedRow[] }>("turbo-packed"))?.rows ?? [];
+  const rows: PackedRow[] = [];
   for (const seed of values.seeds.split(",").map(Number)) {
     const networks = await keptNetworks(seed);
-    if (networks.length === 0) {
-      console.error(`seed ${seed}: no networks; run npm run protocol -- turbo-mnist --seeds ${seed} first`);
-      continue;
-    }
-    const [first] = networks;
-    for (const { method, model, sigmas } of networks) {
-      const onnx = exportModel(shrinkZeros(foldConstants(importModel(model)).graph).graph);
-      for (const [storage, options] of waysToStore(BITS, sigmas)) {
-        const row = {
-          seed,
-          method,
-          onnxBytes: first.model.length,
-          ...(await packed(onnx, storage, options, data)),
-        };
-        console.log(
-          `${method}, seed ${seed}, ${storage}: error ${row.error.toFixed(2)} %, ${row.bytes} bytes, 1/${(row.onnxBytes / row.bytes).toFixed(1)} of the dense file; gzip ${row.gzipBytes}; bits a weight in use: index ${(row.indexBits.file / row.nonZeros).toFixed(2)} (CSR ${(row.indexBits.csr / row.nonZeros).toFixed(2)}), value ${(row.valueBits / row.nonZeros).toFixed(2)}`,
-        );
-        rows.push(row);
-      }
+    const dense = networks.find((n) => n.method === "dense");
+    for (const method of methodsOf(seed)) {
+      const network = networks.find((n) => n.method === method);
+      if (network && dense) rows.push(...(await storedNetwork(network, seed, dense.model.length, data)));
+      else rows.push(...earlier.filter((row) => row.seed === seed && row.method === method));
     }
   }
-  if (rows.length > 0)
-    await writeResults("turbo-packed", `npm run protocol -- turbo-packed --seeds ${values.seeds}`, { rows });
+  if (rows.length === 0) throw new Error("there are no networks; run npm run protocol -- turbo-mnist first");
+  await writeResults("turbo-packed", `npm run protocol -- turbo-packed --seeds ${values.seeds}`, { rows });
+}
+
+/** A network in all ways to store it. */
+async function storedNetwork(
+  { method, model, sigmas }: KeptNetwork,
+  seed: number,
+  onnxBytes: number,
+  data: Dataset,
+): Promise<PackedRow[]> {
+  const onnx = exportModel(shrinkZeros(foldConstants(importModel(model)).graph).graph);
+  const rows: PackedRow[] = [];
+  for (const [storage, options] of waysToStore(BITS, sigmas)) {
+    const row = { seed, method, onnxBytes, ...(await packed(onnx, storage, options, data)) };
+    console.log(
+      `${method}, seed ${seed}, ${storage}: error ${row.error.toFixed(2)} %, ${row.bytes} bytes, 1/${(row.onnxBytes / row.bytes).toFixed(1)} of the dense file; gzip ${row.gzipBytes}; bits a weight in use: index ${(row.indexBits.file / row.nonZeros).toFixed(2)} (CSR ${(row.indexBits.csr / row.nonZeros).toFixed(2)}), value ${(row.valueBits / row.nonZeros).toFixed(2)}`,
+    );
+    rows.push(row);
+  }
+  return rows;
 }

@@ -41,6 +41,11 @@ export function summarize(values: number[]): Summary {
 /** Where the data sets of these machines lie; the public ones are downloaded where it is absent. */
 export const DATA_DIR = process.env.FILIGREE_DATA;
 
+/** Whether two settings would be written alike. */
+export function alike(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
+
 /** What an earlier run of the protocol wrote; undefined where there is nothing. */
 export async function earlierResults<T>(name: string): Promise<T | undefined> {
   const text = await readFile(join(ROOT, "docs", "results", `${name}.json`), "utf8").catch(() => undefined);

@@ -32,6 +32,16 @@ export function jobsOf(seed: number): { turbo: TurboJob[]; magnitude: MagnitudeJ
   };
 }
 
+function compressionsOf(seed: number) {
+  const { turbo, magnitude, noise } = jobsOf(seed);
+  return [...turbo, ...magnitude, ...noise];
+}
+
+/** What `keptNetworks` may find, in its order. */
+export function methodsOf(seed: number): string[] {
+  return ["dense", ...compressionsOf(seed).map(({ method }) => method)];
+}
+
 /**
  * LeNet-300-100 as `turbo-mnist` and `turbo-baselines` have trained it, the dense network first; those that have not been
  * trained here are left out.
@@ -40,8 +50,7 @@ export async function keptNetworks(seed: number): Promise<KeptNetwork[]> {
   const networks: KeptNetwork[] = [];
   const first = await keptResult<DenseResult>(denseJob(seed), JOBS);
   if (first) networks.push({ method: "dense", model: first.model });
-  const { turbo, magnitude, noise } = jobsOf(seed);
-  for (const job of [...turbo, ...magnitude, ...noise]) {
+  for (const job of compressionsOf(seed)) {
     const kept = await keptResult<CompressedResult & Partial<TurboResult>>(job, JOBS);
     if (kept) networks.push({ method: job.method, model: kept.model, sigmas: kept.sigmas });
   }
