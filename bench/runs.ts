@@ -48,7 +48,7 @@ const DRAWN: Readonly<Record<string, number | null>> = {
   "runs of 1.5": 1.5,
   random: null,
 };
-const TRAINED = ["chain", "chain, narrow slab", "iid", "magnitude, 1/40"];
+const TRAINED = ["chain", "chain, λ = 0.4", "iid", "magnitude, 1/40"];
 /** Seconds of work in a turn. */
 const TURN = 0.01;
 

@@ -126,11 +126,11 @@ async function compare(): Promise<void> {
     };
   });
   const find = (method: string) => figures.find((f) => f.method === method)!;
-  const [large, small, iid] = ["chain", "chain, narrow slab", "iid"].map(find);
+  const [large, small, iid] = ["chain", "chain, λ = 0.4", "iid"].map(find);
   const least = (values: readonly number[]) => Math.min(...values);
   reportMarks([
     {
-      claim: "chain, narrow slab: error at most 1.8 % on average with at least 20 times fewer weights",
+      claim: "chain, λ = 0.4: error at most 1.8 % on average with at least 20 times fewer weights",
       passed: small.error.mean <= 1.8 && least(small.fewerWeights) >= 20,
     },
     {

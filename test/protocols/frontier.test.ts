@@ -14,7 +14,7 @@ test("rows become the means over their seeds, under the name before the comma", 
   const rows = [
     row("chain", "no loss", 0, 1000, 2),
     row("chain", "no loss", 1, 3000, 1),
-    row("chain, narrow slab", "no loss", 0, 5000, 1.4),
+    row("chain, λ = 0.4", "no loss", 0, 5000, 1.4),
     row("chain", "4 bits", 0, 500, 3),
   ];
   expect(storedPoints(rows)).toEqual([

@@ -4,10 +4,12 @@ import type { DenseJob, MagnitudeJob, TurboJob } from "./compress-images.ts";
 
 type Row = Omit<TurboJob, "kind" | "dense">;
 
-const LAMBDA = 0.05;
-const iid: PriorSpec = { kind: "iid", lambda: LAMBDA };
+const iid = (lambda: number): PriorSpec => ({ kind: "iid", lambda });
+const chain = (lambda: number, meanRun: number): PriorSpec => ({ kind: "chain", lambda, meanRun });
 /** p10 = .285, p01 = .015. */
-const chain: PriorSpec = { kind: "chain", lambda: LAMBDA, meanRun: 1 / 0.285 };
+const few = [chain(0.05, 1 / 0.285), iid(0.05), iid(0.05)];
+/** More weights in use are expected, their neighbours tied to them as strongly: log odds of 5 between equal and different. */
+const many = [chain(0.4, 11), iid(0.4), iid(0.4)];
 
 const fullyConnected = (method: string, priors: PriorSpec[], variances: number[]): Row => ({
   method,
@@ -17,9 +19,10 @@ const fullyConnected = (method: string, priors: PriorSpec[], variances: number[]
   tune: { epochs: 8, learningRate: 5e-4, floor: 0.05 },
 });
 
+/** Of weights in use, by layer. */
 const SMALL = [0.005, 0.01, 0.03];
 const LARGE = [0.02, 0.04, 0.12];
-const NARROW = [0.0025, 0.005, 0.015];
+const LARGER = [0.04, 0.08, 0.24];
 
 export const DENSE: Omit<DenseJob, "kind" | "seed"> = {
   network: "lenet-300-100",
@@ -29,9 +32,9 @@ export const DENSE: Omit<DenseJob, "kind" | "seed"> = {
 
 /** Where neighbours are pixels a chain; neurons have no order, and bits that read them are independent. */
 export const POSTERIORS: Row[] = [
-  fullyConnected("chain", [chain, iid, iid], LARGE),
-  fullyConnected("iid", [iid, iid, iid], SMALL),
-  fullyConnected("chain, narrow slab", [chain, iid, iid], NARROW),
+  fullyConnected("chain", few, LARGE),
+  fullyConnected("iid", [iid(0.05), iid(0.05), iid(0.05)], SMALL),
+  fullyConnected("chain, λ = 0.4", many, LARGER),
 ];
 
 /** As many epochs behind the cut as the others have behind the dense network. */
