@@ -51,6 +51,7 @@ const { values: options } = parseArgs({
 });
 const SEED = 7;
 const RATE = 1e-3;
+const ADAM = { kind: "adam" } as const;
 const LOSS_TOLERANCE = 1e-4;
 /** Milliseconds of work in a turn. */
 const TURN = 400;
@@ -93,8 +94,8 @@ async function serve(name: string, method: Method): Promise<void> {
   const sparsifier: Sparsifier | undefined = method === "sst" ? sst() : undefined;
   const step = await createTrainingStep(model, objective, { threads: Number(options.threads), sparsifier });
   const target: OptimizerTarget = { ...step, rate: sparsifier && ((p) => sparsifier.rate!(p)) };
-  const own = () => createOptimizer({ kind: "adam" }, target);
-  const optimizer = sparsifier?.createOptimizer?.(target, own) ?? own();
+  const own = () => createOptimizer(ADAM, target);
+  const optimizer = sparsifier?.createOptimizer?.(target, own, ADAM) ?? own();
   const moment: TrainingMoment = { ...step, optimizer, learningRate: RATE, epoch: 0, epochs: 1, step: 0 };
   console.log(JSON.stringify({ ready: true }));
   for await (const line of createInterface({ input: process.stdin })) {

@@ -21,6 +21,7 @@ import { createTask, splitTask, taskFeeds } from "../src/sparsity/tickets/tasks.
 const directory = process.argv[2];
 const rounds = Number(process.argv[3] ?? 40);
 const STEPS = 50;
+const ADAMW = { kind: "adamw", betas: [0.9, 0.98] } as const;
 const seed = 0;
 const task = createTask("modadd", QUICK.p);
 const split = splitTask(task, QUICK.fraction, seed);
@@ -31,9 +32,9 @@ async function contender(name: string, source: ReturnType<typeof buildModel>, ma
   const feeds = taskFeeds(task, split.train, model);
   const step = await createTrainingStep(model, exactCrossEntropy(), { threads: 1 });
   const target = { ...step, weightDecay: () => QUICK.weightDecay };
-  const own = () => createOptimizer({ kind: "adamw", betas: [0.9, 0.98] }, target);
+  const own = () => createOptimizer(ADAMW, target);
   const sparsifier = masks && holdMasks(masks);
-  const optimizer = sparsifier?.createOptimizer?.(target, own) ?? own();
+  const optimizer = sparsifier?.createOptimizer?.(target, own, ADAMW) ?? own();
   const moment = { ...step, optimizer, learningRate: QUICK.learningRate, epoch: 0, epochs: 1, step: 0 };
   const parameters = step.parameters.values.length;
   const times: number[] = [];

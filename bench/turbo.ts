@@ -83,7 +83,8 @@ async function shareOfEpoch(network: string, batch: number) {
   const sparsifier = createTurboVbi({ layers, samples, roundEpochs: 1 });
   const step = await createTrainingStep(model, classification(), { threads: 1, sparsifier });
   const target = { parameters: step.parameters, gradients: step.gradients };
-  const optimizer = sparsifier.createOptimizer!(target, () => createOptimizer({ kind: "adam" }, target));
+  const adam = { kind: "adam" } as const;
+  const optimizer = sparsifier.createOptimizer!(target, () => createOptimizer(adam, target), adam);
   const moment = { ...target, optimizer, learningRate: 1e-3, epoch: 0, epochs: 2, step: 0 };
   const rng = random(3);
   const feeds = {

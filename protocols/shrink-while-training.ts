@@ -45,13 +45,13 @@ async function trainOnce(seed: number, shrinkWhileTraining: boolean, epochs = se
   const [start, used] = [performance.now(), process.cpuUsage()];
   const { sparsifier } = await trainShrinking(model, classification(), source, {
     epochs,
-    optimizer: { kind: "sgd", momentum: 0.9 },
+    optimizer: { kind: "sgd" },
     learningRate,
     weightDecay: 5e-4,
     schedule: { kind: "cosine", flat: phases.warmup + phases.select },
     threads,
     shrinkWhileTraining,
-    sparsifier: { layers, ...phases, ...lambda, momentum: 0.9 },
+    sparsifier: { layers, ...phases, ...lambda },
     onShrink: (smaller) => shrunk.push(smaller),
   });
   const { user, system } = process.cpuUsage(used);

@@ -42,7 +42,7 @@ const rows: Record<string, Row> = {
   "wgsef-plain, Adam, metric of weights": {
     k: 6,
     adam: true,
-    method: { penalty: "wgsef-plain", adam: { metric: "weight" } },
+    method: { penalty: "wgsef-plain", metric: "weight" },
   },
   "group-lasso, Adam, block metric": { k: 6, adam: true, method: { penalty: "group-lasso", ...onGroups } },
   "magnitude, Adam": { k: 6, adam: true, method: { penalty: "none" } },

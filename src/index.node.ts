@@ -3,6 +3,7 @@ export { type HgcnGraph, readHgcn } from "./data/graphs/hgcn.node.ts";
 export { loadImageFolder } from "./data/image-folder.node.ts";
 export { type LoadOptions, loadDataset } from "./data/load.node.ts";
 export * from "./index.ts";
+export { listCheckpoints, loadCheckpoint, saveCheckpoint } from "./runs/checkpoint.node.ts";
 export { type CompressResult, compress } from "./runs/compress.node.ts";
 export type { CompressRequest } from "./runs/compress-request.ts";
 export { executeRun } from "./runs/execute-run.node.ts";

@@ -68,13 +68,27 @@ export { smallCnn } from "./nn/models/small-cnn.ts";
 export { transformer } from "./nn/models/transformer.ts";
 export { type TranslatorOptions, translator } from "./nn/models/translator.ts";
 export { vgg } from "./nn/models/vgg.ts";
-export type { Optimizer, OptimizerSpec } from "./nn/optimizers.ts";
+export {
+  createOptimizer,
+  type Optimizer,
+  type OptimizerSpec,
+  type OptimizerTarget,
+} from "./nn/optimizers.ts";
+export { evaluatePredictive, type Predictive, type PredictiveOptions } from "./nn/predictive.ts";
 export { regression, regressionSource, squaredError } from "./nn/regression.ts";
 export { sacreBleu } from "./nn/sacre-bleu.ts";
-export type { ScheduleSpec } from "./nn/schedules.ts";
+export { createSchedule, type ScheduleSpec } from "./nn/schedules.ts";
 export type { GradientAt, Sparsifier, TrainingMoment } from "./nn/sparsifier.ts";
-export { type TrainingSource, type TrainOptions, train } from "./nn/trainer.ts";
-export { createTrainingStep, type Objective } from "./nn/training-step.ts";
+export {
+  type EpochRecord,
+  type StepProgress,
+  type TrainingResult,
+  type TrainingSnapshot,
+  type TrainingSource,
+  type TrainOptions,
+  train,
+} from "./nn/trainer.ts";
+export { createTrainingStep, type Objective, trainingGraph } from "./nn/training-step.ts";
 export { MATERIAL_NAMES, MATERIALS, type Material, type MaterialName } from "./physics/materials.ts";
 export { type NearestNeighbors, nearestNeighbors } from "./physics/nearest-neighbors.ts";
 export type { Body, Dim, Particles } from "./physics/particles.ts";
@@ -86,12 +100,14 @@ export { createSimulation, type Simulation, type SimulationOptions } from "./phy
 export { type MotionStatistics, poolStatistics } from "./physics/statistics.ts";
 export { Problem } from "./problem.ts";
 export { random } from "./random.ts";
+export { withinBudget } from "./runs/budget.ts";
 export { measureLatency } from "./runs/latency.ts";
 export { METHODS, type MethodName } from "./runs/methods.ts";
 export { truncateByLatency } from "./runs/spectral-forms.ts";
 export { accountModel } from "./sparsity/accounting.ts";
 export { peakActivationBytes } from "./sparsity/activations.ts";
 export { alignChannels } from "./sparsity/align.ts";
+export type { Allowance } from "./sparsity/allowance.ts";
 export { analyzeChannels, streamPartition } from "./sparsity/channels.ts";
 export {
   isPacked,
@@ -109,7 +125,13 @@ export type { GroupSet } from "./sparsity/groups/group-set.ts";
 export { findGroups, GROUP_KINDS, type GroupChoice, type GroupKind } from "./sparsity/groups/kinds.ts";
 export { createLedger, type Ledger, type Measure } from "./sparsity/groups/ledger.ts";
 export type { GroupPartition } from "./sparsity/groups.ts";
-export { createKAnneal, type KAnneal, type KAnnealOptions } from "./sparsity/k-anneal.ts";
+export {
+  createKAnneal,
+  type GroupedLayer,
+  type KAnneal,
+  type KAnnealOptions,
+  type LayerOutcome,
+} from "./sparsity/k-anneal.ts";
 export { type ConvolutionLayout, findWeights, type LineShape, type WeightLayout } from "./sparsity/lines.ts";
 export { type LayerPattern, patternReport } from "./sparsity/pattern-report.ts";
 export { type IndexBits, type Pattern, type PatternStatistics, patternStatistics } from "./sparsity/runs.ts";
@@ -177,6 +199,7 @@ export type { NoiseSelectionOptions } from "./sparsity/turbo-vbi/baselines/noise
 export { createSparseVd } from "./sparsity/turbo-vbi/baselines/sparse-vd.ts";
 export { createVibNet } from "./sparsity/turbo-vbi/baselines/vibnet.ts";
 export { likeliestWeights, likelyWeights } from "./sparsity/turbo-vbi/choose.ts";
+export { type Deviations, survivingDeviations } from "./sparsity/turbo-vbi/deviations.ts";
 export { fitLinear, type LinearModel, type LinearOptions } from "./sparsity/turbo-vbi/linear.ts";
 export type { Variant } from "./sparsity/turbo-vbi/module-a.ts";
 export type { Posterior, PosteriorSparsifier } from "./sparsity/turbo-vbi/posterior.ts";

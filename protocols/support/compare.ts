@@ -183,7 +183,6 @@ export async function trainMethod(c: Comparison, method: Method, seed: number): 
         layers,
         ...c.phases,
         weightDecay: c.weightDecay,
-        momentum: MOMENTUM,
         seed,
       })
     : undefined;

@@ -62,7 +62,6 @@ export async function trainStudent({
           lambdaEnd: LAMBDA.end,
           weightDecay: 1e-4,
           seed,
-          ...(adam && { adam: {} }),
           ...method,
         });
   const { targets } = data.test;

@@ -1,4 +1,3 @@
-import * as ort from "#onnxruntime";
 import { Problem } from "../problem.ts";
 import type { Graph } from "./graph.ts";
 import { blockSize } from "./lowering/block-size.ts";
@@ -10,7 +9,9 @@ import { scatterIntoSums } from "./lowering/scatter-sum.ts";
 import { sumOnOneThread } from "./lowering/single-thread.ts";
 import { maskRelu } from "./lowering/step-mask.ts";
 import { exportModel } from "./onnx/export.ts";
-import type { DType, Tensor } from "./tensor.ts";
+import { fromResults, IN_NODE, openSession, toRuntime } from "./runtime.ts";
+import { sameShape } from "./shapes.ts";
+import type { Tensor } from "./tensor.ts";
 
 export type Device = "cpu" | "webgpu" | "cuda" | "wasm";
 
@@ -25,12 +26,6 @@ export interface SessionOptions {
    */
   feedParameters?: boolean;
 }
-
-/**
- * onnxruntime-node fills the arrays of given outputs itself; onnxruntime-web ignores them and hands them back unwritten.
- * It alone can set denormals to zero.
- */
-const IN_NODE = ort.env.versions.node !== undefined;
 
 /** A compiled graph. `run` gives the outputs by name; with `fetches` it writes them into those tensors' own arrays. */
 export interface Session {
@@ -51,11 +46,12 @@ export async function createSession(graph: Graph, options: SessionOptions = {}):
     : {};
   return {
     run: async (feeds, fetches) => {
+      checkFeeds(graph, feeds);
       const inputs = { ...parameters };
       for (const name in feeds) inputs[name] = toRuntime(feeds[name]);
       if (!fetches) return fromResults(await session.run(inputs));
       if (IN_NODE) {
-        const targets: Record<string, ort.Tensor> = {};
+        const targets: Record<string, ReturnType<typeof toRuntime>> = {};
         for (const name in fetches) targets[name] = toRuntime(fetches[name]);
         await session.run(inputs, targets);
       } else {
@@ -68,6 +64,21 @@ export async function createSession(graph: Graph, options: SessionOptions = {}):
   };
 }
 
+/** Throws a `Problem` where a graph is fed something else than its inputs, in their types and shapes. */
+function checkFeeds({ inputs, types }: Graph, feeds: Readonly<Record<string, Tensor>>): void {
+  for (const name of inputs) {
+    const [given, { dtype, shape }] = [feeds[name], types.get(name)!];
+    if (!given) throw new Problem(`input "${name}" is not fed: it takes ${dtype} [${shape}]`);
+    if (given.dtype !== dtype || !sameShape(given.shape, shape))
+      throw new Problem(
+        `input "${name}" takes ${dtype} [${shape}], but is fed ${given.dtype} [${given.shape}]`,
+      );
+  }
+  for (const name in feeds)
+    if (!inputs.includes(name))
+      throw new Problem(`there is no input "${name}" to feed; there is ${inputs.join(", ")}`);
+}
+
 /** The graph in the operators that serve the device best. */
 async function lowerFor({ device, threads }: SessionOptions, graph: Graph): Promise<Graph> {
   if (device === "webgpu" || device === "cuda") return lowerWithoutPoolIndices(graph);
@@ -77,46 +88,4 @@ async function lowerFor({ device, threads }: SessionOptions, graph: Graph): Prom
   if (block > 0) return lowerBlocked(summed, block);
   const lean = scatterIntoSums(broadcastInPlace(summed));
   return native ? maskRelu(lean) : lean;
-}
-
-/** Opens the bytes of any .onnx model. The model keeps whatever opset and dimensions it was written with. */
-export async function openSession(
-  model: Uint8Array,
-  { device, threads = 0 }: SessionOptions = {},
-): Promise<ort.InferenceSession> {
-  try {
-    return await ort.InferenceSession.create(model, {
-      ...(device && { executionProviders: [device] }),
-      ...(threads > 0 && { intraOpNumThreads: threads, interOpNumThreads: 1 }),
-      logSeverityLevel: 3,
-      // Adam's second moments decay into denormals late in training, which are many times slower on most processors.
-      extra: { session: { set_denormal_as_zero: "1" } },
-    });
-  } catch (error) {
-    const reason = String((error as Error).message).split("\n")[0];
-    if (device && device !== "cpu" && /backend|provider|not available|adapter|device/i.test(reason))
-      throw new Problem(`device "${device}" is not available here: ${reason}; use --device cpu`);
-    throw new Problem(`ONNX Runtime refuses the model: ${reason}`);
-  }
-}
-
-const runtimeTensors = new WeakMap<Tensor, ort.Tensor>();
-
-/** The runtime's view of a tensor: the same array, made once. */
-export function toRuntime(t: Tensor): ort.Tensor {
-  let known = runtimeTensors.get(t);
-  if (!known) {
-    known = new ort.Tensor(t.dtype as "float32", t.data as Float32Array, t.shape);
-    runtimeTensors.set(t, known);
-  }
-  return known;
-}
-
-function fromResults(results: ort.InferenceSession.OnnxValueMapType): Record<string, Tensor> {
-  const tensors: Record<string, Tensor> = {};
-  for (const [name, value] of Object.entries(results)) {
-    const t = value as ort.Tensor;
-    tensors[name] = { dtype: t.type as DType, shape: t.dims, data: t.data as Float32Array };
-  }
-  return tensors;
 }

@@ -1,6 +1,6 @@
 import { decodeModel } from "../engine/onnx/proto.ts";
+import { openSession, toRuntime } from "../engine/runtime.ts";
 import type { SessionOptions } from "../engine/session.ts";
-import { openSession, toRuntime } from "../engine/session.ts";
 import type { Tensor } from "../engine/tensor.ts";
 import { Problem } from "../problem.ts";
 import type { Window } from "./features.ts";

@@ -8,6 +8,8 @@ import { rebatch } from "../engine/replay.ts";
 import type { Session, SessionOptions } from "../engine/session.ts";
 import { createSession } from "../engine/session.ts";
 import type { Tensor } from "../engine/tensor.ts";
+import { sizeOf } from "../engine/tensor.ts";
+import { Problem } from "../problem.ts";
 import { createCalibration } from "./calibration.ts";
 import type { TrainingSource } from "./trainer.ts";
 import type { Objective } from "./training-step.ts";
@@ -47,6 +49,18 @@ function beforeSoftmax(scores: Value): Value {
   return last?.op === "Softmax" ? valueNamed(scores.graph, last.inputs[0]) : scores;
 }
 
+/** Throws a `Problem` where a split's labels are not one of the model's classes for each of its inputs. */
+function checkLabels(model: Graph, { inputs, labels }: Split): void {
+  const classes = sizeOf(model.types.get(model.outputs[0])!.shape.slice(1));
+  if (inputs.shape[0] !== labels.length)
+    throw new Problem(`there are ${inputs.shape[0]} inputs but ${labels.length} labels`);
+  const wrong = labels.findIndex((label) => !Number.isInteger(label) || label < 0 || label >= classes);
+  if (wrong >= 0)
+    throw new Problem(
+      `label ${wrong} is ${labels[wrong]}; the model tells ${classes} classes apart, counted from 0`,
+    );
+}
+
 /** Shuffled batches of labelled samples for a model's first input. */
 export function classificationSource(
   model: Graph,
@@ -54,6 +68,7 @@ export function classificationSource(
   scale: Scale,
   { seed, augment }: { seed: number; augment?: Augment },
 ): TrainingSource {
+  checkLabels(model, split);
   const batch = allocateBatch(batchOf(model), split.inputs.shape.slice(1), "int32");
   const feeds: Record<string, Tensor> = { [model.inputs[0]]: batch.inputs, labels: batch.labels };
   return {
@@ -80,6 +95,7 @@ export async function evaluateClassifier(
   scale: Scale,
   { batch: size = 250, ...options }: SessionOptions & { batch?: number } = {},
 ): Promise<Evaluation> {
+  checkLabels(model, split);
   const session = await createSession(rebatch(model, size), options);
   try {
     return await evaluateSession(

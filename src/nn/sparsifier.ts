@@ -1,7 +1,7 @@
 import type { Graph, Node, Value } from "../engine/graph.ts";
 import type { FlatArrays } from "../engine/parameters.ts";
 import type { Tensor } from "../engine/tensor.ts";
-import type { Optimizer, OptimizerTarget } from "./optimizers.ts";
+import type { Optimizer, OptimizerSpec, OptimizerTarget } from "./optimizers.ts";
 import type { EpochRecord } from "./trainer.ts";
 
 /** Where training stands when a sparsifier is called. */
@@ -48,19 +48,21 @@ export interface Sparsifier {
   /** A term to add to the loss. */
   penalty?(graph: Graph): Value | undefined;
   /**
-   * Takes the place of the trainer's own optimiser, or wraps what `own` makes. Weight decay is 0 for what
-   * `ownsWeightDecay` names. `own` can be told to update, and keep state for, `only` some parameters.
+   * Takes the place of the trainer's own optimiser, or wraps what `own` makes of the `spec` that training was given.
+   * Weight decay is 0 for what `ownsWeightDecay` names. `own` can be told to update, and keep state for, `only` some
+   * parameters.
    */
   createOptimizer?(
     target: OptimizerTarget,
     own: (only?: (parameter: string) => boolean) => Optimizer,
+    spec: OptimizerSpec,
   ): Optimizer;
   /** Called before the first step of each epoch; `gradientAt` is the mean over all its batches. */
   beforeEpoch?(moment: TrainingMoment, gradientAt: GradientAt): Promise<void> | void;
   /** Called before each step of the optimiser; may change the gradients. `gradientAt` is of the same batch. */
   beforeStep?(moment: TrainingMoment, gradientAt: GradientAt): Promise<void> | void;
   /** Called after each step of the optimiser: a proximal step, a re-masking. */
-  afterStep?(moment: TrainingMoment): void;
+  afterStep?(moment: TrainingMoment): Promise<void> | void;
   /** Called after each epoch. May evaluate the network as it stands. */
   atBoundary?(moment: TrainingMoment, evaluate: () => Promise<Record<string, number>>): Promise<void> | void;
   /** Numbers for the metrics of the epoch. */

@@ -33,7 +33,8 @@ export interface TrainOptions extends SessionOptions {
   sparsifier?: Sparsifier;
   /** Figures of the model as it stands, e.g. test accuracy; called after each epoch. */
   evaluate?: () => Promise<Record<string, number>>;
-  onStep?: (progress: StepProgress) => void;
+  /** Called after each step, and waited for where it returns a promise. */
+  onStep?: (progress: StepProgress) => unknown;
   onEpoch?: (record: EpochRecord) => void | Promise<void>;
   /** Ends training after an epoch when it returns true. */
   stopWhen?: (history: readonly EpochRecord[]) => boolean;
@@ -97,6 +98,13 @@ export async function train(
   options: TrainOptions,
 ): Promise<TrainingResult> {
   const { epochs, sparsifier, resume, saveEvery = Number.POSITIVE_INFINITY } = options;
+  if (!Number.isInteger(epochs) || epochs < 0)
+    throw new Problem(`cannot train for ${epochs} epochs: give a whole number`);
+  const { stepsPerEpoch } = source;
+  if (!Number.isInteger(stepsPerEpoch) || stepsPerEpoch < 1)
+    throw new Problem(
+      `the source has ${stepsPerEpoch} steps an epoch: it takes at least one, and so as many samples as the model's batch`,
+    );
   const step = await createTrainingStep(model, objective, options);
   const { parameters, gradients } = step;
   const target: OptimizerTarget = {
@@ -107,9 +115,9 @@ export async function train(
   };
   const own = (only?: (parameter: string) => boolean) =>
     createOptimizer(options.optimizer, { ...target, only });
-  const optimizer = sparsifier?.createOptimizer?.(target, own) ?? own();
+  const optimizer = sparsifier?.createOptimizer?.(target, own, options.optimizer) ?? own();
   const schedule = createSchedule(options.schedule ?? { kind: "constant" }, options.warmup);
-  const totalSteps = epochs * source.stepsPerEpoch;
+  const totalSteps = epochs * stepsPerEpoch;
   const progress = {
     epoch: 0,
     stepInEpoch: 0,
@@ -153,9 +161,14 @@ export async function train(
     into.fill(0);
     for (const feeds of source.feeds(progress.epoch, 0)) {
       await step.gradientAt({ ...feeds, ...ownFeeds() }, weights, part);
-      for (let i = 0; i < into.length; i++) into[i] += part[i] / source.stepsPerEpoch;
+      for (let i = 0; i < into.length; i++) into[i] += part[i] / stepsPerEpoch;
     }
   };
+
+  const wrongCount = (given: string) =>
+    new Problem(
+      `the source gave ${given} the ${stepsPerEpoch} batches of epoch ${progress.epoch + 1} that its stepsPerEpoch says`,
+    );
 
   // Asked before an epoch rather than after one, so that a resumed run that was over stays over.
   const stopped = () =>
@@ -175,6 +188,7 @@ export async function train(
           finished = false;
           break;
         }
+        if (progress.stepInEpoch === stepsPerEpoch) throw wrongCount("more than");
         learningRate = options.learningRate * schedule(progress.step, totalSteps);
         const allFeeds = { ...feeds, ...ownFeeds() };
         const figures = await step.run(allFeeds);
@@ -188,11 +202,11 @@ export async function train(
         );
         if (options.clipNorm !== undefined) clipNorm(gradients, options.clipNorm);
         optimizer.step(learningRate);
-        sparsifier?.afterStep?.(momentAt(learningRate));
+        await sparsifier?.afterStep?.(momentAt(learningRate));
         for (const name in figures) progress.sums[name] = (progress.sums[name] ?? 0) + figures[name];
         progress.step++;
         progress.stepInEpoch++;
-        options.onStep?.({
+        await options.onStep?.({
           step: progress.step,
           steps: totalSteps,
           epoch: progress.epoch,
@@ -202,9 +216,10 @@ export async function train(
         if (progress.step % saveEvery === 0) await options.save?.(snapshot);
       }
       if (!finished) break;
+      if (progress.stepInEpoch < stepsPerEpoch) throw wrongCount(`${progress.stepInEpoch} of`);
       await sparsifier?.atBoundary?.(momentAt(learningRate), evaluate);
       const { loss, ...means } = Object.fromEntries(
-        Object.entries(progress.sums).map(([name, sum]) => [name, sum / source.stepsPerEpoch]),
+        Object.entries(progress.sums).map(([name, sum]) => [name, sum / stepsPerEpoch]),
       );
       const metrics = { ...means, ...(await evaluate()), ...sparsifier?.metrics?.() };
       const record = { epoch: progress.epoch, step: progress.step, loss, learningRate, metrics };

@@ -2,12 +2,14 @@ import type { Graph } from "../engine/graph.ts";
 import { Problem } from "../problem.ts";
 import { accountModel } from "../sparsity/accounting.ts";
 import { analyzeChannels } from "../sparsity/channels.ts";
+import { createBudget } from "../sparsity/groups/budget.ts";
 import type { Choice } from "../sparsity/groups/choose.ts";
 import { chooseWithin, leastCost, spareLayers } from "../sparsity/groups/choose.ts";
 import type { GroupSet } from "../sparsity/groups/group-set.ts";
 import type { Ledger, Measure } from "../sparsity/groups/ledger.ts";
 import { createLedger, MEASURES } from "../sparsity/groups/ledger.ts";
-import { groupNorms } from "../sparsity/groups.ts";
+import { groupNorms, joinPartitions } from "../sparsity/groups.ts";
+import type { GroupedLayer } from "../sparsity/k-anneal-options.ts";
 import { shrink } from "../sparsity/shrink.ts";
 import { formatCount, significant } from "./format.ts";
 
@@ -72,6 +74,19 @@ export function withCounts(graph: Graph, sets: readonly GroupSet[], keep: KeepCo
         [stream!, Uint8Array.from({ length: partition.groups }, (_, j) => Number(j < keep[name]))] as const,
     );
   return shrink(graph, new Map(masks));
+}
+
+/**
+ * All groups of a network as one layer of `createKAnneal`, of which as many stay as a budget allows: a share or a number of
+ * `groups`, `parameters`, `macs` or `bytes`, such as `macs=0.5`. Throws a `Problem` where it cannot be met.
+ */
+export function withinBudget(graph: Graph, sets: readonly GroupSet[], budget: string): GroupedLayer {
+  const choice = planBudget(graph, sets, parseBudget(budget));
+  return {
+    name: "network",
+    partition: joinPartitions(sets.map((s) => s.partition)),
+    keep: createBudget(choice),
+  };
 }
 
 export interface PlanOptions {

@@ -2,15 +2,24 @@ import type { Graph } from "../engine/graph.ts";
 import { cloneGraph } from "../engine/graph.ts";
 import { freshWeights } from "../nn/fresh-weights.ts";
 import { Problem } from "../problem.ts";
-import { createBudget } from "../sparsity/groups/budget.ts";
 import type { GroupSet } from "../sparsity/groups/group-set.ts";
 import { findGroups } from "../sparsity/groups/kinds.ts";
 import type { GroupPartition } from "../sparsity/groups.ts";
-import { groupSizes, joinPartitions } from "../sparsity/groups.ts";
+import { groupSizes } from "../sparsity/groups.ts";
 import type { GroupedLayer, KAnnealOptions, LayerOutcome } from "../sparsity/k-anneal.ts";
 import { createKAnneal } from "../sparsity/k-anneal.ts";
+import { requireProximal } from "../sparsity/k-anneal-options.ts";
+import { requireSelection } from "../sparsity/phases.ts";
 import type { KeepCounts } from "./budget.ts";
-import { countsWithin, keepShare, parseBudget, planBudget, roundedUp, withCounts } from "./budget.ts";
+import {
+  countsWithin,
+  keepShare,
+  parseBudget,
+  planBudget,
+  roundedUp,
+  withCounts,
+  withinBudget,
+} from "./budget.ts";
 import { methodOf } from "./methods.ts";
 import { nearest } from "./nearest.ts";
 import type { Recipe, SparsifierRecipe } from "./recipe.ts";
@@ -64,31 +73,22 @@ function runSparsifierOptions(graph: Graph, recipe: Recipe, sparsifier: Sparsifi
     budget: _budget,
     round: _round,
     mode,
-    metric,
     shrinkWhileTraining: _shrinkWhileTraining,
     ...options
   } = sparsifier;
-  const { optimizer } = recipe;
-  if (optimizer.kind === "adamax")
-    throw new Problem(
-      `sparsifier: ${method} has an exact proximal step for sgd, adam and adamw, not for adamax`,
-    );
-  if (optimizer.kind === "rmsprop")
-    throw new Problem(
-      `sparsifier: ${method} has an exact proximal step for sgd, adam and adamw, not for rmsprop; adam with betas: [0, ${optimizer.alpha}] is rmsprop with its bias corrected`,
-    );
   const { options: own, onScales } = methodOf(method);
   const layers = layersToKeep(graph, findGroups(graph, groups), sparsifier);
-  return {
+  const found: KAnnealOptions = {
     ...own,
     ...options,
     varianceReduction: own.varianceReduction || options.varianceReduction,
     fixedLambda: mode.kind === "fixed" ? mode.lambda : undefined,
     layers: onScales ? layers.map((layer) => ({ ...layer, gates: scalesOf(graph, layer) })) : layers,
-    adam: optimizer.kind === "sgd" ? undefined : { ...optimizer, metric },
-    momentum: optimizer.kind === "sgd" ? optimizer.momentum : undefined,
     seed: recipe.seed,
   };
+  requireProximal(recipe.optimizer, found);
+  requireSelection(found, recipe.epochs);
+  return found;
 }
 
 /** The batch-norm scales among the weights of a layer's groups. */
@@ -123,10 +123,9 @@ function layersToKeep(
     // A budget names no layers, so those that slimming cannot judge stay whole.
     const judged = onScales ? sets.filter(({ partition }) => scalesIn(graph, partition)) : sets;
     const able = judged.length > 0 ? judged : sets;
+    if (round === 1 && reference !== "fresh") return [withinBudget(graph, able, budget)];
     const choice = planBudget(graph, able, parseBudget(budget), { round });
-    if (round > 1 || reference === "fresh") return byCounts(able, countsWithin(graph, able, choice), 1);
-    const partition = joinPartitions(able.map((s) => s.partition));
-    return [{ name: "network", partition, keep: createBudget(choice) }];
+    return byCounts(able, countsWithin(graph, able, choice), 1);
   }
   return byCounts(sets, typeof keep === "number" ? keepShare(sets, keep) : keep!, round);
 }

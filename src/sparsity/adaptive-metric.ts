@@ -5,17 +5,15 @@ import type { BlockAdamSpec } from "./block-adam.ts";
 import { createBlockAdam } from "./block-adam.ts";
 import type { Arrays, GroupPartition } from "./groups.ts";
 
-/** In what metric proximal steps follow those of Adam (wgsef.md 3.4). */
+/**
+ * In what metric proximal steps follow those of Adam (wgsef.md 3.4).
+ *
+ * - `block`: one adaptive rate a group;
+ * - `weight`: ordinary Adam, one a weight, with the exact proximal step in that metric;
+ * - `decoupled`: ordinary Adam and the Euclidean proximal step: a heuristic, whose fixed points are not stationary.
+ */
 export const ADAPTIVE_METRICS = ["block", "weight", "decoupled"] as const;
-
-export interface AdaptiveOptions extends BlockAdamSpec {
-  /**
-   * - `block` (default): one adaptive rate a group;
-   * - `weight`: ordinary Adam, one a weight, with the exact proximal step in that metric;
-   * - `decoupled`: ordinary Adam and the Euclidean proximal step: a heuristic, whose fixed points are not stationary.
-   */
-  metric?: (typeof ADAPTIVE_METRICS)[number];
-}
+export type AdaptiveMetricName = (typeof ADAPTIVE_METRICS)[number];
 
 export interface AdaptiveMetric {
   optimizer: Optimizer;
@@ -25,7 +23,8 @@ export interface AdaptiveMetric {
 
 /** Adam for the target, and the metric in which its steps are gradient steps. */
 export function createAdaptiveMetric(
-  { metric = "block", ...spec }: AdaptiveOptions,
+  metric: AdaptiveMetricName,
+  spec: BlockAdamSpec,
   target: OptimizerTarget,
   partitions: readonly GroupPartition[],
 ): AdaptiveMetric {

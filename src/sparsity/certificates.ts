@@ -28,12 +28,12 @@ export interface Certificates {
 
 /**
  * @param sections of each layer, those that compete in it.
- * @param momentum β of SGD: what is solved is loss + (1 − β)·penalty.
+ * @param momentum β of SGD, once training has begun: what is solved is loss + (1 − β)·penalty.
  */
 export function createCertificates(
   regularizers: readonly Regularizer[],
   sections: readonly (readonly LayerSection[])[],
-  momentum: number,
+  momentum: () => number,
 ): Certificates {
   const known: (Undecided[] | undefined)[] = regularizers.map(() => undefined);
   const undecided = (i: number): Undecided[] => {
@@ -68,8 +68,8 @@ export function createCertificates(
         descent &&
         regularizers[i].certificate?.(arrays, descent, {
           ...step,
-          lambda: (1 - momentum) * step.lambda,
-          mu: (1 - momentum) * step.mu,
+          lambda: (1 - momentum()) * step.lambda,
+          mu: (1 - momentum()) * step.mu,
         });
       if (certificate) found[`gap/${layer}`] = certificate.relative;
       return found;

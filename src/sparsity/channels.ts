@@ -1,6 +1,7 @@
 import type { Graph, Node } from "../engine/graph.ts";
 import { initializer } from "../engine/graph.ts";
 import { sizeOf } from "../engine/tensor.ts";
+import { Problem } from "../problem.ts";
 import type { Id } from "./channels/atoms.ts";
 import type { Flow } from "./channels/flow.ts";
 import { traceFlow } from "./channels/flow.ts";
@@ -193,12 +194,17 @@ export interface PartitionOptions {
   without?: ReadonlySet<ChannelMember>;
 }
 
-/** The channels of a stream as groups of weights: group i is channel i in all of its parameters. */
+/**
+ * The channels of a stream as groups of weights: group i is channel i in all of its parameters. Throws a `Problem` where
+ * they cannot be removed.
+ */
 export function streamPartition(
   graph: Graph,
   stream: ChannelStream,
   { members = "writers", without = new Set() }: PartitionOptions = {},
 ): GroupPartition {
+  if (stream.blocked !== undefined)
+    throw new Problem(`channels of "${stream.name}" cannot be removed: ${stream.blocked}`);
   const roles = { writers: ["writer"], readers: ["reader"], all: ["writer", "reader"] }[members];
   const chosen = stream.members.filter((m) => m.trainable && roles.includes(m.role) && !without.has(m));
   return {

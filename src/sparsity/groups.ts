@@ -104,6 +104,42 @@ export function zeroGroups(partition: GroupPartition, arrays: Arrays, keep: Uint
   );
 }
 
+/** Throws a `Problem` that names a parameter which the arrays lack, or of which some weights are in two groups. */
+export function requireDisjoint(
+  layers: readonly { name: string; partition: GroupPartition }[],
+  arrays: Arrays,
+): void {
+  const owners = new Map<string, Int16Array>();
+  layers.forEach(({ name, partition }, layer) => {
+    for (const part of partition.parts) {
+      const { parameter } = part;
+      if (!arrays[parameter])
+        throw new Problem(`groups of "${name}": the model has no parameter "${parameter}"`);
+      const owner = owners.get(parameter) ?? new Int16Array(arrays[parameter].length).fill(-1);
+      owners.set(parameter, owner);
+      forWeights(part, partition.groups, (i) => {
+        if (owner[i] >= 0)
+          throw new Problem(
+            `"${name}" and "${layers[owner[i]].name}" both have weight ${i} of "${parameter}" in their groups; groups must be disjoint`,
+          );
+        owner[i] = layer;
+      });
+    }
+  });
+}
+
+function forWeights(part: GroupPart | LabelledPart, groups: number, visit: (weight: number) => void): void {
+  if ("labels" in part) {
+    part.labels.forEach((label, i) => {
+      if (label >= 0) visit(i);
+    });
+    return;
+  }
+  const [first, end] = groupRange(part, groups);
+  for (let o = 0; o < part.outer; o++)
+    for (let i = runStart(part, o, first); i < runStart(part, o, end); i++) visit(i);
+}
+
 /** Number of weights of every group, m numbers; with `worth` each weight of a parameter counts so much. */
 export function groupSizes(
   partition: GroupPartition,

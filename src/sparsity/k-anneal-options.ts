@@ -1,4 +1,6 @@
-import type { AdaptiveOptions } from "./adaptive-metric.ts";
+import type { OptimizerSpec } from "../nn/optimizers.ts";
+import { Problem } from "../problem.ts";
+import type { AdaptiveMetricName } from "./adaptive-metric.ts";
 import type { Allowance } from "./allowance.ts";
 import type { GroupPenalty } from "./group-prox.ts";
 import type { GroupPartition } from "./groups.ts";
@@ -43,11 +45,25 @@ export interface KAnnealOptions {
   gradual?: boolean;
   /** Of the random ranking. */
   seed?: number;
-  /** The trainer's optimiser is Adam: in which metric proximal steps are taken. */
-  adam?: AdaptiveOptions;
-  /**
-   * Momentum β of the trainer's SGD, whose steps add up to 1/(1 − β) times the gradient, while proximal steps do not:
-   * what is solved is loss + (1 − β)·penalty. The certificate takes that into account. Default 0.
-   */
-  momentum?: number;
+  /** In which metric proximal steps follow those of Adam. Default `block`. */
+  metric?: AdaptiveMetricName;
+}
+
+/** Throws a `Problem` where no proximal step belongs to the steps of an optimiser. */
+export function requireProximal(
+  { kind, ...spec }: OptimizerSpec,
+  { penalty = "wgsef", steps = "proximal" }: Pick<KAnnealOptions, "penalty" | "steps">,
+): void {
+  const known = `the penalty "${penalty}" has an exact proximal step for sgd, adam and adamw`;
+  if (kind === "adamax") throw new Problem(`${known}, not for adamax`);
+  if (kind === "rmsprop") {
+    const { alpha = 0.99 } = spec as { alpha?: number };
+    throw new Problem(
+      `${known}, not for rmsprop; adam with betas: [0, ${alpha}] is rmsprop with its bias corrected`,
+    );
+  }
+  if (kind !== "sgd" && steps !== "proximal")
+    throw new Problem(
+      "half-space steps need plain SGD, not Adam: --optimizer sgd, in a recipe optimizer: sgd; or use wgsef, wgsef-plain or group-lasso",
+    );
 }

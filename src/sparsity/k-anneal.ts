@@ -1,4 +1,3 @@
-import type { Optimizer, OptimizerTarget } from "../nn/optimizers.ts";
 import type { Sparsifier, TrainingMoment } from "../nn/sparsifier.ts";
 import type { Svrg } from "../nn/svrg.ts";
 import { createSvrg } from "../nn/svrg.ts";
@@ -11,13 +10,14 @@ import { keepCount, layerSections } from "./allowance.ts";
 import { atRest } from "./at-rest.ts";
 import { createCertificates } from "./certificates.ts";
 import type { GroupProxStep } from "./group-prox.ts";
-import { zeroGroups } from "./groups.ts";
+import { requireDisjoint, zeroGroups } from "./groups.ts";
 import { createHalfSpaceRounds } from "./half-space-rounds.ts";
 import type { KAnnealOptions } from "./k-anneal-options.ts";
+import { requireProximal } from "./k-anneal-options.ts";
 import type { Commit, KAnnealState, LayerOutcome, LayerState } from "./k-anneal-state.ts";
 import type { MeanGradient } from "./mean-gradient.ts";
 import { createMeanGradient } from "./mean-gradient.ts";
-import { phasesAt } from "./phases.ts";
+import { phasesAt, requireSelection } from "./phases.ts";
 import { createRanking } from "./ranking.ts";
 import { createRegularizer } from "./regularizer.ts";
 
@@ -51,7 +51,7 @@ export function createKAnneal(options: KAnnealOptions): KAnneal {
     ranking = "norm",
     gradual = false,
     seed = 0,
-    momentum = 0,
+    metric = "block",
   } = options;
   for (const { name, keep, partition } of layers)
     if (typeof keep === "number" && (!Number.isInteger(keep) || keep < 1 || keep > partition.groups))
@@ -61,11 +61,9 @@ export function createKAnneal(options: KAnnealOptions): KAnneal {
   const allowances = layers.map(({ keep }) => (typeof keep === "number" ? keepCount(keep) : keep));
   const regularizers = layers.map((l) => createRegularizer(penalty, l.partition, l.gates));
   const rankings = layers.map((l) => createRanking(ranking, l.partition, deriveSeed(seed, l.name)));
-  if (steps !== "proximal" && (!regularizers.every((r) => r.pull) || options.adam))
+  if (steps !== "proximal" && !regularizers.every((r) => r.pull))
     throw new Problem(
-      options.adam
-        ? "half-space steps need plain SGD, not Adam: --optimizer sgd, in a recipe optimizer: sgd; or use wgsef, wgsef-plain or group-lasso"
-        : `half-space steps follow the gradient of the penalty, and ${penalty} has none; use wgsef, wgsef-plain or group-lasso`,
+      `half-space steps follow the gradient of the penalty, and ${penalty} has none; use wgsef, wgsef-plain or group-lasso`,
     );
   const grouped = new Set(layers.flatMap((l) => l.partition.parts.map((p) => p.parameter)));
   const states: LayerState[] = layers.map(({ partition }) => ({
@@ -81,13 +79,18 @@ export function createKAnneal(options: KAnnealOptions): KAnneal {
   const sections = layers.map(({ name, partition }, i) =>
     layerSections({ name, groups: partition.groups }, allowances[i]),
   );
-  const certificates = createCertificates(regularizers, sections, momentum);
+  const certificates = createCertificates(regularizers, sections, () => momentum);
   const rounds = steps === "proximal" ? undefined : createHalfSpaceRounds(layers, penalty);
   let meanGradient: MeanGradient | undefined;
   let committed: Commit | undefined;
   let certified: Record<string, number> = {};
   let adaptive: AdaptiveMetric | undefined;
   let svrg: Svrg | undefined;
+  /**
+   * β of SGD, whose steps add up to 1/(1 − β) times the gradient, while proximal steps do not: what is solved is
+   * loss + (1 − β)·penalty.
+   */
+  let momentum = 0;
 
   const masks = (i: number) =>
     Uint8Array.from(states[i].held ?? states[i].live ?? new Uint8Array(layers[i].partition.groups).fill(1));
@@ -159,14 +162,14 @@ export function createKAnneal(options: KAnnealOptions): KAnneal {
   return {
     name: penalty,
     ownsWeightDecay: grouped,
-    createOptimizer: (target: OptimizerTarget, own: () => Optimizer) => {
+    createOptimizer: (target, own, spec) => {
+      requireProximal(spec, options);
+      const partitions = layers.map((l) => l.partition);
       adaptive =
-        options.adam &&
-        createAdaptiveMetric(
-          options.adam,
-          target,
-          layers.map((l) => l.partition),
-        );
+        spec.kind === "adam" || spec.kind === "adamw"
+          ? createAdaptiveMetric(metric, { ...spec, kind: spec.kind }, target, partitions)
+          : undefined;
+      momentum = spec.kind === "sgd" ? (spec.momentum ?? 0) : 0;
       const optimizer = adaptive?.optimizer ?? own();
       if (options.varianceReduction || steps === "adaptive") svrg = createSvrg(target);
       if (regularizers.some((r) => r.certificate)) meanGradient = createMeanGradient(target);
@@ -174,6 +177,14 @@ export function createKAnneal(options: KAnnealOptions): KAnneal {
       return Object.assign(optimizer, { state });
     },
     beforeEpoch: async (moment, gradientAt) => {
+      requireSelection(options, moment.epochs);
+      if (moment.step === 0) {
+        if (states.some((s) => s.frozen))
+          throw new Problem(
+            "this sparsifier has already trained a model; create another one for this training",
+          );
+        requireDisjoint(layers, moment.parameters.arrays);
+      }
       if (meanGradient) meanGradient.steps = 0;
       await svrg?.startRound(gradientAt);
       if (steps !== "adaptive") return;

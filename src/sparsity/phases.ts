@@ -1,3 +1,4 @@
+import { Problem } from "../problem.ts";
 import type { KAnnealOptions } from "./k-anneal-options.ts";
 
 /** Where in a run an epoch lies. */
@@ -12,6 +13,15 @@ export interface Phases {
   halfSpace: boolean;
   /** How much of selection is done at the end of this epoch, up to 1. */
   share: number;
+}
+
+/** Throws a `Problem` where so few epochs never come to the end of selection, which leaves exactly what was asked for. */
+export function requireSelection(options: KAnnealOptions, epochs: number): void {
+  const { end } = phasesAt({ epoch: 0, epochs }, options);
+  if (end > epochs)
+    throw new Problem(
+      `selection would end after epoch ${end}, but training has ${epochs}: give it more epochs, or smaller shares of warm-up and selection`,
+    );
 }
 
 /** The phases of wgsef.md 3.7: warm-up of at least one epoch unless there is to be none, selection, polishing. */

@@ -81,7 +81,7 @@ export async function trainShrinking(
       ...options,
       sparsifier,
       evaluate: evaluate && (() => evaluate(graph)),
-      resume: snapshot && now ? narrowed(snapshot, now, method!) : snapshot,
+      resume: snapshot && now ? narrowed(snapshot, now, options) : snapshot,
       save: async (take) => {
         latest = () => (now ? widened(take(), now, model) : take());
         await options.save?.(latest);
@@ -156,7 +156,11 @@ function widened(snapshot: TrainingSnapshot, { living, origins }: Smaller, model
 }
 
 /** The reverse, for a snapshot that may be one of a larger network. */
-function narrowed(snapshot: TrainingSnapshot, cut: Smaller, method: KAnnealOptions): TrainingSnapshot {
+function narrowed(
+  snapshot: TrainingSnapshot,
+  cut: Smaller,
+  { sparsifier, optimizer }: TrainShrinkingOptions,
+): TrainingSnapshot {
   const tensors: Record<string, Tensor> = {};
   for (const [key, { data }] of Object.entries(snapshot.tensors)) {
     const origin = cut.origins.get(nameIn(key));
@@ -165,8 +169,9 @@ function narrowed(snapshot: TrainingSnapshot, cut: Smaller, method: KAnnealOptio
     gather(data as Float32Array, origin, narrow);
     tensors[key] = { dtype: "float32", shape: initializer(cut.graph, nameIn(key))!.shape, data: narrow };
   }
-  if (method.adam && (method.adam.metric ?? "block") === "block")
-    for (const { partition } of method.layers)
+  const { layers, metric = "block" } = sparsifier!;
+  if (["adam", "adamw"].includes(optimizer.kind) && metric === "block")
+    for (const { partition } of layers)
       keepBlockMetric(
         partition,
         secondMoments(snapshot.tensors),

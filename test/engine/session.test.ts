@@ -5,7 +5,8 @@ import { createGraph, input, output, parameter } from "../../src/engine/graph.ts
 import * as op from "../../src/engine/operators/index.ts";
 import { flatArrays, flattenParameters } from "../../src/engine/parameters.ts";
 import { createSession } from "../../src/engine/session.ts";
-import { tensor, toNumbers } from "../../src/engine/tensor.ts";
+import type { Tensor } from "../../src/engine/tensor.ts";
+import { tensor, toNumbers, zeros } from "../../src/engine/tensor.ts";
 import { random } from "../../src/random.ts";
 
 test("a training step is one run: parameters are read in place, gradients land in preallocated arrays", async () => {
@@ -37,4 +38,18 @@ test("a device that is not here is refused by name", async () => {
   const graph = createGraph("tiny");
   output(op.relu(input(graph, "x", [1])));
   await expect(createSession(graph, { device: "cuda" })).rejects.toThrow(/device "cuda" is not available/);
+});
+
+test.each<[string, Record<string, Tensor>, RegExp]>([
+  ["nothing", {}, /input "x" is not fed: it takes float32 \[2,3\]/],
+  ["another shape", { x: zeros([3, 2]) }, /input "x" takes float32 \[2,3\], but is fed float32 \[3,2\]/],
+  ["another type", { x: zeros([2, 3], "int32") }, /input "x" takes float32 \[2,3\], but is fed int32/],
+  ["more than it takes", { x: zeros([2, 3]), y: zeros([1]) }, /there is no input "y" to feed; there is x/],
+])("a session that is fed %s says what it takes", async (_, feeds, message) => {
+  const graph = createGraph("double");
+  const x = input(graph, "x", [2, 3]);
+  output(op.add(x, x));
+  const session = await createSession(graph, { threads: 1 });
+  await expect(session.run(feeds)).rejects.toThrow(message);
+  await session.release();
 });

@@ -184,3 +184,50 @@ test("an abort stops before the next step and says so", async () => {
   expect(finished).toBe(false);
   expect(history).toHaveLength(1);
 });
+
+test("hooks that return a promise are waited for, and what they throw ends training", async () => {
+  const model = mlp({ inputShape: [2], classes: 3, hidden: [4], batch: 20, seed: 1 });
+  const source = classificationSource(model, clouds(60, 1), scale, { seed: 1 });
+  const heard: string[] = [];
+  const later = async (name: string) => {
+    await new Promise((resolve) => setTimeout(resolve, 2));
+    heard.push(name);
+  };
+  await train(model, classification(), source, {
+    ...base,
+    epochs: 1,
+    sparsifier: { name: "slow", afterStep: () => later("after") },
+    onStep: () => later("step"),
+  });
+  expect(heard).toEqual(["after", "step", "after", "step", "after", "step"]);
+  const fails = async () => {
+    throw new Error("no");
+  };
+  await expect(
+    train(model, classification(), source, { ...base, sparsifier: { name: "bad", afterStep: fails } }),
+  ).rejects.toThrow("no");
+});
+
+test("what cannot be trained is refused: epochs, steps an epoch, labels", async () => {
+  const model = mlp({ inputShape: [2], classes: 3, hidden: [4], batch: 20, seed: 1 });
+  const data = clouds(60, 1);
+  const source = classificationSource(model, data, scale, { seed: 1 });
+  const run = (change: Partial<TrainOptions>, from = source) =>
+    train(model, classification(), from, { ...base, ...change });
+  for (const epochs of [-1, 1.5, Number.NaN])
+    await expect(run({ epochs })).rejects.toThrow(/cannot train for .* epochs: give a whole number/);
+  const few = classificationSource(model, clouds(10, 1), scale, { seed: 1 });
+  await expect(run({}, few)).rejects.toThrow(/has 0 steps an epoch: .* as many samples as the model's batch/);
+  await expect(run({}, { ...source, stepsPerEpoch: 2 })).rejects.toThrow(
+    /gave more than the 2 batches of epoch 1/,
+  );
+  await expect(run({}, { ...source, stepsPerEpoch: 4 })).rejects.toThrow(
+    /gave 3 of the 4 batches of epoch 1/,
+  );
+  const wrong = { ...data, labels: data.labels.map((c, i) => (i === 7 ? 3 : c)) };
+  expect(() => classificationSource(model, wrong, scale, { seed: 1 })).toThrow(
+    /label 7 is 3; the model tells 3 classes apart/,
+  );
+  const short = { ...data, labels: data.labels.subarray(1) };
+  await expect(evaluateClassifier(model, short, scale)).rejects.toThrow(/60 inputs but 59 labels/);
+});

@@ -77,7 +77,7 @@ test("the trainer's weight decay reaches what is in no group", async () => {
     const stream = analyzeChannels(model).streams.find((s) => s.name === "fc1")!;
     const sparsifier = createKAnneal({
       layers: [{ name: "fc1", keep: 3, partition: streamPartition(model, stream)! }],
-      adam: { kind: "adamw" },
+      warmup: 0,
     });
     const source = { stepsPerEpoch: 1, feeds: () => [{ [model.inputs[0]]: inputs, labels }] };
     const optimizer = { kind: "adamw" } as const;

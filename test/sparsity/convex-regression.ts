@@ -29,6 +29,8 @@ export interface Solve {
   k?: number;
   /** λ of the method; the objective's is always .1. */
   lambda?: number;
+  /** What the method is told of the optimiser, if that is not the truth. */
+  told?: OptimizerSpec;
 }
 
 const LAMBDA = 0.1;
@@ -54,6 +56,7 @@ export async function solve({
   rate = 1,
   k = 3,
   lambda = LAMBDA,
+  told,
 }: Solve): Promise<Solution> {
   const model = createGraph("linear");
   const x = input(model, "input", [batch, columns]);
@@ -82,7 +85,11 @@ export async function solve({
       epochs,
       optimizer,
       learningRate: rate / v.L,
-      sparsifier: { ...sparsifier, stopWhen: undefined },
+      sparsifier: {
+        ...sparsifier,
+        createOptimizer: (target, own, spec) => sparsifier.createOptimizer!(target, own, told ?? spec),
+        stopWhen: undefined,
+      },
       threads: 1,
     },
   );

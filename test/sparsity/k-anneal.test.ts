@@ -2,10 +2,14 @@ import { describe, expect, test } from "vitest";
 import type { Split } from "../../src/data/dataset.ts";
 import { classification, classificationSource, evaluateClassifier } from "../../src/nn/classification.ts";
 import { mlp } from "../../src/nn/models/mlp.ts";
+import type { OptimizerSpec } from "../../src/nn/optimizers.ts";
 import { train } from "../../src/nn/trainer.ts";
 import { random } from "../../src/random.ts";
+import { withinBudget } from "../../src/runs/budget.ts";
+import { accountModel } from "../../src/sparsity/accounting.ts";
 import { analyzeChannels, streamPartition } from "../../src/sparsity/channels.ts";
 import type { GroupPenalty } from "../../src/sparsity/group-prox.ts";
+import { findGroups } from "../../src/sparsity/groups/kinds.ts";
 import { groupNorms } from "../../src/sparsity/groups.ts";
 import type { KAnnealOptions } from "../../src/sparsity/k-anneal.ts";
 import { createKAnneal } from "../../src/sparsity/k-anneal.ts";
@@ -27,7 +31,13 @@ function rings(samples: number, seed: number): Split {
   return { inputs: { dtype: "float32", shape: [samples, 2], data }, labels };
 }
 
-async function run(penalty: GroupPenalty, seed: number, options: Partial<KAnnealOptions> = {}, keep = 6) {
+async function run(
+  penalty: GroupPenalty,
+  seed: number,
+  options: Partial<KAnnealOptions> = {},
+  keep = 6,
+  optimizer: OptimizerSpec = { kind: "sgd", momentum: 0.9 },
+) {
   const model = mlp({ inputShape: [2], classes: 2, hidden: [32], batch: 25, seed });
   const stream = analyzeChannels(model).streams.find((s) => s.name === "fc1")!;
   const partition = streamPartition(model, stream);
@@ -40,8 +50,8 @@ async function run(penalty: GroupPenalty, seed: number, options: Partial<KAnneal
   const test = rings(400, seed + 100);
   await train(model, classification(), classificationSource(model, rings(500, seed), scale, { seed }), {
     epochs: 30,
-    optimizer: { kind: "sgd", momentum: 0.9 },
-    learningRate: 0.1,
+    optimizer,
+    learningRate: optimizer.kind === "adam" ? 0.01 : 0.1,
     schedule: { kind: "cosine", flat: 0.65 },
     sparsifier,
     threads: 1,
@@ -77,7 +87,7 @@ describe.each([0, 1, 2])("seed %i", (seed) => {
   );
 
   test("with block Adam the count is exact as well", async () => {
-    const { live, outcome } = await run("wgsef", seed, { adam: {}, lambdaEnd: 3 });
+    const { live, outcome } = await run("wgsef", seed, { lambdaEnd: 3 }, 6, { kind: "adam" });
     expect(live).toBe(6);
     expect(outcome.natural - outcome.forced).toBe(6);
   });
@@ -107,4 +117,75 @@ test("an impossible number of groups is refused", () => {
     expect(() => createKAnneal({ layers: [{ name: "conv1", partition, keep }] })).toThrow(
       /"conv1" has 4 groups; cannot keep/,
     );
+});
+
+test.each<[string, Partial<KAnnealOptions>, OptimizerSpec, RegExp]>([
+  [
+    "selection that never ends",
+    { warmup: 0.6, select: 0.6 },
+    { kind: "sgd" },
+    /end after epoch 36, .* has 30/,
+  ],
+  [
+    "an optimiser without a proximal step",
+    {},
+    { kind: "rmsprop" },
+    /not for rmsprop; adam with betas: \[0, 0\.99\]/,
+  ],
+  [
+    "half-space steps with Adam",
+    { steps: "half-space" },
+    { kind: "adam" },
+    /half-space steps need plain SGD/,
+  ],
+  [
+    "weights in two groups",
+    {
+      layers: ["a", "b"].map((name) => ({
+        name,
+        keep: 2,
+        partition: { groups: 4, parts: [{ parameter: "fc1.weight", outer: 1, channels: 4, inner: 4 }] },
+      })),
+    },
+    { kind: "sgd" },
+    /"b" and "a" both have weight 0 of "fc1\.weight"/,
+  ],
+  [
+    "groups of another model",
+    {
+      layers: [
+        {
+          name: "a",
+          keep: 1,
+          partition: { groups: 4, parts: [{ parameter: "fc9", outer: 1, channels: 4, inner: 4 }] },
+        },
+      ],
+    },
+    { kind: "sgd" },
+    /groups of "a": the model has no parameter "fc9"/,
+  ],
+])("%s: refused before the first step", async (_, options, optimizer, message) => {
+  await expect(run("wgsef", 0, options, 6, optimizer)).rejects.toThrow(message);
+});
+
+test("a sparsifier serves one training", async () => {
+  const model = mlp({ inputShape: [2], classes: 2, hidden: [32], batch: 25, seed: 0 });
+  const layers = [withinBudget(model, findGroups(model, "filter"), "parameters=0.5")];
+  const sparsifier = createKAnneal({ layers, warmup: 0, select: 1 });
+  const source = classificationSource(model, rings(100, 0), scale, { seed: 0 });
+  const once = () =>
+    train(model, classification(), source, {
+      ...{ epochs: 2, optimizer: { kind: "sgd" }, learningRate: 0.01, threads: 1 },
+      sparsifier,
+    });
+  await once();
+  const all = accountModel(model).total.parameters;
+  expect(accountModel(shrinkZeros(model).graph).total.parameters).toBeLessThanOrEqual(all / 2);
+  await expect(once()).rejects.toThrow(/has already trained a model; create another one/);
+});
+
+test("channels that must stay are no groups", () => {
+  const model = mlp({ inputShape: [2], classes: 2, hidden: [32] });
+  const last = analyzeChannels(model).streams.find((s) => s.name === "fc2")!;
+  expect(() => streamPartition(model, last)).toThrow(/channels of "fc2" cannot be removed: /);
 });

@@ -55,7 +55,7 @@ function groupedLayers(graph: Graph): KAnnealOptions["layers"] {
 const adam = (metric: "block" | "weight" | "decoupled") => ({
   optimizer: { kind: "adam" as const },
   learningRate: 0.004,
-  method: { adam: { metric } },
+  method: { metric },
 });
 
 const WEAK = { penalty: "wgsef", lambdaStart: 1e-9, lambdaEnd: 1e-9 } as const;

@@ -15,7 +15,8 @@ import {
   sub,
 } from "../../engine/operators/index.ts";
 import { apply } from "../../engine/operators/operator.ts";
-import { openSession, type SessionOptions, toRuntime } from "../../engine/session.ts";
+import { openSession, toRuntime } from "../../engine/runtime.ts";
+import type { SessionOptions } from "../../engine/session.ts";
 import type { Tensor } from "../../engine/tensor.ts";
 import { tensor, zeros } from "../../engine/tensor.ts";
 import { layers } from "../../nn/layers.ts";

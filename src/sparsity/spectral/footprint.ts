@@ -30,8 +30,8 @@ export function measured<S extends Sparsifier>(
   const inner = method.createOptimizer?.bind(method);
   let found: (() => Footprint) | undefined;
   return Object.assign(method, {
-    createOptimizer: ((target, own) => {
-      const optimizer = inner ? inner(target, own) : own();
+    createOptimizer: ((target, own, spec) => {
+      const optimizer = inner ? inner(target, own, spec) : own();
       const bytes = (arrays: Record<string, FlatArrays>) =>
         Object.values(arrays).reduce((sum, a) => sum + a.values.byteLength, 0);
       const state = { ...optimizer.state };

@@ -2,7 +2,7 @@ import type { Graph } from "../../../src/engine/graph.ts";
 import { blockSize } from "../../../src/engine/lowering/block-size.ts";
 import { lowerBlocked } from "../../../src/engine/lowering/blocked.ts";
 import { exportModel } from "../../../src/engine/onnx/export.ts";
-import { openSession, toRuntime } from "../../../src/engine/session.ts";
+import { openSession, toRuntime } from "../../../src/engine/runtime.ts";
 import type { Tensor } from "../../../src/engine/tensor.ts";
 import { random } from "../../../src/random.ts";
 

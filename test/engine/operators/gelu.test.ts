@@ -6,7 +6,7 @@ import { exportModel } from "../../../src/engine/onnx/export.ts";
 import { importModel } from "../../../src/engine/onnx/import.ts";
 import { decodeModel, encodeModel } from "../../../src/engine/onnx/proto.ts";
 import * as op from "../../../src/engine/operators/index.ts";
-import { openSession, toRuntime } from "../../../src/engine/session.ts";
+import { openSession, toRuntime } from "../../../src/engine/runtime.ts";
 import { tensor } from "../../../src/engine/tensor.ts";
 import type { GradientCase } from "./gradient-check.ts";
 import { gradientError } from "./gradient-check.ts";

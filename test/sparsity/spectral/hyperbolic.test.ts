@@ -95,13 +95,13 @@ describe("Sparse Spectral Training", () => {
       const begin = sst.createOptimizer!.bind(sst);
       const flipping: Sparsifier = {
         ...sst,
-        createOptimizer: (target, own) => {
+        createOptimizer: (target, own, spec) => {
           for (const { weight } of sst.maps)
             for (const part of flip) {
               const rows = target.parameters.arrays[`${weight}/${part}`];
               for (let i = 0; i < rows.length / 2; i++) rows[i] = -rows[i];
             }
-          return begin(target, own);
+          return begin(target, own, spec);
         },
       };
       const losses: number[] = [];

@@ -12,11 +12,13 @@ test("masks, loss, gradients of the scores and one step are those of the vectors
   const { model, feeds } = tinyMlp();
   const initial = weightsOf(model);
   const scores = new Map(MLP_LAYERS.map((name, i) => [name, ruled(initial.get(name)!.length, 10 + i, 1)]));
-  const popup = createEdgePopup({ keepRatio: edgePopup.keep, optimizer: { kind: "sgd" }, scores });
+  const sgd = { kind: "sgd" } as const;
+  const popup = createEdgePopup({ keepRatio: edgePopup.keep, optimizer: sgd, scores });
   const step = await createTrainingStep(model, exactCrossEntropy(), { threads: 1 });
-  const optimizer = popup.createOptimizer!(step, () => {
+  const own = () => {
     throw new Error("the scores need an optimiser of their own");
-  });
+  };
+  const optimizer = popup.createOptimizer!(step, own, sgd);
   expect(popup.masks()).toEqual(masksFrom(edgePopup.masks));
   expect((await step.run(feeds)).loss).toBeCloseTo(edgePopup.loss, 6);
   optimizer.step(edgePopup.sgdLr);

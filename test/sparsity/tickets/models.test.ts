@@ -54,9 +54,8 @@ test("three masked steps of AdamW on ONNX Runtime; dead weights and their moment
   const step = await createTrainingStep(model, exactCrossEntropy(), { threads: 1 });
   const sparsifier = holdMasks(masks);
   const target = { ...step, weightDecay: () => adamw.weightDecay };
-  const optimizer = sparsifier.createOptimizer!(target, () =>
-    createOptimizer({ kind: "adamw", betas: [adamw.beta1, adamw.beta2], epsilon: adamw.eps }, target),
-  );
+  const spec = { kind: "adamw", betas: [adamw.beta1, adamw.beta2], epsilon: adamw.eps } as const;
+  const optimizer = sparsifier.createOptimizer!(target, () => createOptimizer(spec, target), spec);
   const moment = { ...step, optimizer, learningRate: adamw.lr, epoch: 0, epochs: 1, step: 0 };
   for (const expected of adamw.losses) {
     expect((await step.run(feeds)).loss).toBeCloseTo(expected, 6);
