@@ -46,7 +46,7 @@ export async function createSession(graph: Graph, options: SessionOptions = {}):
     : {};
   return {
     run: async (feeds, fetches) => {
-      checkFeeds(graph, feeds);
+      checkFeeds(graph, feeds, parameters);
       const inputs = { ...parameters };
       for (const name in feeds) inputs[name] = toRuntime(feeds[name]);
       if (!fetches) return fromResults(await session.run(inputs));
@@ -64,8 +64,12 @@ export async function createSession(graph: Graph, options: SessionOptions = {}):
   };
 }
 
-/** Throws a `Problem` where a graph is fed something else than its inputs, in their types and shapes. */
-function checkFeeds({ inputs, types }: Graph, feeds: Readonly<Record<string, Tensor>>): void {
+/** Throws a `Problem` where a graph is fed something else than its inputs, in their types and shapes, or `others`. */
+function checkFeeds(
+  { inputs, types }: Graph,
+  feeds: Readonly<Record<string, Tensor>>,
+  others: Readonly<Record<string, unknown>>,
+): void {
   for (const name of inputs) {
     const [given, { dtype, shape }] = [feeds[name], types.get(name)!];
     if (!given) throw new Problem(`input "${name}" is not fed: it takes ${dtype} [${shape}]`);
@@ -75,7 +79,7 @@ function checkFeeds({ inputs, types }: Graph, feeds: Readonly<Record<string, Ten
       );
   }
   for (const name in feeds)
-    if (!inputs.includes(name))
+    if (!inputs.includes(name) && !Object.hasOwn(others, name))
       throw new Problem(`there is no input "${name}" to feed; there is ${inputs.join(", ")}`);
 }
 
