@@ -3,7 +3,13 @@ import { averageLinkage } from "../../src/memory/cluster.ts";
 import { decodeVotes, inputsFrom, strongestInputs } from "../../src/memory/decode.ts";
 import { neighbourMacs, patchFields, radiusFields } from "../../src/memory/fields.ts";
 import { createLabelField, labelScores, learnLabel, READOUTS } from "../../src/memory/label-field.ts";
-import { agreement, cellsOf, createMemory, memoryFromBytes } from "../../src/memory/memory.ts";
+import {
+  agreement,
+  cellsOf,
+  createMemory,
+  type MemoryOptions,
+  memoryFromBytes,
+} from "../../src/memory/memory.ts";
 import { resolveRules } from "../../src/memory/rules.ts";
 import { deriveSeed, random } from "../../src/random.ts";
 import { expectProblem } from "../data/support.ts";
@@ -197,6 +203,10 @@ describe("one field", () => {
       }
     }
     expectProblem(() => createMemory({ inputs: 3 }).classify([1]), /nothing was stored with a label/);
+    expectProblem(
+      () => filled().memory.classify(items[0], { readout: "loglik" as "logLik" }),
+      /unknown readout "loglik"; known: binary, typical, count, logLik/,
+    );
     expect(filled().memory.classify([]).label).toBeUndefined();
   });
 
@@ -435,6 +445,14 @@ test("impossible memories and patterns are refused in one line", () => {
     /field 0 of level 2 names unit 1/,
   );
   expectProblem(() => createMemory({ inputs: 9, levels: [{ band: [5, 2] }] }), /band of level 1/);
+  expectProblem(
+    () => createMemory({ inputs: 9, keepCode: true } as MemoryOptions),
+    /unknown option "keepCode"; known: inputs, levels, .*keepCodes/,
+  );
+  expectProblem(
+    () => createMemory({ inputs: 9, levels: [{}, { Q: 3 } as object] }),
+    /unknown option of level 2 "Q"; known: fields, neighbours, q, k/,
+  );
   const memory = createMemory({ inputs: 9 });
   expectProblem(() => memory.learn([1, 9]), /a pattern names unit 9/);
   expectProblem(() => memory.learn([1, 1]), /a pattern names unit 1 twice/);
