@@ -262,6 +262,30 @@ describe("sequences", () => {
     expect(control.recall(frames[0], { length: 50 })).toHaveLength(1);
   });
 
+  it("tell a frame that repeats by what came before it, which a cue does not have", () => {
+    const replayed = (episode: number[][]) => {
+      const memory = createMemory({ inputs: 144 });
+      memory.learn([3, 17, 42, 80]);
+      const learnt = memory.learnSequence(episode).map(({ code }) => code);
+      const replay = memory.recall(episode[0], { length: episode.length });
+      return { active: replay.map(({ active }) => active), cue: replay[0].frame.code, learnt };
+    };
+    const inTheMiddle = [
+      [1, 2],
+      [5, 6],
+      [3, 4],
+      [5, 6],
+      [7, 9],
+    ];
+    expect(replayed(inTheMiddle).active).toEqual(inTheMiddle);
+    const atTheStart = [inTheMiddle[0], inTheMiddle[1], inTheMiddle[0], inTheMiddle[4]];
+    const { active, cue, learnt } = replayed(atTheStart);
+    expect(active).not.toEqual(atTheStart);
+    // The cue's code is mixed of those of its two places.
+    expect(cue.every((winner, q) => winner === learnt[0][q] || winner === learnt[2][q])).toBe(true);
+    for (const place of [0, 2]) expect(agreement(cue, learnt[place])).toBeLessThan(0.9);
+  });
+
   it("are replayed through two levels, and from above where a mac was silent", () => {
     const fields = patchFields({ columns: 10, rows: 10 }, { size: 5, stride: 5 });
     const replayed = (skip: (t: number, m: number) => boolean) => {
