@@ -22,11 +22,11 @@ export interface SceneOptions {
   scene: SceneName;
   dim: Dim;
   seed: number;
-  /** How many bodies. */
+  /** How many bodies, at most 100. */
   bodies: number;
-  /** Of all bodies together; if not given, what sides of 0.2 to 0.35 hold at two a cell and axis. */
+  /** Of all bodies together, at most 10 million; if not given, what sides of 0.2 to 0.35 hold at two a cell and axis. */
   points?: number;
-  /** Cells of the background grid along one axis. If not given, 32, or as many as `points` fill well. */
+  /** Cells of the background grid along one axis, 12 to 1024. If not given, 32, or as many as `points` fill well. */
   cells?: number;
   /** One shape for all; if not given, any in a drop and boxes in a column. */
   shape?: Shape;
