@@ -48,14 +48,32 @@ export function squaredError(found: ArrayLike<number>, expected: ArrayLike<numbe
   return sum / (expected.length / dim);
 }
 
-/** Mean of the squared error over the first `frames` predicted frames (GIOROM spec 3.9; the seed does not count). */
+/**
+ * Mean of the squared error over the first `frames` predicted frames, all if not given (GIOROM spec 3.9; the seed does not
+ * count). Throws a `Problem` where there are not so many, or of other particles.
+ */
 export function rolloutError(
   predicted: readonly ArrayLike<number>[],
   truth: readonly ArrayLike<number>[],
   dim: number,
-  frames = truth.length,
+  frames?: number,
 ): number {
+  if (frames === undefined && predicted.length !== truth.length)
+    throw new Problem(
+      `${predicted.length} frames are predicted, ${truth.length} are true; say how many to compare`,
+    );
+  const compared = frames ?? truth.length;
+  if (!(Number.isInteger(compared) && compared >= 1 && compared <= Math.min(predicted.length, truth.length)))
+    throw new Problem(
+      `${compared} frames cannot be compared; ${predicted.length} are predicted, ${truth.length} are true`,
+    );
   let sum = 0;
-  for (let t = 0; t < frames; t++) sum += squaredError(predicted[t], truth[t], dim);
-  return sum / frames;
+  for (let t = 0; t < compared; t++) {
+    if (predicted[t].length !== truth[t].length)
+      throw new Problem(
+        `frame ${t} has ${predicted[t].length} numbers predicted and ${truth[t].length} true; compare the same particles`,
+      );
+    sum += squaredError(predicted[t], truth[t], dim);
+  }
+  return sum / compared;
 }

@@ -3,6 +3,7 @@ import { openSession, toRuntime } from "../engine/runtime.ts";
 import type { SessionOptions } from "../engine/session.ts";
 import type { Tensor } from "../engine/tensor.ts";
 import { Problem } from "../problem.ts";
+import { checkFrames } from "./check-frames.ts";
 import type { Window } from "./features.ts";
 import { integrate, ruleOf, windowFeatures } from "./features.ts";
 import { freeFlight } from "./free-flight.ts";
@@ -13,6 +14,7 @@ import { describeStepper } from "./stepper-file.ts";
 
 /** Gives the next positions, [points, dim], from a window of `history` + 1 past ones. */
 export interface Simulator extends StepperDescription {
+  /** `types` is needed where the network tells types apart. Rejects with a `Problem` for frames of different particles. */
   step(window: Window, types?: ArrayLike<number>): Promise<Float64Array>;
   release(): Promise<void>;
 }
@@ -36,6 +38,7 @@ export async function openSimulator(
     step: async (window, types) => {
       if (window.length !== config.history + 1)
         throw new Problem(`a step needs ${config.history + 1} frames of positions, found ${window.length}`);
+      checkFrames("the window of a step", window, types, config);
       const hood = of(Float64Array.from(window[window.length - 1]));
       const feeds = allocateFeeds(config, sizeFor([hood], config));
       fillFeeds(feeds, [hood], config, setting, grid);

@@ -4,6 +4,7 @@ import type { TrainingResult, TrainOptions } from "../nn/trainer.ts";
 import { train } from "../nn/trainer.ts";
 import type { Objective } from "../nn/training-step.ts";
 import { Problem } from "../problem.ts";
+import { checkTraining } from "./check-training.ts";
 import type { StepperConfig } from "./config.ts";
 import { rollout, rolloutError } from "./rollout.ts";
 import type { Setting } from "./setting.ts";
@@ -47,9 +48,11 @@ export const accelerationLoss: Objective = ([prediction], graph) => {
 
 /**
  * Trains a time stepper on sparse trajectories (GIOROM spec 3.8 and 3.9): Adam with a falling learning rate, noise on every
- * window, selection by rollouts, since one-step errors hardly tell good networks from bad ones.
+ * window, selection by rollouts, since one-step errors hardly tell good networks from bad ones. Rejects with a `Problem` where
+ * network, setting and trajectories do not fit together.
  */
 export async function trainStepper(options: TrainStepperOptions): Promise<TrainedStepper> {
+  checkTraining(options);
   const {
     config,
     setting,

@@ -1,5 +1,8 @@
+import { Problem } from "../problem.ts";
+
 /**
  * Area under the ROC curve: the share of pairs (positive, negative) in which the positive scores higher; ties count half.
+ * Throws a `Problem` for a score that is not a number.
  */
 export function rocAuc(positive: ArrayLike<number>, negative: ArrayLike<number>): number {
   const all = ranked(positive, negative);
@@ -14,7 +17,10 @@ export function rocAuc(positive: ArrayLike<number>, negative: ArrayLike<number>)
   return (ranks - (p * (p + 1)) / 2) / (p * negative.length);
 }
 
-/** Average precision: precision at every positive's score, tied scores being one threshold, averaged over the positives. */
+/**
+ * Average precision: precision at every positive's score, tied scores being one threshold, averaged over the positives. Throws
+ * a `Problem` for a score that is not a number.
+ */
 export function averagePrecision(positive: ArrayLike<number>, negative: ArrayLike<number>): number {
   const all = ranked(positive, negative);
   let [found, sum] = [0, 0];
@@ -31,10 +37,15 @@ export function averagePrecision(positive: ArrayLike<number>, negative: ArrayLik
 
 /** Both lists by falling score. */
 function ranked(positive: ArrayLike<number>, negative: ArrayLike<number>) {
-  return [
+  const all = [
     ...Array.from(positive, (score) => ({ score, positive: true })),
     ...Array.from(negative, (score) => ({ score, positive: false })),
-  ].sort((a, b) => b.score - a.score);
+  ];
+  if (all.some(({ score }) => Number.isNaN(score)))
+    throw new Problem(
+      "a score is not a number, so that scores cannot be ranked; where a network gave it, it has diverged: lower the learning rate",
+    );
+  return all.sort((a, b) => b.score - a.score);
 }
 
 export interface ClassScores {

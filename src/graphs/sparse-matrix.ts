@@ -16,12 +16,14 @@ export function transposed({ rows, columns, at, from, values }: SparseMatrix): S
 
 /**
  * D⁻¹(A + I), what HGCN and HyboNet average neighbours with; edges [u, v, u, v, …] are undirected. Throws a `Problem` for an
- * edge to a node that there is not.
+ * edge to a node that there is not, or of one end.
  */
 export function normalizedAdjacency(nodes: number, edges: ArrayLike<number>): SparseMatrix {
+  if (edges.length % 2 !== 0)
+    throw new Problem(`${edges.length} ends make no whole number of edges; give two for each`);
   const degree = new Uint32Array(nodes).fill(1);
   for (let i = 0; i < edges.length; i++) {
-    if (!(edges[i] < nodes))
+    if (!(Number.isInteger(edges[i]) && edges[i] >= 0 && edges[i] < nodes))
       throw new Problem(`an edge ends at node ${edges[i]}; there are ${nodes} nodes, from 0`);
     degree[edges[i]]++;
   }

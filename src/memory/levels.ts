@@ -1,6 +1,6 @@
 import { Problem } from "../problem.ts";
 import { checkDecay, type Decay } from "./decay.ts";
-import { type PresetName, type Rules, resolveRules } from "./rules.ts";
+import { checkKnown, type PresetName, type Rules, resolveRules } from "./rules.ts";
 
 export interface LevelOptions {
   /**
@@ -59,14 +59,39 @@ export type ResolvedLevel = Required<
   band?: readonly [number, number];
 };
 
+const LEVEL_OPTIONS: { readonly [O in keyof Required<LevelOptions>]: true } = {
+  fields: true,
+  neighbours: true,
+  q: true,
+  k: true,
+  persistence: true,
+  band: true,
+  minFrame: true,
+  preset: true,
+  rules: true,
+};
+
+const OPTIONS: { readonly [O in keyof Required<NetworkOptions>]: true } = {
+  inputs: true,
+  levels: true,
+  preset: true,
+  rules: true,
+  decay: true,
+  keepCodes: true,
+  seed: true,
+  notes: true,
+};
+
 /** The levels of a network; a `Problem` where they make none. */
 export function resolveLevels(options: NetworkOptions): ResolvedLevel[] {
   const { inputs, levels: wanted = [{}], decay } = options;
+  checkKnown("option", Object.keys(options), Object.keys(OPTIONS));
   checkCount("inputs", inputs);
   if (wanted.length === 0) throw new Problem("memory: levels is empty; leave it out for a single field");
   if (decay) checkDecay(decay);
   const resolved: ResolvedLevel[] = [];
   for (const [l, level] of wanted.entries()) {
+    checkKnown(`option of level ${l + 1}`, Object.keys(level), Object.keys(LEVEL_OPTIONS));
     const units = l === 0 ? inputs : resolved[l - 1].fields.length;
     const fields = (level.fields ?? [Array.from({ length: units }, (_, i) => i)]).map((field, m) => {
       checkUnits(field, units, `field ${m} of level ${l + 1}`);

@@ -1,10 +1,11 @@
 import { Problem } from "../problem.ts";
 import { decodeVotes, inputsFrom } from "./decode.ts";
-import { bestOf, type LabelField, labelScores, learnLabel, type Readout } from "./label-field.ts";
+import { bestOf, type LabelField, labelScores, learnLabel, READOUTS, type Readout } from "./label-field.ts";
 import type { NetworkOptions } from "./levels.ts";
 import { densityOf, isOpen } from "./mac.ts";
 import { type Frame, type Network, resetNetwork, runFrame } from "./network.ts";
 import { gist, sample } from "./queries.ts";
+import { checkKnown } from "./rules.ts";
 import { createStored, readMemory, type Stored, writeMemory } from "./saved.ts";
 import { useThreads } from "./shared-sums.ts";
 
@@ -99,7 +100,7 @@ export interface MemoryReport {
   weights: number[];
 }
 
-/** A `Problem` where the options make no memory. */
+/** A `Problem` where the options make no memory, or one of them is unknown. */
 export function createMemory(options: MemoryOptions): Memory {
   return memoryOf(createStored(options));
 }
@@ -135,6 +136,7 @@ function memoryOf({ network, labels }: Stored): Memory {
   const classifyCode: Memory["classifyCode"] = (code, { readout = "logLik" } = {}) => {
     if (labels.names.length === 0)
       throw new Problem("memory: nothing was stored with a label; give learn one");
+    checkKnown("readout", [readout], READOUTS);
     const cells = cellsOf(network, code);
     const scores = labelScores(labels, cells, readout);
     return {

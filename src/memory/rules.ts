@@ -97,9 +97,8 @@ export type PresetName = keyof typeof PRESETS;
 
 /** A preset with some rules replaced. A `Problem` where a rule is unknown or out of its range. */
 export function resolveRules(preset: PresetName = "robust", changes: Partial<Rules> = {}): Rules {
-  if (!Object.hasOwn(PRESETS, preset)) throw unknown("preset", preset, Object.keys(PRESETS));
-  for (const name of Object.keys(changes))
-    if (!Object.hasOwn(classic, name)) throw unknown("rule", name, Object.keys(classic));
+  checkKnown("preset", [preset], Object.keys(PRESETS));
+  checkKnown("rule", Object.keys(changes), Object.keys(classic));
   const rules: Rules = { ...PRESETS[preset], ...changes };
   // λ_U0 follows λ_U unless it is given itself.
   if (changes.lambdaU !== undefined && changes.lambdaU0 === undefined) rules.lambdaU0 = changes.lambdaU;
@@ -107,8 +106,11 @@ export function resolveRules(preset: PresetName = "robust", changes: Partial<Rul
   return rules;
 }
 
-function unknown(kind: string, name: string, known: string[]): Problem {
-  return new Problem(`memory: unknown ${kind} "${name}"; known: ${known.join(", ")}`);
+/** Throws a `Problem` for a name that is not among the known ones. */
+export function checkKnown(kind: string, names: readonly string[], known: readonly string[]): void {
+  const unknown = names.find((name) => !known.includes(name));
+  if (unknown !== undefined)
+    throw new Problem(`memory: unknown ${kind} "${unknown}"; known: ${known.join(", ")}`);
 }
 
 type Check = readonly [expected: string, test: (value: unknown) => boolean];

@@ -1,10 +1,11 @@
 import { Problem } from "../problem.ts";
 import { deriveSeed, random } from "../random.ts";
+import { checkOneOf, checkWhole } from "./checks.ts";
 import type { MaterialName } from "./materials.ts";
-import { MATERIALS } from "./materials.ts";
+import { MATERIAL_NAMES, MATERIALS } from "./materials.ts";
 import type { Dim } from "./particles.ts";
 import type { SceneOptions } from "./scene.ts";
-import { drawScene, WALL_NODES } from "./scene.ts";
+import { drawScene, MOST_POINTS, WALL_NODES } from "./scene.ts";
 import type { Simulation } from "./simulation.ts";
 import { createSimulation, largestTimeStep } from "./simulation.ts";
 import type { Split, TrajectoryMetadata } from "./trajectory.ts";
@@ -37,8 +38,9 @@ export interface Recording {
   advance(): void;
 }
 
-/** A random scene, ready to be simulated frame by frame. */
+/** A random scene, ready to be simulated frame by frame; a `Problem` where the options make none. */
 export function startRecording(options: RecordingOptions): Recording {
+  checkRecording(options);
   const { dim, materials, seed, scene: name, tracers = 0, split = "train" } = options;
   const scene = drawScene(options);
   const { cells, walls } = scene;
@@ -106,6 +108,15 @@ export function startRecording(options: RecordingOptions): Recording {
       );
     },
   };
+}
+
+/** What a recording needs beside its scene. */
+function checkRecording({ materials, tracers = 0, split = "train" }: RecordingOptions): void {
+  if (materials.length === 0)
+    throw new Problem(`materials is empty; name at least one of ${MATERIAL_NAMES.join(", ")}`);
+  for (const name of materials) checkOneOf("a material", name, MATERIAL_NAMES);
+  checkWhole("tracers", tracers, 0, MOST_POINTS);
+  checkOneOf("split", split, ["train", "test"]);
 }
 
 /** Every tracer in the cell of a random particle, so that they fill the bodies as the particles do. */

@@ -1,6 +1,7 @@
 import { Problem } from "../problem.ts";
 import type { Random } from "../random.ts";
 import { random } from "../random.ts";
+import { checkNotNegative, checkOneOf, checkWhole } from "./checks.ts";
 import type { Dim } from "./particles.ts";
 import type { Shape } from "./shapes.ts";
 import { fillShape, SHAPES } from "./shapes.ts";
@@ -14,15 +15,18 @@ export const SCENES = {
 
 export type SceneName = keyof typeof SCENES;
 
+/** Points of a scene, and massless ones beside them, at most. */
+export const MOST_POINTS = 1e7;
+
 export interface SceneOptions {
   scene: SceneName;
   dim: Dim;
   seed: number;
-  /** How many bodies. */
+  /** How many bodies, at most 100. */
   bodies: number;
-  /** Of all bodies together; if not given, what sides of 0.2 to 0.35 hold at two a cell and axis. */
+  /** Of all bodies together, at most 10 million; if not given, what sides of 0.2 to 0.35 hold at two a cell and axis. */
   points?: number;
-  /** Cells of the background grid along one axis. If not given, 32, or as many as `points` fill well. */
+  /** Cells of the background grid along one axis, 12 to 1024. If not given, 32, or as many as `points` fill well. */
   cells?: number;
   /** One shape for all; if not given, any in a drop and boxes in a column. */
   shape?: Shape;
@@ -55,8 +59,12 @@ const FILL = { 2: 0.16, 3: 0.05 } as const;
 
 const ATTEMPTS = 2000;
 
-/** Random shapes, places and velocities; everything follows from `seed`. Bodies never touch at first. */
+/**
+ * Random shapes, places and velocities; everything follows from `seed`. Bodies never touch at first. Throws a `Problem` for
+ * options that make no scene, and for bodies that do not fit.
+ */
 export function drawScene(options: SceneOptions): Scene {
+  checkScene(options);
   const { scene, dim, seed, bodies: count, points } = options;
   const cells = options.cells ?? (points ? cellsFor(points, dim, count) : DEFAULT_CELLS);
   const rng = random(seed);
@@ -83,6 +91,17 @@ export function drawScene(options: SceneOptions): Scene {
     return { shape: outlines[b].shape, positions, velocities: move(Float64Array.from(at)) };
   });
   return { cells, walls: scene === "drop" ? "free-slip" : "no-slip", bodies };
+}
+
+function checkScene({ scene, dim, seed, bodies, points, cells, shape, speed }: SceneOptions): void {
+  checkOneOf("scene", scene, Object.keys(SCENES));
+  checkWhole("dim", dim, 2, 3);
+  checkWhole("seed", seed, Number.MIN_SAFE_INTEGER);
+  checkWhole("bodies", bodies, 1, 100);
+  if (points !== undefined) checkWhole("points", points, 1, MOST_POINTS);
+  if (cells !== undefined) checkWhole("cells", cells, 12, 1024);
+  if (shape !== undefined) checkOneOf("shape", shape, SHAPES);
+  if (speed !== undefined) checkNotNegative("speed", speed);
 }
 
 function cellsFor(points: number, dim: Dim, bodies: number): number {

@@ -1,6 +1,7 @@
 import type { Call, Team } from "../kernels/team.ts";
 import { canShareMemory, createTeam } from "../kernels/team.ts";
 import { Problem } from "../problem.ts";
+import { checkSimulation } from "./check-simulation.ts";
 import { constitutionCall } from "./constitution.ts";
 import type { Material } from "./materials.ts";
 import { soundSpeed } from "./materials.ts";
@@ -35,7 +36,7 @@ export interface SimulationOptions {
   /** Time step in s. */
   dt: number;
   bodies: readonly BodyState[];
-  /** m/s². Default 9.8 down the second axis. */
+  /** m/s², of every axis; a third entry does not matter in 2D. Default 9.8 down the second axis. */
   gravity?: readonly number[];
   /** Default free-slip. */
   walls?: Walls;
@@ -71,10 +72,12 @@ export function largestTimeStep(materials: readonly Material[], cells: number): 
  * A simulation by the moving-least-squares material point method with affine particle-in-cell transfers, in double
  * precision (GIOROM spec 3.1, after NCLaw). Everything is computed in one order: the same input gives the same bits.
  *
- * Throws a `Problem` for particles outside the box or not finite and for a time step that is too long.
+ * Throws a `Problem` for particles outside the box or not finite, for a time step that is too long, and for parts that do not
+ * fit together.
  */
 export function createSimulation(options: SimulationOptions): Simulation {
   const { cells, dt, gravity = [0, -9.8, 0], walls = "free-slip", bound = 3 } = options;
+  checkSimulation(options);
   requireStableStep(options);
   const { workspace, bodies } = assemble(options);
   const { particles, tracers, memory, perform } = workspace;
@@ -143,7 +146,6 @@ function assemble({ dim, cells, bodies: states, tracers = [] }: SimulationOption
       volume,
     }),
   );
-  if (count === 0) throw new Problem("a simulation needs at least one particle");
   const workspace = createWorkspace(dim, cells, count, tracers.length / dim);
   const { particles } = workspace;
   for (const [b, { positions, velocities, affine, deformation }] of states.entries()) {

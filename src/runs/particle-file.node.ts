@@ -18,7 +18,7 @@ export interface ParticleFile {
   readonly tracers: number;
   /** Missing in files that are not Filigree's. */
   readonly metadata?: TrajectoryMetadata;
-  /** Positions in frame `t`, [points, dim]; a `Problem` names the first that is not finite. */
+  /** Positions in frame `t`, from 0, [points, dim]; a `Problem` names the first that is not finite, or a frame that there is not. */
   frame(t: number): Promise<Float32Array>;
   close(): Promise<void>;
 }
@@ -45,6 +45,8 @@ export async function openParticles(path: string): Promise<ParticleFile> {
       throw new Problem(`${path}: has ${points} points, but ${types.data.length} values in particle_type`);
     const metadata = metadataOf(await file.tensor("metadata"));
     const frame = async (t: number) => {
+      if (!(Number.isInteger(t) && t >= 0 && t < frames))
+        throw new Problem(`${path}: there is no frame ${t}; there are ${frames}, from 0`);
       const row = await positions.row(t);
       const lost = row.findIndex((x) => !Number.isFinite(x));
       if (lost >= 0)

@@ -10,13 +10,14 @@ import type { Setting } from "../../src/giorom/setting.ts";
 import { openSimulator } from "../../src/giorom/simulator.ts";
 import { stepper } from "../../src/giorom/stepper.ts";
 import { exportStepper } from "../../src/giorom/stepper-file.ts";
-import { accelerationLoss, trainStepper } from "../../src/giorom/train-stepper.ts";
+import { accelerationLoss, type TrainStepperOptions, trainStepper } from "../../src/giorom/train-stepper.ts";
 import type { SparseTrajectory } from "../../src/giorom/windows.ts";
 import { windowSource } from "../../src/giorom/windows.ts";
 import { createOptimizer } from "../../src/nn/optimizers.ts";
 import type { TrainingSnapshot } from "../../src/nn/trainer.ts";
 import { createTrainingStep } from "../../src/nn/training-step.ts";
 import { random } from "../../src/random.ts";
+import { expectProblem, expectProblemLater } from "../data/support.ts";
 import { asNumeric, largestDifference, vectors } from "./support.ts";
 
 const SETTING: Setting = {
@@ -131,6 +132,49 @@ test("training goes on where it was stopped, to the same bytes", async () => {
   expect(Buffer.compare(other.model, whole.model)).not.toBe(0);
 });
 
+describe("a training whose parts do not fit together is refused", () => {
+  const { statistics } = SETTING;
+  const set = (change: object) => ({ setting: { ...SETTING, ...change } });
+  const train = (frames: readonly (readonly number[])[], types?: number[]) => ({
+    training: [{ frames: frames.map((frame) => Float64Array.from(frame)), types }],
+  });
+  const typed = { ...CONFIG, types: 9 };
+  const still = (frame: number[]) => Array.from({ length: 8 }, () => frame);
+
+  test.each([
+    [{ config: liteConfig({ dim: 3 }) }, /bounds of the setting are of 2 axes, the network is of 3/],
+    [{ config: { ...CONFIG, hidden: 0 } }, /hidden of the network is 0/],
+    [set({ bounds: [...SETTING.bounds.slice(1), [1, 0]] }), /bounds of the setting are 1 to 0 on an axis/],
+    [set({ radius: -1 }), /radius of the setting is -1; take a number above 0/],
+    [set({ radius: undefined }), /radius of the setting is undefined/],
+    [set({ latentRadius: 0 }), /latentRadius of the setting is 0/],
+    [set({ noise: -1 }), /noise of the setting is -1; take a number of at least 0/],
+    [set({ frameInterval: 0 }), /frameInterval of the setting is 0/],
+    [set({ gravity: [-9.8] }), /gravity of the setting is of length 1; give 2 numbers/],
+    [set({ statistics: { ...statistics, velocityStd: [1, 1, 1] } }), /velocityStd .* is of length 3; give 2/],
+    [
+      set({ statistics: { ...statistics, accelerationMean: [0, Number.NaN] } }),
+      /accelerationMean .* has NaN/,
+    ],
+    [{ steps: 0 }, /steps is 0; take a whole number of at least 1/],
+    [{ horizon: 0 }, /horizon is 0/],
+    [{ batch: 1.5 }, /batch is 1.5/],
+    [{ stepsPerEpoch: 0 }, /stepsPerEpoch is 0/],
+    [train(still([0.5])), /training trajectory 0: a frame has 1 numbers; give 2 for each particle/],
+    [train(still([])), /training trajectory 0: a frame has 0 numbers/],
+    [train([...still([0.5, 0.5]), []]), /frame 8 has 0 numbers, frame 0 has 2; give the same particles/],
+    [train([...still([0.5, 0.5]), [0.5, Number.NaN]]), /frame 8: particle 0 is at NaN on axis y/],
+    [{ config: typed }, /training trajectory 0: 0 particles have a type; a network that tells 9 apart/],
+    [
+      { config: typed, ...train(still([0.5, 0.5]), [9]) },
+      /particle 0 is of type 9; the network knows 0 to 8/,
+    ],
+    [{ validation: [swinging(1, 5, 6)] }, /validation trajectory 0 has 6 frames; .* needs 7/],
+  ])("%#", async (change, words) => {
+    await expectProblemLater(trainStepper({ ...settings, ...change } as TrainStepperOptions), words);
+  });
+});
+
 const structuredCloneTensors = (tensors: TrainingSnapshot["tensors"]) =>
   Object.fromEntries(
     Object.entries(tensors).map(([name, t]) => [name, { ...t, data: t.data.slice() }]),
@@ -165,7 +209,20 @@ describe("the .onnx file", () => {
     await expect(openSimulator(plain)).rejects.toThrow(/not a particle simulator/);
     const simulator = await openSimulator(bytes, { threads: 1 });
     await expect(simulator.step(swinging(1, 5, 3).frames)).rejects.toThrow(/needs 6 frames/);
+    const { frames } = swinging(1, 5, 6);
+    const newest = (frame: Float64Array) => [...frames.slice(0, 5), frame];
+    for (const [window, words] of [
+      [newest(new Float64Array(8)), /window of a step: frame 5 has 8 numbers, frame 0 has 10/],
+      [newest(new Float64Array(10).fill(Number.NaN)), /frame 5: particle 0 is at NaN on axis x/],
+      [frames.map(() => new Float64Array()), /a frame has 0 numbers; give 2 for each particle/],
+      [frames.map(() => new Float64Array(3)), /a frame has 3 numbers/],
+    ] as const)
+      await expectProblemLater(simulator.step(window), words);
     await simulator.release();
+    const config = { ...CONFIG, types: 9 };
+    const tells = await openSimulator(exportStepper(stepper(config, none), { config, setting: SETTING }));
+    await expectProblemLater(tells.step(frames), /0 particles have a type; .* needs one of all 5/);
+    await tells.release();
   });
 });
 
@@ -220,6 +277,19 @@ describe("rollouts", () => {
     for (const [t, f] of predicted.entries())
       for (let i = 0; i < 18; i++) byHand += (f[i] - truth[t][i]) ** 2 / 9 / 4;
     expect(rolloutError(predicted, truth, 2)).toBeCloseTo(byHand, 12);
+  });
+
+  test("what cannot be compared is refused", () => {
+    const [a, b] = frames;
+    expectProblem(() => rolloutError([a, b], [a], 2), /2 frames are predicted, 1 are true; say how many/);
+    expectProblem(
+      () => rolloutError([a], [a, b], 2, 2),
+      /2 frames cannot be compared; 1 are predicted, 2 are/,
+    );
+    expectProblem(() => rolloutError([a], [a], 2, -1), /-1 frames cannot be compared/);
+    expectProblem(() => rolloutError([], [], 2), /0 frames cannot be compared/);
+    expectProblem(() => rolloutError([a], [a.slice(2)], 2), /frame 0 has 18 numbers predicted and 16 true/);
+    expect(rolloutError([a, b], [a], 2, 1)).toBe(0);
   });
 
   test("a position that is no number stops it with frame and particle", async () => {

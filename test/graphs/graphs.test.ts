@@ -39,6 +39,14 @@ describe("metrics", () => {
     expect(averagePrecision([1, 1], [1, 1, 1])).toBeCloseTo(2 / 5, 14);
   });
 
+  it.each([
+    ["ROC-AUC", rocAuc],
+    ["average precision", averagePrecision],
+  ])("%s refuses scores that are not numbers", (_, metric) => {
+    expectProblem(() => metric([Number.NaN, 1], [0]), /a score is not a number/);
+    expectProblem(() => metric([1], [0, Number.NaN]), /it has diverged: lower the learning rate/);
+  });
+
   it("class scores: accuracy, which is micro-F1; of two classes F1 of class 1", () => {
     const logits = [2, 1, 0, 0, 1, 3, 5, 4, 4.5];
     expect(classScores(logits, [0, 2, 1], 3)).toEqual({ accuracy: 2 / 3, f1: 2 / 3 });
@@ -227,8 +235,10 @@ describe("files of a graph", () => {
     await expectProblemLater(read(files as Record<string, string>), words);
   });
 
-  it("edges to no node and graphs without a pair to draw are refused", () => {
+  it("edges to no node, edges of one end and graphs without a pair to draw are refused", () => {
     expectProblem(() => normalizedAdjacency(2, [0, 2]), /an edge ends at node 2; there are 2 nodes/);
+    expectProblem(() => normalizedAdjacency(2, [0, -1]), /an edge ends at node -1/);
+    expectProblem(() => normalizedAdjacency(3, [0, 1, 2]), /3 ends make no whole number of edges/);
     const complete = Uint32Array.of(0, 1, 0, 2, 1, 2);
     expectProblem(() => negativeSampler(3, complete), /all pairs of the 3 nodes are joined/);
   });

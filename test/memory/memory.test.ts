@@ -3,7 +3,13 @@ import { averageLinkage } from "../../src/memory/cluster.ts";
 import { decodeVotes, inputsFrom, strongestInputs } from "../../src/memory/decode.ts";
 import { neighbourMacs, patchFields, radiusFields } from "../../src/memory/fields.ts";
 import { createLabelField, labelScores, learnLabel, READOUTS } from "../../src/memory/label-field.ts";
-import { agreement, cellsOf, createMemory, memoryFromBytes } from "../../src/memory/memory.ts";
+import {
+  agreement,
+  cellsOf,
+  createMemory,
+  type MemoryOptions,
+  memoryFromBytes,
+} from "../../src/memory/memory.ts";
 import { resolveRules } from "../../src/memory/rules.ts";
 import { deriveSeed, random } from "../../src/random.ts";
 import { expectProblem } from "../data/support.ts";
@@ -197,6 +203,10 @@ describe("one field", () => {
       }
     }
     expectProblem(() => createMemory({ inputs: 3 }).classify([1]), /nothing was stored with a label/);
+    expectProblem(
+      () => filled().memory.classify(items[0], { readout: "loglik" as "logLik" }),
+      /unknown readout "loglik"; known: binary, typical, count, logLik/,
+    );
     expect(filled().memory.classify([]).label).toBeUndefined();
   });
 
@@ -250,6 +260,30 @@ describe("sequences", () => {
     const control = createMemory({ inputs: 100, preset: "capacity", rules: { useHorizontal: false } });
     control.learnSequence(frames);
     expect(control.recall(frames[0], { length: 50 })).toHaveLength(1);
+  });
+
+  it("tell a frame that repeats by what came before it, which a cue does not have", () => {
+    const replayed = (episode: number[][]) => {
+      const memory = createMemory({ inputs: 144 });
+      memory.learn([3, 17, 42, 80]);
+      const learnt = memory.learnSequence(episode).map(({ code }) => code);
+      const replay = memory.recall(episode[0], { length: episode.length });
+      return { active: replay.map(({ active }) => active), cue: replay[0].frame.code, learnt };
+    };
+    const inTheMiddle = [
+      [1, 2],
+      [5, 6],
+      [3, 4],
+      [5, 6],
+      [7, 9],
+    ];
+    expect(replayed(inTheMiddle).active).toEqual(inTheMiddle);
+    const atTheStart = [inTheMiddle[0], inTheMiddle[1], inTheMiddle[0], inTheMiddle[4]];
+    const { active, cue, learnt } = replayed(atTheStart);
+    expect(active).not.toEqual(atTheStart);
+    // The cue's code is mixed of those of its two places.
+    expect(cue.every((winner, q) => winner === learnt[0][q] || winner === learnt[2][q])).toBe(true);
+    for (const place of [0, 2]) expect(agreement(cue, learnt[place])).toBeLessThan(0.9);
   });
 
   it("are replayed through two levels, and from above where a mac was silent", () => {
@@ -435,6 +469,14 @@ test("impossible memories and patterns are refused in one line", () => {
     /field 0 of level 2 names unit 1/,
   );
   expectProblem(() => createMemory({ inputs: 9, levels: [{ band: [5, 2] }] }), /band of level 1/);
+  expectProblem(
+    () => createMemory({ inputs: 9, keepCode: true } as MemoryOptions),
+    /unknown option "keepCode"; known: inputs, levels, .*keepCodes/,
+  );
+  expectProblem(
+    () => createMemory({ inputs: 9, levels: [{}, { Q: 3 } as object] }),
+    /unknown option of level 2 "Q"; known: fields, neighbours, q, k/,
+  );
   const memory = createMemory({ inputs: 9 });
   expectProblem(() => memory.learn([1, 9]), /a pattern names unit 9/);
   expectProblem(() => memory.learn([1, 1]), /a pattern names unit 1 twice/);

@@ -1,12 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { MATERIALS } from "../../src/physics/materials.ts";
-import { startRecording } from "../../src/physics/recording.ts";
+import { type RecordingOptions, startRecording } from "../../src/physics/recording.ts";
 import { drawScene, type SceneName } from "../../src/physics/scene.ts";
 import { fillShape } from "../../src/physics/shapes.ts";
-import { createSimulation } from "../../src/physics/simulation.ts";
+import { createSimulation, type SimulationOptions } from "../../src/physics/simulation.ts";
 import { poolStatistics } from "../../src/physics/statistics.ts";
 import { trajectorySeed } from "../../src/physics/trajectory.ts";
 import { random } from "../../src/random.ts";
+import { expectProblem } from "../data/support.ts";
 import { block, largestDifference } from "./support.ts";
 
 test("shapes hold the points that their areas ask for", () => {
@@ -83,6 +84,74 @@ test("what does not fit, or is not stable, is said in one line", () => {
   expect(() => simulate([Number.NaN, 0.5])).toThrow("particle 0 is at NaN on axis x");
   expect(() => simulate([0.5, 0.5], 1e-3)).toThrow("use at most 0.000562 s");
   expect(() => simulate([])).toThrow("at least one particle");
+});
+
+test.each([
+  [{ bodies: 0 }, /^bodies is 0; take a whole number from 1 to 100$/],
+  [{ bodies: -1 }, /bodies is -1/],
+  [{ bodies: 1.5 }, /bodies is 1.5/],
+  [{ dim: 5 }, /dim is 5; take a whole number from 2 to 3/],
+  [{ scene: "drip" }, /scene is "drip"; take one of drop, column/],
+  [{ shape: "star" }, /shape is "star"; take one of box, ball, l/],
+  [{ speed: -1 }, /speed is -1/],
+  [{ seed: Number.NaN }, /seed is NaN/],
+  [{ points: 0 }, /points is 0/],
+  [{ points: 1e12 }, /points is 1000000000000; take a whole number from 1 to 10000000/],
+  [{ cells: 1e6 }, /cells is 1000000/],
+  [{ materials: ["stone"] }, /a material is "stone"; take one of jelly, water/],
+  [{ materials: [] }, /materials is empty; name at least one of jelly/],
+  [{ tracers: -1 }, /tracers is -1/],
+  [{ split: "tset" }, /split is "tset"; take one of train, test/],
+])("a recording is refused with %o", (change, words) => {
+  const options = { scene: "drop", dim: 2, seed: 0, bodies: 1, materials: ["sand"], ...change };
+  expectProblem(() => startRecording(options as RecordingOptions), words);
+});
+
+describe("parts of a simulation that do not fit together", () => {
+  const body = { material: MATERIALS.sand, positions: [0.5, 0.5, 0.5, 0.6] };
+  const options = { dim: 2, cells: 32, dt: 5e-4, bodies: [body] } as const;
+  const one = (change: object) => ({ bodies: [{ ...body, ...change }] });
+
+  test.each([
+    [{ bodies: [] }, /a simulation needs at least one particle/],
+    [{ dim: 4 }, /dim is 4/],
+    [{ cells: 0.5 }, /cells is 0.5/],
+    [{ gravity: [-9.8] }, /gravity is of length 1; give 2 numbers/],
+    [{ gravity: [0, Number.NaN] }, /gravity has NaN at place 1/],
+    [{ walls: "sticky" }, /walls is "sticky"; take one of free-slip, no-slip/],
+    [{ bound: -1 }, /bound is -1/],
+    [{ tracers: [0.5] }, /tracers is of length 1; give 2 numbers for each point/],
+    [
+      one({ positions: [0.5, 0.5, 0.5] }),
+      /positions of body 0 is of length 3; give 2 numbers for each point/,
+    ],
+    [one({ velocities: [1, 2] }), /velocities of body 0 is of length 2; give 4 numbers/],
+    [one({ velocities: [1, 2, 3, 4, 5, 6] }), /velocities of body 0 is of length 6; give 4 numbers/],
+    [one({ velocities: [0, 0, Number.NaN, 0] }), /velocities of body 0 has NaN at place 2/],
+    [one({ affine: [0, 0, 0, 0] }), /affine of body 0 is of length 4; give 8 numbers/],
+    [one({ deformation: [1, 0, 0, 1] }), /deformation of body 0 is of length 4; give 8 numbers/],
+    [one({ volume: -1 }), /the volume of a particle of body 0 is -1/],
+    [one({ material: undefined }), /the material of body 0 is missing/],
+    [
+      one({ material: { ...MATERIALS.sand, family: "stone" } }),
+      /the family of .* is "stone"; take one of elastic/,
+    ],
+    [one({ material: { ...MATERIALS.sand, density: 0 } }), /density of the material of body 0 is 0/],
+    [
+      one({ material: { ...MATERIALS.sand, poisson: 0.5 } }),
+      /poisson .* is 0.5; take a number between -1 and 0.5/,
+    ],
+  ])("%#", (change, words) => {
+    expectProblem(() => createSimulation({ ...options, ...change } as SimulationOptions), words);
+  });
+
+  test("control: what fits is taken", () => {
+    const deformation = [1, 0, 0, 1, 1, 0, 0, 1];
+    const { bodies } = one({ velocities: [1, 2, 3, 4], affine: new Float64Array(8), deformation });
+    const simulation = createSimulation({ ...options, bodies, gravity: [0, -1], tracers: [0.5, 0.5] });
+    simulation.step();
+    expect(simulation.particles.x.every(Number.isFinite)).toBe(true);
+  });
 });
 
 describe("a recording", () => {

@@ -8,6 +8,7 @@ import { tensor } from "../../src/engine/tensor.ts";
 import { startRecording } from "../../src/physics/recording.ts";
 import { openParticles, saveRecording } from "../../src/runs/particle-file.node.ts";
 import { simulateParticleSet } from "../../src/runs/particle-set.node.ts";
+import { expectProblemLater } from "../data/support.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "filigree-particles-"));
 const small = { scene: "column", dim: 2, seed: 4, bodies: 1, points: 120, materials: ["sand"] } as const;
@@ -24,6 +25,8 @@ test("a recording comes back frame by frame, tracers last", async () => {
   expect(file.metadata).toEqual(record().metadata);
   expect(new Set(file.particleTypes)).toEqual(new Set([6]));
   for (const t of [4, 0, 2]) expect(await file.frame(t)).toEqual(seen[t]);
+  for (const t of [-1, 1.5, 5, Number.NaN])
+    await expectProblemLater(file.frame(t), new RegExp(`sand\\.npz: there is no frame ${t}; there are 5`));
   await file.close();
   const whole = readNpz(new Uint8Array(readFileSync(path)));
   expect(whole.get("positions")!.shape).toEqual([5, 150, 2]);
