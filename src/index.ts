@@ -40,9 +40,10 @@ export {
   movingLeastSquaresRows,
   nearestRows,
 } from "./giorom/decoders/weightings.ts";
+export { defaultLatentRadius, latentGrid } from "./giorom/latent-grid.ts";
 export { rollout, rolloutError } from "./giorom/rollout.ts";
 export { ballistic, constantVelocity, type Predictor, staticRule } from "./giorom/rules.ts";
-export { connectivityRadius, coverageOf } from "./giorom/sample.ts";
+export { connectivityRadius, coverageOf, pick } from "./giorom/sample.ts";
 export type { Setting } from "./giorom/setting.ts";
 export { openSimulator, type Simulator } from "./giorom/simulator.ts";
 export { type TrainStepperOptions, trainStepper } from "./giorom/train-stepper.ts";
