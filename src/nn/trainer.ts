@@ -8,8 +8,8 @@ import type { Optimizer, OptimizerSpec, OptimizerTarget } from "./optimizers.ts"
 import { clipNorm, createOptimizer } from "./optimizers.ts";
 import type { ScheduleSpec } from "./schedules.ts";
 import { createSchedule } from "./schedules.ts";
-import type { GradientAt, Sparsifier, TrainingMoment } from "./sparsifier.ts";
-import type { Objective } from "./training-step.ts";
+import type { GradientAt, TrainingMoment } from "./sparsifier.ts";
+import type { Objective, TrainingStepOptions } from "./training-step.ts";
 import { createTrainingStep } from "./training-step.ts";
 
 /** Where batches come from. What an epoch holds must depend on its number alone, so that training can resume exactly. */
@@ -19,7 +19,7 @@ export interface TrainingSource {
   feeds(epoch: number, from: number): Iterable<Readonly<Record<string, Tensor>>>;
 }
 
-export interface TrainOptions extends SessionOptions {
+export interface TrainOptions extends SessionOptions, TrainingStepOptions {
   epochs: number;
   optimizer: OptimizerSpec;
   learningRate: number;
@@ -30,7 +30,6 @@ export interface TrainOptions extends SessionOptions {
   weightDecay?: number | ((parameter: string) => number);
   /** Largest Euclidean norm of the gradient. */
   clipNorm?: number;
-  sparsifier?: Sparsifier;
   /** Figures of the model as it stands, e.g. test accuracy; called after each epoch. */
   evaluate?: () => Promise<Record<string, number>>;
   /** Called after each step, and waited for where it returns a promise. */

@@ -11,6 +11,7 @@ import type { Session, SessionOptions } from "../engine/session.ts";
 import { createSession } from "../engine/session.ts";
 import type { Tensor } from "../engine/tensor.ts";
 import { sizeOf, zeros } from "../engine/tensor.ts";
+import { Problem } from "../problem.ts";
 import type { Sparsifier } from "./sparsifier.ts";
 
 /** What to learn: adds the loss, a single number, and further figures to a model's graph, with the inputs they need. */
@@ -38,12 +39,26 @@ export interface TrainingGraph {
   statistics: RunningStatistics[];
 }
 
+export interface TrainingStepOptions {
+  sparsifier?: Sparsifier;
+  /**
+   * Which parameters train, by their names and those of what a sparsifier reads in their place; the others stay as they are,
+   * and no gradient is computed for them. Default all.
+   */
+  trainable?: (parameter: string) => boolean;
+}
+
 /**
  * Turns a model, which is an inference graph, into its training step: batch normalisation by the batch's own
  * statistics, the objective's loss, the sparsifier's reparameterisation and penalty, and the backward pass. Parameters
- * and running statistics are shared with the model.
+ * and running statistics are shared with the model. Throws a `Problem` where nothing is left to train.
  */
-export function trainingGraph(model: Graph, objective: Objective, sparsifier?: Sparsifier): TrainingGraph {
+export function trainingGraph(
+  model: Graph,
+  objective: Objective,
+  sparsifier?: Sparsifier,
+  trainable: (parameter: string) => boolean = () => true,
+): TrainingGraph {
   const statistics: RunningStatistics[] = [];
   // A method that replaces products has to find them as the model has them.
   const graph = replay(sparsifier?.replaceNode ? model : orderProducts(model), {
@@ -71,6 +86,12 @@ export function trainingGraph(model: Graph, objective: Objective, sparsifier?: S
   const { loss: own, metrics = {} } = objective(outputs, graph);
   const penalty = sparsifier?.penalty?.(graph);
   const loss = penalty ? add(own, penalty) : own;
+  for (const [name, t] of graph.parameters)
+    if (!trainable(name)) {
+      graph.parameters.delete(name);
+      graph.constants.set(name, t);
+    }
+  if (graph.parameters.size === 0) throw new Problem("no parameter is trainable");
   const parameters = [...graph.parameters.keys()].map((name) => valueNamed(graph, name));
   const gradients = distinct(directions(loss, parameters, sparsifier));
   output(loss, { batched: false });
@@ -125,9 +146,10 @@ export interface TrainingStep {
 export async function createTrainingStep(
   model: Graph,
   objective: Objective,
-  { sparsifier, ...options }: SessionOptions & { sparsifier?: Sparsifier } = {},
+  { sparsifier, trainable, ...options }: SessionOptions & TrainingStepOptions = {},
 ): Promise<TrainingStep> {
-  const { graph, loss, metrics, gradients: values, statistics } = trainingGraph(model, objective, sparsifier);
+  const step = trainingGraph(model, objective, sparsifier, trainable);
+  const { graph, loss, metrics, gradients: values, statistics } = step;
   const parameters = flattenParameters(graph);
   for (const [name, t] of graph.parameters) if (model.parameters.has(name)) model.parameters.set(name, t);
   const names = [...graph.parameters.keys()];

@@ -231,3 +231,27 @@ test("what cannot be trained is refused: epochs, steps an epoch, labels", async 
   const short = { ...data, labels: data.labels.subarray(1) };
   await expect(evaluateClassifier(model, short, scale)).rejects.toThrow(/60 inputs but 59 labels/);
 });
+
+test("what is not trainable stays as it is, bit by bit, and learning goes on in the rest", async () => {
+  const model = vgg({
+    inputShape: [1, 8, 8],
+    classes: 2,
+    batch: 20,
+    seed: 1,
+    layout: [8, "pool"],
+    batchNorm: true,
+  });
+  const before = new Map([...model.parameters].map(([name, t]) => [name, t.data.slice()]));
+  const source = classificationSource(model, halves(200, 1), scale, { seed: 1 });
+  const trainable = (name: string) => name.startsWith("fc");
+  const { history } = await train(model, classification(), source, { ...base, trainable });
+  for (const [name, { data }] of model.parameters)
+    expect([name, trainable(name) !== data.every((w, i) => w === before.get(name)![i])]).toEqual([
+      name,
+      true,
+    ]);
+  expect(history.at(-1)!.loss).toBeLessThan(history[0].loss);
+  await expect(train(model, classification(), source, { ...base, trainable: () => false })).rejects.toThrow(
+    /no parameter is trainable/,
+  );
+});

@@ -218,3 +218,17 @@ describe("what each method holds", () => {
     expect(footprints.sst.trainable).toBe(low + sum((m, n) => Math.min(m, n)));
   });
 });
+
+it("adapters alone can train: everything but the weights beside them stays as it is", async () => {
+  const model = network();
+  const before = new Map([...model.parameters].map(([name, { data }]) => [name, data.slice()]));
+  const sparsifier = createLora(model, { rank: 2 });
+  const trainable = (parameter: string) => parameter.includes("/");
+  await train(model, sumOfSquares, repeated(10), { ...options, sparsifier, trainable });
+  const moved = [...model.parameters].filter(([name, { data }]) =>
+    data.some((w, i) => w !== before.get(name)![i]),
+  );
+  expect(moved.map(([name]) => name).sort()).toEqual([...MAPS].sort());
+  // Rank times outputs and inputs of each.
+  expect(sparsifier.footprint().trainable).toBe(2 * (4 + 27 + 5 + 4 + 4 + 9 + 6 + 4 + 7 + 30));
+});
