@@ -11,9 +11,10 @@ import type { Session, SessionOptions } from "../engine/session.ts";
 import { createSession } from "../engine/session.ts";
 import type { Tensor } from "../engine/tensor.ts";
 import { sizeOf, zeros } from "../engine/tensor.ts";
+import { Problem } from "../problem.ts";
 import type { Sparsifier } from "./sparsifier.ts";
 
-/** What to learn: adds the loss, a single number, and further figures to a model's graph, with the inputs they need. */
+/** What to learn: adds the loss and further figures, single numbers, to a model's graph, with the inputs they need. */
 export type Objective = (outputs: Value[], graph: Graph) => { loss: Value; metrics?: Record<string, Value> };
 
 /** Share of the batch's statistics in the running ones after each step, as in PyTorch. */
@@ -41,7 +42,7 @@ export interface TrainingGraph {
 /**
  * Turns a model, which is an inference graph, into its training step: batch normalisation by the batch's own
  * statistics, the objective's loss, the sparsifier's reparameterisation and penalty, and the backward pass. Parameters
- * and running statistics are shared with the model.
+ * and running statistics are shared with the model. Throws a `Problem` for a metric that is not a single number.
  */
 export function trainingGraph(model: Graph, objective: Objective, sparsifier?: Sparsifier): TrainingGraph {
   const statistics: RunningStatistics[] = [];
@@ -69,6 +70,9 @@ export function trainingGraph(model: Graph, objective: Objective, sparsifier?: S
   const outputs = graph.outputs.map((name) => valueNamed(graph, name));
   graph.outputs = [];
   const { loss: own, metrics = {} } = objective(outputs, graph);
+  for (const [name, { shape }] of Object.entries(metrics))
+    if (sizeOf(shape) !== 1)
+      throw new Problem(`metric "${name}" has shape [${shape}]; it must be a single number: take its mean`);
   const penalty = sparsifier?.penalty?.(graph);
   const loss = penalty ? add(own, penalty) : own;
   const parameters = [...graph.parameters.keys()].map((name) => valueNamed(graph, name));

@@ -4,12 +4,15 @@ import { crc32 } from "../../data/crc32.ts";
 import { gunzip, MAX_INFLATION } from "../../data/gzip.ts";
 import type { FloatData } from "../../engine/onnx/float-data.ts";
 import { locateFloats } from "../../engine/onnx/float-data.ts";
+import { isPacked, PACKED_MAGIC } from "../../engine/onnx/packed-magic.ts";
 import { sizeOf } from "../../engine/tensor.ts";
 import { Problem } from "../../problem.ts";
 import type { IndexBits } from "../runs.ts";
 import { isStep, patternsOf, quantize, quantizeUniform } from "./quantize.ts";
 import type { EncodedTensor } from "./tensor-code.ts";
 import { decodeTensor, encodeTensor } from "./tensor-code.ts";
+
+export { isPacked };
 
 /*
  * A packed model (.flg): an .onnx file whose weights are stored without their zeros. Taking it apart and putting it back
@@ -43,7 +46,7 @@ import { decodeTensor, encodeTensor } from "./tensor-code.ts";
  * A tensor whose code takes more room than DEFLATE, or less than 1/1032 of its numbers, stays in the rest. So a reader
  * knows what a file may ask for before it makes room for it.
  */
-const MAGIC = Uint8Array.of(0x89, 0x46, 0x4c, 0x47, 0x50, 0x41, 0x4b, 1);
+const MAGIC = Uint8Array.of(...PACKED_MAGIC, 1);
 const START = MAGIC.length + 4;
 
 /** What became of one tensor. Bits are those in the file. */
@@ -163,11 +166,6 @@ function checkOptions(
       );
     if (!isStep(step)) throw new Problem(`the step of "${name}" is ${step}; give a number above 0`);
   }
-}
-
-/** Whether bytes begin like a packed model, of any version. */
-export function isPacked(bytes: Uint8Array): boolean {
-  return MAGIC.subarray(0, 7).every((b, i) => bytes[i] === b);
 }
 
 /**

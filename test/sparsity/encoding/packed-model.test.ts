@@ -105,6 +105,14 @@ test("quantised weights: as many bits as asked for, the graph and biases as they
   expect(again.bytes.length).toBeLessThan(packModel(onnx).bytes.length / 2);
 });
 
+test("importing a packed model points to what unpacks it", () => {
+  const { bytes } = packModel(onnx);
+  expect(() => importModel(bytes)).toThrow(
+    "a packed model (.flg), not an ONNX model; give importModel what unpackModel",
+  );
+  expect(importModel(unpackModel(bytes)).parameters.size).toBe(4);
+});
+
 test("steps by name, for these weights alone", () => {
   const { bytes, tensors } = packModel(onnx, { steps: new Map([["fc.weight", 0.25]]) });
   expect(tensors.filter((t) => t.error > 0).map((t) => [t.name, t.values])).toEqual([
