@@ -154,13 +154,19 @@ export function loadWeights({ parameters }: Graph, weights: Weights): void {
 
 /**
  * Of weights, scores or masks by parameter those of matrices and convolution kernels: what one prunes. Biases and
- * normalisations, which have one axis, are left out.
+ * normalisations, which have one axis, are left out. Throws a `Problem` for names that the model does not have.
  */
 export function prunable<T>(
   values: ReadonlyMap<string, T>,
   { parameters }: { parameters: ReadonlyMap<string, Tensor> },
 ): Map<string, T> {
-  return new Map([...values].filter(([name]) => (parameters.get(name)?.shape.length ?? 0) > 1));
+  return new Map(
+    [...values].filter(([name]) => {
+      const own = parameters.get(name);
+      if (!own) throw new Problem(`"${name}" is not in the model; what is pruned belongs to another`);
+      return own.shape.length > 1;
+    }),
+  );
 }
 
 /**

@@ -6,6 +6,7 @@ import { replay } from "../../engine/replay.ts";
 import { createSession } from "../../engine/session.ts";
 import type { Tensor } from "../../engine/tensor.ts";
 import type { Objective } from "../../nn/training-step.ts";
+import { Problem } from "../../problem.ts";
 import { exactCrossEntropy } from "./exact-cross-entropy.ts";
 import type { Masks, Scope, Scores } from "./masks.ts";
 import { keepLargest, mapValues, prunable } from "./masks.ts";
@@ -75,6 +76,8 @@ export async function synflowMasks(
   ratio: number,
   { rounds = 100, scope }: { rounds?: number; scope?: Scope } = {},
 ): Promise<Masks> {
+  if (!(Number.isInteger(rounds) && rounds > 0))
+    throw new Problem(`SynFlow in ${rounds} rounds; take a whole number above 0`);
   const copy = positive(model);
   let masks: Masks | undefined;
   const { scores, release } = await compileProducts(copy, feeds, flow);

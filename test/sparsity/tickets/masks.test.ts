@@ -172,5 +172,6 @@ test("what one prunes are matrices and kernels, not biases and normalisations", 
   expect([...matrices.values()].reduce((n, w) => n + w.length, 0)).toBe(270_896);
   expect([...magnitudeMasks(matrices, 0.5).keys()]).toEqual([...matrices.keys()]);
   const grokking = tinyMlp().model;
+  expect(() => prunable(weightsOf(grokking), model)).toThrow('"embed" is not in the model');
   expect(prunable(weightsOf(grokking), grokking)).toEqual(weightsOf(grokking));
 });

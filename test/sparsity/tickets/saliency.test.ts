@@ -137,6 +137,12 @@ describe("SynFlow", () => {
     expect(weightsOf(model)).toEqual(before);
   });
 
+  test("in no round at all it is refused", async () => {
+    await expect(synflowMasks(rebatch(model, 1), ones, 0.5, { rounds: 0 })).rejects.toThrow(
+      "in 0 rounds; take",
+    );
+  });
+
   test("what is gone stays gone where living weights score nothing", async () => {
     const { model: idle } = tinyMlp();
     idle.parameters.get("unembed")!.data.fill(0);
