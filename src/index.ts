@@ -181,6 +181,7 @@ export {
   type Masks,
   magnitudeMasks,
   maskWeights,
+  prunable,
   randomMasks,
   shuffleMasks,
   type Weights,

@@ -1,3 +1,4 @@
+import { Problem } from "../problem.ts";
 import type { Graph, Node, Value, ValueType } from "./graph.ts";
 import { createGraph, valueNamed } from "./graph.ts";
 import { apply } from "./operators/operator.ts";
@@ -27,11 +28,14 @@ export interface ReplayOptions {
 /**
  * Builds a graph again, node by node, with changes: another batch, other tensors, other nodes. Every shape is inferred
  * afresh. Names are kept, so parameters of the two graphs correspond; only results of a node beyond its first may get others.
+ * Throws a `Problem` for a batch that is no whole number above 0.
  */
 export function replay(
   graph: Graph,
   { batch, tensor = (_, t) => t, parameter, input = (_, v) => v, node: replace }: ReplayOptions = {},
 ): Graph {
+  if (batch !== undefined && !(Number.isInteger(batch) && batch > 0))
+    throw new Problem(`a batch of ${batch} samples: give a whole number, 1 or more`);
   const target = createGraph(graph.name);
   target.batched = new Set(graph.batched);
   const put = (name: string, type: ValueType) =>
@@ -77,7 +81,7 @@ export function replay(
   return target;
 }
 
-/** The same model for another batch size. */
+/** The same model for another batch size, a whole number above 0. */
 export function rebatch(graph: Graph, batch: number): Graph {
   return replay(graph, { batch });
 }

@@ -27,7 +27,9 @@ export async function openSession(
   } catch (error) {
     const reason = String((error as Error).message).split("\n")[0];
     if (device && device !== "cpu" && /backend|provider|not available|adapter|device/i.test(reason))
-      throw new Problem(`device "${device}" is not available here: ${reason}; use "cpu" (--device cpu)`);
+      throw new Problem(
+        `device "${device}" is not available here: ${reason}; take ${IN_NODE ? '"cpu", on the command line --device cpu' : '"wasm"'}`,
+      );
     throw new Problem(`ONNX Runtime refuses the model: ${reason}`);
   }
 }

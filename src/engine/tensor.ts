@@ -1,3 +1,5 @@
+import { Problem } from "../problem.ts";
+
 /** Element types that Filigree handles; the names are those of the NumPy and safetensors world, the set is ONNX's. */
 export type DType =
   | "float32"
@@ -83,7 +85,8 @@ export function allocate<D extends DType>(dtype: D, length: number): ArrayOf[D] 
 /** A view of `byteLength` bytes of `buffer` as elements of `dtype` (copied only where alignment demands it). */
 export function viewAs<D extends DType>(dtype: D, bytes: Uint8Array): ArrayOf[D] {
   const size = bytesPerElement(dtype);
-  const aligned = bytes.byteOffset % size === 0 ? bytes : bytes.slice();
+  // Not `slice`, which gives a view of a Buffer.
+  const aligned = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes);
   return new constructors[dtype](
     aligned.buffer as ArrayBuffer,
     aligned.byteOffset,
@@ -91,7 +94,10 @@ export function viewAs<D extends DType>(dtype: D, bytes: Uint8Array): ArrayOf[D]
   ) as ArrayOf[D];
 }
 
-/** Wraps `data` as a tensor; throws when the shape does not hold exactly `data.length` elements. */
+/**
+ * Wraps `data` as a tensor; plain numbers are copied. Throws when the shape does not hold exactly `data.length` elements, and
+ * a `Problem` for data of another type and for numbers that are none of the type's.
+ */
 export function tensor<D extends DType>(
   dtype: D,
   shape: Shape,
@@ -101,10 +107,24 @@ export function tensor<D extends DType>(
     throw new Error(
       `a ${dtype} tensor of shape [${shape}] holds ${sizeOf(shape)} elements, got ${data.length}`,
     );
-  return { dtype, shape, data: Array.isArray(data) ? fromNumbers(dtype, data) : (data as ArrayOf[D]) };
+  requireShape(shape);
+  if (Array.isArray(data)) return { dtype, shape, data: fromExactNumbers(dtype, data) };
+  const kind = Object.prototype.toString.call(data).slice("[object ".length, -1);
+  if (kind !== constructors[dtype].name)
+    throw new Problem(
+      `a ${dtype} tensor takes a ${constructors[dtype].name} or plain numbers, got a ${kind}`,
+    );
+  return { dtype, shape, data: data as ArrayOf[D] };
+}
+
+function requireShape(shape: Shape): void {
+  for (const length of shape)
+    if (!(Number.isInteger(length) && length >= 0))
+      throw new Problem(`a tensor cannot have the shape [${shape}]; lengths are whole numbers from 0`);
 }
 
 export function zeros<D extends DType = "float32">(shape: Shape, dtype: D = "float32" as D): Tensor<D> {
+  requireShape(shape);
   return { dtype, shape, data: allocate(dtype, sizeOf(shape)) };
 }
 
@@ -118,6 +138,17 @@ export function fromNumbers<D extends DType>(dtype: D, values: ArrayLike<number>
       (out as BigInt64Array)[i] = values[i] >= 2 ** 63 ? MAX_INT64 : BigInt(Math.trunc(values[i]));
   else for (let i = 0; i < values.length; i++) (out as Float64Array)[i] = values[i];
   return out;
+}
+
+/** The same, for numbers that `dtype` holds as they are, floats but for rounding. */
+function fromExactNumbers<D extends DType>(dtype: D, values: readonly number[]): ArrayOf[D] {
+  if (dtype.startsWith("float")) return fromNumbers(dtype, values);
+  const wide = dtype === "int64" || dtype === "uint64";
+  const out = wide ? undefined : fromNumbers(dtype, values);
+  const wrong = values.findIndex((v, i) => (out ? out[i] !== Number(v) : !Number.isInteger(v)));
+  if (wrong >= 0)
+    throw new Problem(`${values[wrong]} is no ${dtype}; round it, or take another element type`);
+  return out ?? fromNumbers(dtype, values);
 }
 
 /** The elements as plain numbers; 64-bit integers are exact up to 2^53. */

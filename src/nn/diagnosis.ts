@@ -5,7 +5,7 @@ import { createSession } from "../engine/session.ts";
 import type { Tensor } from "../engine/tensor.ts";
 import type { Objective } from "./training-step.ts";
 
-/** Names the first place in the forward pass, parameters and fed data included, that holds a NaN or an infinity. */
+/** The first place in the forward pass, parameters and fed data included, that holds a NaN or an infinity, and what to do. */
 export async function firstNonFinite(
   model: Graph,
   objective: Objective,
@@ -13,9 +13,12 @@ export async function firstNonFinite(
 ): Promise<string> {
   const bad = (t: Tensor) =>
     t.dtype.startsWith("float") && (t.data as Float32Array).some((v) => !Number.isFinite(v));
-  for (const [name, t] of Object.entries(feeds)) if (bad(t)) return `the data fed as "${name}"`;
+  const smaller = "lower the learning rate or clip the gradient";
+  for (const [name, t] of Object.entries(feeds))
+    if (bad(t))
+      return `the data fed as "${name}"; look at the samples, and at the mean and deviation that scale them`;
   for (const [name, t] of model.parameters)
-    if (bad(t)) return `parameter "${name}", so the step before was already too large`;
+    if (bad(t)) return `parameter "${name}", so the step before was already too large; ${smaller}`;
   const graph = replay(model);
   objective(
     graph.outputs.map((name) => valueNamed(graph, name)),
@@ -29,5 +32,5 @@ export async function firstNonFinite(
   const results = await session.run(feeds);
   await session.release();
   const first = exposed.find((name) => bad(results[name]));
-  return first ? `layer "${first}"` : "the backward pass";
+  return `${first ? `layer "${first}"` : "the backward pass"}; ${smaller}`;
 }

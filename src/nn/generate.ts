@@ -22,14 +22,18 @@ export interface GenerateOptions {
 }
 
 export interface Generator {
-  /** The tokens that follow the prompt, each as soon as it is known. One call at a time. */
+  /**
+   * The tokens that follow the prompt, each as soon as it is known. One call at a time: another is refused with a `Problem` until
+   * the one before has ended, or was left by `break` or `return()`.
+   */
   generate(prompt: readonly number[], options: GenerateOptions): AsyncGenerator<number, void>;
   release(): Promise<void>;
 }
 
 /**
  * Opens a trained `decoder` for making text: each token is computed once, and its keys and values are kept for those after
- * it. `options` are those that the model was made with. Throws a `Problem` where they are of another model.
+ * it. `options` are those that the model was made with. Throws a `Problem` where its parameters, heads or first position tell
+ * that they are of another model.
  */
 export async function createGenerator(
   model: Graph,
@@ -38,6 +42,7 @@ export async function createGenerator(
 ): Promise<Generator> {
   const { context, vocabulary } = options;
   const next = await openCachedDecoder(model, options, session);
+  let busy = false;
   return {
     async *generate(prompt, { tokens, temperature = 0, topK = vocabulary, seed = 0, stop }) {
       check(prompt, { tokens, temperature, topK }, vocabulary);
@@ -45,18 +50,27 @@ export async function createGenerator(
         throw new Problem(
           `${prompt.length} tokens of prompt and ${tokens} more are above the model's context of ${context}; ask for ${Math.max(0, context - prompt.length)} or shorten the prompt`,
         );
-      const rng = random(deriveSeed(seed, "generate"));
-      let logits: Float32Array = new Float32Array(0);
-      for (const [position, token] of prompt.entries()) logits = await next.step(token, position);
-      for (let made = 0; made < tokens; made++) {
-        if (!logits.every(Number.isFinite))
-          throw new Problem(
-            `after ${prompt.length + made} tokens the model's logits are no numbers; its training has diverged`,
-          );
-        const token = drawToken(logits, { temperature, topK }, rng);
-        yield token;
-        if (token === stop || made === tokens - 1) return;
-        logits = await next.step(token, prompt.length + made);
+      if (busy)
+        throw new Problem(
+          "the generator is at another text; take that to its end or return() it, or open a second generator",
+        );
+      busy = true;
+      try {
+        const rng = random(deriveSeed(seed, "generate"));
+        let logits: Float32Array = new Float32Array(0);
+        for (const [position, token] of prompt.entries()) logits = await next.step(token, position);
+        for (let made = 0; made < tokens; made++) {
+          if (!logits.every(Number.isFinite))
+            throw new Problem(
+              `after ${prompt.length + made} tokens the model's logits are no numbers; its training has diverged`,
+            );
+          const token = drawToken(logits, { temperature, topK }, rng);
+          yield token;
+          if (token === stop || made === tokens - 1) return;
+          logits = await next.step(token, prompt.length + made);
+        }
+      } finally {
+        busy = false;
       }
     },
     release: next.release,

@@ -13,6 +13,7 @@ import {
 import { withScope } from "../engine/scope.ts";
 import type { Shape } from "../engine/tensor.ts";
 import { sizeOf, tensor, zeros } from "../engine/tensor.ts";
+import { Problem } from "../problem.ts";
 import { deriveSeed, random } from "../random.ts";
 import type { Initializer } from "./initializers.ts";
 import { constantFill, normal, uniformFanIn } from "./initializers.ts";
@@ -37,7 +38,10 @@ export interface Layers {
   weight(name: string, shape: Shape, fanIn: number, initializer?: Initializer): Value;
   /** x Wᵀ + b over the last axis; weight [features, in]. */
   linear(name: string, x: Value, features: number, options?: LinearOptions): Value;
-  /** Convolution of x [batch, in, height, width]; weight [channels, in/groups, kernel, kernel]. */
+  /**
+   * Convolution of x [batch, in, height, width]; weight [channels, in/groups, kernel, kernel]. Throws a `Problem` where
+   * groups do not divide the channels.
+   */
   conv2d(name: string, x: Value, channels: number, options?: Conv2dOptions): Value;
   /** Normalisation of axis 1 by running statistics; a training step uses those of the batch. */
   batchNorm(name: string, x: Value): Value;
@@ -75,6 +79,11 @@ export function layers(graph: Graph, seed: number): Layers {
       { kernel = 3, stride = 1, padding = 0, groups = 1, bias, initializer } = {},
     ) =>
       withScope(graph, name, () => {
+        const isCount = Number.isInteger(groups) && groups > 0;
+        if (!isCount || x.shape[1] % groups !== 0 || channels % groups !== 0)
+          throw new Problem(
+            `conv2d "${name}": ${x.shape[1]} channels to ${channels} in ${groups} groups; take a number that divides both`,
+          );
         const shape = [channels, x.shape[1] / groups, kernel, kernel];
         const fanIn = sizeOf(shape.slice(1));
         const w = weight(`${name}.weight`, shape, fanIn, initializer);

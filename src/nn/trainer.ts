@@ -88,7 +88,8 @@ export interface TrainingResult {
 
 /**
  * Trains a model in place. One step is one run of the compiled graph, then one pass of the optimiser over flat arrays,
- * then the sparsifier. Throws a `Problem` naming step and layer when the loss stops being finite.
+ * then the sparsifier. Throws a `Problem` naming step and layer when the loss stops being finite, and at the start for a
+ * learning rate that is no number from 0 up.
  */
 export async function train(
   model: Graph,
@@ -104,6 +105,8 @@ export async function train(
     throw new Problem(
       `the source has ${stepsPerEpoch} steps an epoch: it takes at least one, and so as many samples as the model's batch`,
     );
+  if (!(options.learningRate >= 0 && Number.isFinite(options.learningRate)))
+    throw new Problem(`the learning rate is ${options.learningRate}; give a number above 0, such as 0.001`);
   const step = await createTrainingStep(model, objective, options);
   const { parameters, gradients } = step;
   const target: OptimizerTarget = {
@@ -274,6 +277,6 @@ async function divergence(
 ): Promise<Problem> {
   const place = await firstNonFinite(model, objective, feeds);
   return new Problem(
-    `the loss became ${loss} at step ${at.step} (epoch ${at.epoch}); the first value that is not finite is in ${place}; lower the learning rate or clip the gradient`,
+    `the loss became ${loss} at step ${at.step} (epoch ${at.epoch}); the first value that is not finite is in ${place}`,
   );
 }

@@ -14,7 +14,7 @@ import { sizeOf, zeros } from "../engine/tensor.ts";
 import { Problem } from "../problem.ts";
 import type { Sparsifier } from "./sparsifier.ts";
 
-/** What to learn: adds the loss, a single number, and further figures to a model's graph, with the inputs they need. */
+/** What to learn: adds the loss and further figures, single numbers, to a model's graph, with the inputs they need. */
 export type Objective = (outputs: Value[], graph: Graph) => { loss: Value; metrics?: Record<string, Value> };
 
 /** Share of the batch's statistics in the running ones after each step, as in PyTorch. */
@@ -51,7 +51,8 @@ export interface TrainingStepOptions {
 /**
  * Turns a model, which is an inference graph, into its training step: batch normalisation by the batch's own
  * statistics, the objective's loss, the sparsifier's reparameterisation and penalty, and the backward pass. Parameters
- * and running statistics are shared with the model. Throws a `Problem` where nothing is left to train.
+ * and running statistics are shared with the model. Throws a `Problem` where nothing is left to train, and for a metric that is
+ * not a single number.
  */
 export function trainingGraph(
   model: Graph,
@@ -84,6 +85,9 @@ export function trainingGraph(
   const outputs = graph.outputs.map((name) => valueNamed(graph, name));
   graph.outputs = [];
   const { loss: own, metrics = {} } = objective(outputs, graph);
+  for (const [name, { shape }] of Object.entries(metrics))
+    if (sizeOf(shape) !== 1)
+      throw new Problem(`metric "${name}" has shape [${shape}]; it must be a single number: take its mean`);
   const penalty = sparsifier?.penalty?.(graph);
   const loss = penalty ? add(own, penalty) : own;
   for (const [name, t] of graph.parameters)

@@ -43,6 +43,16 @@ describe("readNpy", () => {
     expect([...readNpy(npy(header, [1, 0, 2, 0])).data]).toEqual([1, 2]);
   });
 
+  it("reads from any offset of a Buffer", () => {
+    const header = "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }";
+    const bytes = npy(header, [0, 0, 128, 63, 0, 0, 0, 64]);
+    for (let offset = 0; offset < 4; offset++) {
+      const around = Buffer.alloc(bytes.length + 4);
+      around.set(bytes, offset);
+      expect([...readNpy(around.subarray(offset, offset + bytes.length)).data]).toEqual([1, 2]);
+    }
+  });
+
   it("names what is wrong", () => {
     expect([...readNpy(npy(plain, [1, 0, 2, 0])).data]).toEqual([1, 2]);
     expectProblem(() => readNpy(npy(plain, [1, 0, 2]), "x.npy"), /x\.npy.*\[2\].*takes.*there are 3/);
@@ -93,6 +103,15 @@ describe("npz", () => {
     const bytes = writeNpz(tensors, { compress });
     expect(readNpz(bytes)).toEqual(tensors);
     expect(writeNpz(tensors, { compress })).toEqual(bytes);
+  });
+
+  it("reads a stored archive from any offset of a Buffer", () => {
+    const bytes = writeNpz(tensors, { compress: false });
+    for (let offset = 0; offset < 8; offset++) {
+      const around = Buffer.alloc(bytes.length + 8);
+      around.set(bytes, offset);
+      expect(readNpz(around.subarray(offset, offset + bytes.length))).toEqual(tensors);
+    }
   });
 
   it("names the entry that is damaged", () => {

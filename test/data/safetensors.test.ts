@@ -52,6 +52,16 @@ describe("readSafetensors", () => {
     expect(tensors.get("empty")!.shape).toEqual([0, 3]);
   });
 
+  it("reads from any offset of a Buffer", () => {
+    const bytes = writeSafetensors(all);
+    for (let offset = 0; offset < 8; offset++) {
+      const around = Buffer.alloc(bytes.length + 8);
+      around.set(bytes, offset);
+      const read = readSafetensors(around.subarray(offset, offset + bytes.length)).tensors;
+      expect(Object.fromEntries(read)).toEqual(Object.fromEntries(all));
+    }
+  });
+
   it("widens bfloat16: the upper half of a float32", () => {
     const bytes = file({ x: { dtype: "BF16", shape: [3], data_offsets: [0, 6] } }, 6);
     // 1.0 = 0x3f800000, −2.5 = 0xc0200000, 3.140625 = 0x40490000

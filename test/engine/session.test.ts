@@ -37,7 +37,9 @@ test("a training step is one run: parameters are read in place, gradients land i
 test("a device that is not here is refused by name", async () => {
   const graph = createGraph("tiny");
   output(op.relu(input(graph, "x", [1])));
-  await expect(createSession(graph, { device: "cuda" })).rejects.toThrow(/device "cuda" is not available/);
+  await expect(createSession(graph, { device: "cuda" })).rejects.toThrow(
+    /device "cuda" is not available here: .*; take "cpu", on the command line --device cpu$/,
+  );
 });
 
 test.each<[string, Record<string, Tensor>, RegExp]>([

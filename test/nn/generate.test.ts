@@ -1,4 +1,6 @@
 import { expect, test } from "vitest";
+import { exportModel } from "../../src/engine/onnx/export.ts";
+import { importModel } from "../../src/engine/onnx/import.ts";
 import { createSession } from "../../src/engine/session.ts";
 import { tensor } from "../../src/engine/tensor.ts";
 import { createGenerator, drawToken, openCachedDecoder } from "../../src/nn/generate.ts";
@@ -129,6 +131,58 @@ test("greedy text is what the whole network finds likeliest; draws follow the se
   await expect(diverged.generate([1], { tokens: 1 }).next()).rejects.toThrow("logits are no numbers");
   await diverged.release();
   await expect(createGenerator(model, { ...options, mlpWidth: 8 })).rejects.toThrow(/another decoder.*mlp/);
+});
+
+test("one text at a time: another is refused until the first has ended or was left", async () => {
+  const options = variants.opt;
+  const generator = await createGenerator(decoder(options), options);
+  const all = async () => {
+    const made: number[] = [];
+    for await (const token of generator.generate([1, 2], { tokens: 4 })) made.push(token);
+    return made;
+  };
+  const alone = await all();
+  const first = generator.generate([1, 2], { tokens: 4 });
+  const idle = generator.generate([3], { tokens: 1 });
+  const made = [(await first.next()).value];
+  await expect(all()).rejects.toThrow(Problem);
+  await expect(idle.next()).rejects.toThrow("the generator is at another text");
+  for await (const token of first) made.push(token);
+  expect(made).toEqual(alone);
+  const left = generator.generate([1, 2], { tokens: 4 });
+  await left.next();
+  await left.return();
+  for await (const _ of generator.generate([5], { tokens: 3 })) break;
+  expect(await all()).toEqual(alone);
+  await generator.release();
+});
+
+test.each<[string, Partial<DecoderOptions>, RegExp]>([
+  ["opt", { heads: 4 }, /they want 4 heads, the model has 2/],
+  ["llama", { heads: 1 }, /they want 1 heads, the model has 2/],
+  ["opt", { blocks: 1 }, /they leave out "layers.1.*", which the model has/],
+  ["opt", { positionOffset: 1 }, /they begin at row 1 of the positions, the model at 2/],
+  ["opt, norms after, narrow table", { positionOffset: 1 }, /the model at 0/],
+  ["llama", { tied: true }, /they leave out "head.weight"/],
+  ["opt", { normAfter: true }, /they leave out "norm.weight"/],
+])("%s with %j is another decoder", async (name, other, words) => {
+  const options = variants[name];
+  await expect(createGenerator(decoder(options), { ...options, ...other })).rejects.toThrow(words);
+});
+
+test("a decoder from a file generates as the original, and its heads are known", async () => {
+  const options = variants.llama;
+  const imported = importModel(exportModel(decoder(options)));
+  const texts = [];
+  for (const model of [decoder(options), imported]) {
+    const generator = await createGenerator(model, options);
+    const text: number[] = [];
+    for await (const token of generator.generate([4, 2], { tokens: 6 })) text.push(token);
+    texts.push(text);
+    await generator.release();
+  }
+  expect(texts[1]).toEqual(texts[0]);
+  await expect(createGenerator(imported, { ...options, heads: 4 })).rejects.toThrow("the model has 2");
 });
 
 test("draws are as frequent as the softmax says, among the likeliest alone", () => {

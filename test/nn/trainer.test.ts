@@ -1,10 +1,12 @@
 import { expect, test } from "vitest";
 import type { Split } from "../../src/data/dataset.ts";
+import { reduceMax } from "../../src/engine/operators/index.ts";
 import { classification, classificationSource, evaluateClassifier } from "../../src/nn/classification.ts";
 import { mlp } from "../../src/nn/models/mlp.ts";
 import { vgg } from "../../src/nn/models/vgg.ts";
 import type { TrainingSnapshot, TrainOptions } from "../../src/nn/trainer.ts";
 import { train } from "../../src/nn/trainer.ts";
+import type { Objective } from "../../src/nn/training-step.ts";
 import { Problem } from "../../src/problem.ts";
 import { random } from "../../src/random.ts";
 
@@ -154,7 +156,9 @@ test("a diverging run stops and names the step and the layer", async () => {
   expect(await message("conv2.weight", 3e38)).toMatch(
     /^the loss became (NaN|-?Infinity) at step 1 \(epoch 1\); .* is in layer "conv2/,
   );
-  expect(await message("conv1.weight", 3e38)).toMatch(/ is in layer "conv1/);
+  expect(await message("conv1.weight", 3e38)).toMatch(
+    / is in layer "conv1.*; lower the learning rate or clip/,
+  );
   expect(await message("conv1.weight", Number.NaN)).toMatch(
     / is in parameter "conv1\.weight", so the step before was already too large/,
   );
@@ -166,6 +170,31 @@ test("data that are not finite are named", async () => {
   (bad.inputs.data as Float32Array)[5] = Number.POSITIVE_INFINITY;
   const source = classificationSource(model, bad, scale, { seed: 1 });
   await expect(train(model, classification(), source, base)).rejects.toThrow(/is in the data fed as "input"/);
+  const hint = train(model, classification(), source, base);
+  await expect(hint).rejects.toThrow(/fed as "input"; look at the samples, and at the mean and deviation/);
+  await expect(hint).rejects.not.toThrow(/learning rate/);
+});
+
+test.each([undefined, Number.NaN, -0.1, Number.POSITIVE_INFINITY, "0.1" as unknown as number])(
+  "a learning rate of %s is refused at the start",
+  async (learningRate) => {
+    const options = { ...base, learningRate: learningRate as number };
+    const source = classificationSource(network(), halves(32, 1), scale, { seed: 1 });
+    const found = train(network(), classification(), source, options);
+    await expect(found).rejects.toThrow(`the learning rate is ${learningRate}; give a number above 0`);
+    await expect(found).rejects.toThrow(Problem);
+  },
+);
+
+test("a metric that is not a single number is refused by name", async () => {
+  const source = classificationSource(network(), halves(32, 1), scale, { seed: 1 });
+  const vector: Objective = (outputs, graph) => ({
+    ...classification()(outputs, graph),
+    metrics: { top: reduceMax(outputs[0], [1]) },
+  });
+  await expect(train(network(), vector, source, base)).rejects.toThrow(
+    /^metric "top" has shape \[16\]; it must be a single number/,
+  );
 });
 
 test("an abort stops before the next step and says so", async () => {

@@ -4,12 +4,13 @@ import type { Attributes, Graph, Value } from "../graph.ts";
 import { createGraph, input, valueNamed } from "../graph.ts";
 import { findOperator, operatorNames } from "../operators/operator.ts";
 import type { Shape, Tensor } from "../tensor.ts";
+import { isPacked } from "./packed-magic.ts";
 import type { AttributeProto, DecodeOptions, GraphProto, NodeProto, ValueInfoProto } from "./proto.ts";
 import { decodeModel } from "./proto.ts";
 import { constantOf, FOREIGN_OPERATORS, importNode } from "./upgrade.ts";
 
 export interface ImportOptions extends DecodeOptions {
-  /** Length of axis 0 of every input (default 1), also where the file fixes it. */
+  /** Length of axis 0 of every input (default 1), also where the file fixes it: a whole number above 0, as all lengths. */
   batch?: number;
   /** Lengths of other symbolic dimensions, by their name in the file. */
   dimensions?: Readonly<Record<string, number>>;
@@ -51,6 +52,10 @@ const TRAINABLE: Record<string, readonly number[]> = {
  * Throws a `Problem` that names the operator, the node and its position where something is unknown or does not fit.
  */
 export function importModel(bytes: Uint8Array, options: ImportOptions = {}): Graph {
+  if (isPacked(bytes))
+    throw new Problem(
+      "this is a packed model (.flg), not an ONNX model; give importModel what unpackModel makes of it",
+    );
   const model = decodeModel(bytes, options);
   const opset = model.opsets.find((o) => o.domain === "" || o.domain === "ai.onnx")?.version ?? 0;
   if (opset < 7)
@@ -181,7 +186,7 @@ function addInput(
   if (!type.shape) throw new Problem(`input "${name}" has no shape; export the model with one`);
   const sample = sampleShape?.length === type.shape.length - 1 ? sampleShape : undefined;
   const shape = type.shape.map((d, axis) => {
-    if (axis === 0) return batch;
+    if (axis === 0) return requireLength("the batch", batch);
     if (typeof d === "number" && d > 0) return d;
     const bound = (typeof d === "string" ? dimensions[d] : undefined) ?? sample?.[axis - 1];
     if (bound === undefined)
@@ -190,7 +195,7 @@ function addInput(
           ? `axis ${axis} of input "${name}" is open ("${d}"); give its length: dimensions: { "${d}": 128 }, on the command line --dimension ${d}=128`
           : `axis ${axis} of input "${name}" is open and has no name; export the model with its length, or with a name for it`,
       );
-    return bound;
+    return requireLength(`axis ${axis} of input "${name}"`, bound);
   });
   const { dtype } = type;
   // Half precision is widened on reading: weights and inputs alike become float32.
@@ -199,6 +204,12 @@ function addInput(
       `input "${name}" has element type ${dtype.unsupported}, which Filigree does not handle`,
     );
   return input(graph, name, shape, { dtype: typeof dtype === "string" ? dtype : "float32" });
+}
+
+function requireLength(what: string, length: number): number {
+  if (!(Number.isInteger(length) && length > 0))
+    throw new Problem(`${what} is to have the length ${length}; give a whole number above 0`);
+  return length;
 }
 
 function readAttributes(node: NodeProto, where: string): Record<string, Attributes[string]> {

@@ -2,13 +2,17 @@ import { deflateSync, gzipSync } from "fflate";
 import { dataView } from "../../data/bytes.ts";
 import { crc32 } from "../../data/crc32.ts";
 import { gunzip, MAX_INFLATION } from "../../data/gzip.ts";
+import type { FloatData } from "../../engine/onnx/float-data.ts";
 import { locateFloats } from "../../engine/onnx/float-data.ts";
+import { isPacked, PACKED_MAGIC } from "../../engine/onnx/packed-magic.ts";
 import { sizeOf } from "../../engine/tensor.ts";
 import { Problem } from "../../problem.ts";
 import type { IndexBits } from "../runs.ts";
-import { patternsOf, quantize, quantizeUniform } from "./quantize.ts";
+import { isStep, patternsOf, quantize, quantizeUniform } from "./quantize.ts";
 import type { EncodedTensor } from "./tensor-code.ts";
 import { decodeTensor, encodeTensor } from "./tensor-code.ts";
+
+export { isPacked };
 
 /*
  * A packed model (.flg): an .onnx file whose weights are stored without their zeros. Taking it apart and putting it back
@@ -42,7 +46,7 @@ import { decodeTensor, encodeTensor } from "./tensor-code.ts";
  * A tensor whose code takes more room than DEFLATE, or less than 1/1032 of its numbers, stays in the rest. So a reader
  * knows what a file may ask for before it makes room for it.
  */
-const MAGIC = Uint8Array.of(0x89, 0x46, 0x4c, 0x47, 0x50, 0x41, 0x4b, 1);
+const MAGIC = Uint8Array.of(...PACKED_MAGIC, 1);
 const START = MAGIC.length + 4;
 
 /** What became of one tensor. Bits are those in the file. */
@@ -72,14 +76,16 @@ export interface PackedModel {
 
 /** How weights of at least two dimensions are quantised. Without either nothing is lost. */
 export interface PackOptions {
-  /** Most bits that the value of a weight in use may take on average, codebook included. */
+  /** Most bits that the value of a weight in use may take on average, codebook included; above 0. Where none fit, nothing is lost. */
   bits?: number;
-  /** Steps of uniform grids for these initialisers, such as `posteriorStep` gives. */
+  /** Steps of uniform grids for these initialisers, such as `posteriorStep` gives; above 0. */
   steps?: ReadonlyMap<string, number>;
 }
 
-/** Packs an .onnx file. */
+/** Packs an .onnx file. Throws a `Problem` for bits or steps that are not above 0, and a step of what the file does not have. */
 export function packModel(onnx: Uint8Array, { bits, steps }: PackOptions = {}): PackedModel {
+  const floats = locateFloats(onnx);
+  checkOptions(floats, bits, steps);
   const chunks: Uint8Array[] = [];
   const rest: Uint8Array[] = [];
   const tensors: PackedTensor[] = [];
@@ -89,7 +95,7 @@ export function packModel(onnx: Uint8Array, { bits, steps }: PackOptions = {}): 
     rest.push(part);
     since += part.length;
   };
-  for (const { name, shape, offset } of locateFloats(onnx)) {
+  for (const { name, shape, offset } of floats) {
     const end = offset + 4 * sizeOf(shape);
     // A Buffer's own slice would share its memory.
     const original = new Float32Array(Uint8Array.prototype.slice.call(onnx, offset, end).buffer);
@@ -146,9 +152,20 @@ export function packModel(onnx: Uint8Array, { bits, steps }: PackOptions = {}): 
   return { bytes, tensors, unpacked, restBytes: bytes.length - codeBytes };
 }
 
-/** Whether bytes begin like a packed model, of any version. */
-export function isPacked(bytes: Uint8Array): boolean {
-  return MAGIC.subarray(0, 7).every((b, i) => bytes[i] === b);
+function checkOptions(
+  floats: readonly FloatData[],
+  bits: PackOptions["bits"],
+  steps: PackOptions["steps"] = new Map(),
+): void {
+  if (bits !== undefined && !(bits > 0)) throw new Problem(`a value of ${bits} bits; give a number above 0`);
+  const names = new Set(floats.map(({ name }) => name));
+  for (const [name, step] of steps) {
+    if (!names.has(name))
+      throw new Problem(
+        `a step is given for "${name}", which is no float32 initialiser of the model; there are ${[...names].slice(0, 8).join(", ")}${names.size > 8 ? ", …" : ""}`,
+      );
+    if (!isStep(step)) throw new Problem(`the step of "${name}" is ${step}; give a number above 0`);
+  }
 }
 
 /**

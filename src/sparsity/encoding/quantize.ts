@@ -1,3 +1,4 @@
+import { Problem } from "../../problem.ts";
 import { planValues } from "./values-code.ts";
 
 export interface Quantized {
@@ -15,6 +16,11 @@ export function uniformValues(values: Float32Array, step: number): Float32Array 
   return values.map((v) => Math.sign(v) * Math.floor(Math.abs(v) / step + 0.5) * step + 0);
 }
 
+/** Whether weights can be multiples of it, as a float32. */
+export function isStep(step: number): boolean {
+  return Math.fround(step) > 0 && Number.isFinite(Math.fround(step));
+}
+
 /** Multiples of a step, and what that changes. */
 export function quantizeUniform(values: Float32Array, step: number): Quantized {
   const made = uniformValues(values, step);
@@ -24,11 +30,18 @@ export function quantizeUniform(values: Float32Array, step: number): Quantized {
 /**
  * The step whose rounding adds `share` times the median posterior deviation of the weights in use (turbovbi.md 3.8).
  *
- * @param sigmas Posterior standard deviations of these weights, at least one.
+ * @param sigmas Posterior standard deviations of these weights, at least one. Throws a `Problem` where they, or the share,
+ *   give no step.
  */
 export function posteriorStep(sigmas: Float32Array, share = 0.35): number {
   const sorted = sigmas.slice().sort();
-  return Math.fround(share * Math.sqrt(12) * sorted[sorted.length >> 1]);
+  const middle = sorted[sorted.length >> 1];
+  const step = Math.fround(share * Math.sqrt(12) * middle);
+  if (!isStep(step))
+    throw new Problem(
+      `no step from a share of ${share} and ${sorted.length === 0 ? "no deviations" : `a median deviation of ${middle}`}; give a share above 0 and the deviations of weights in use`,
+    );
+  return step;
 }
 
 /**

@@ -28,8 +28,13 @@ export interface Term {
   worth(lengths: readonly number[]): number;
 }
 
-/** How much the groups cost together with everything around them. Throws a `Problem` where zero groups save none of it. */
+/**
+ * How much the groups cost together with everything around them. Throws a `Problem` where zero groups save none of it, and
+ * for a measure that there is not.
+ */
 export function createLedger(graph: Graph, sets: readonly GroupSet[], measure: Measure): Ledger {
+  if (!MEASURES.includes(measure))
+    throw new Problem(`there is no measure "${measure}"; take ${MEASURES.join(", ")}`);
   if (measure === "groups")
     return additiveLedger(
       0,

@@ -29,7 +29,8 @@ export interface SparseSession extends Pick<Session, "run" | "release"> {
 /**
  * Prepares a network for inference on a CPU, in Node.js or a browser: layers whose weights are mostly zero run in
  * WebAssembly kernels that skip the zeros, the others in ONNX Runtime. Where every operator has a kernel, ONNX Runtime
- * takes no part at all. Results agree with the dense network's up to rounding.
+ * takes no part at all. Results agree with the dense network's up to rounding. Throws a `Problem` for a plan of another
+ * network or batch.
  *
  * @param graph Any inference graph. The session keeps its own copy of sparse weights: later changes are not seen.
  * @param options.threads Threads of ONNX Runtime, and of the kernels where they gain by it and memory can be shared
@@ -43,6 +44,8 @@ export async function createSparseSession(
     throw new Problem(`a batch of ${batch} samples: give a whole number, 1 or more`);
   if (!Number.isInteger(threads) || threads < 1)
     throw new Problem(`${threads} threads: give a whole number, 1 or more`);
+  if (plan !== "measure" && plan !== "sparse" && !Array.isArray(plan?.layers))
+    throw new Problem(`there is no plan "${plan}"; take measure, sparse or the plan of an earlier session`);
   const sized = storePadding(rebatch(graph, batch));
   const kernelThreads = canShareMemory() ? threads : 1;
   const chosen =

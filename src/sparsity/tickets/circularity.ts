@@ -1,11 +1,13 @@
+import { requireRows } from "./fourier.ts";
 import { symmetricEigen } from "./singular.ts";
 
 /**
  * How much an embedding [width, p] lies on circles (Zhong et al. 2023, "The clock and the pizza", section 3): of each of the
  * first four principal components over the p tokens, the share of power at its strongest frequency; their mean. 1 where
- * every component is one wave, about (ln p)·2/p for noise.
+ * every component is one wave, about (ln p)·2/p for noise. Throws a `Problem` where the numbers are no rows of p.
  */
 export function circularity(embedding: ArrayLike<number>, p: number, components = 4): number {
+  requireRows(embedding, p);
   const width = embedding.length / p;
   const centred = new Float64Array(embedding.length);
   for (let r = 0; r < width; r++) {

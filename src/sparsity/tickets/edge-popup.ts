@@ -5,7 +5,7 @@ import { createOptimizer } from "../../nn/optimizers.ts";
 import type { Sparsifier } from "../../nn/sparsifier.ts";
 import { deriveSeed, random } from "../../random.ts";
 import type { Masks, Scores } from "./masks.ts";
-import { keepLargest, mapValues } from "./masks.ts";
+import { keepLargest, mapValues, prunable, requireFit } from "./masks.ts";
 
 export interface EdgePopupOptions {
   /** Share of each layer's weights that take part. Default .5. */
@@ -30,7 +30,8 @@ export interface EdgePopup extends Sparsifier {
  * weights with the largest |score| of their layer take part, and the scores learn: the mask passes gradients straight
  * through, so that of |score| is the weight times the gradient of the effective weight (eq. 3).
  *
- * While it trains, the model's parameters hold the effective weights.
+ * While it trains, the model's parameters hold the effective weights. Biases and normalisations all take part. Throws a
+ * `Problem`, when training starts, for scores of another model.
  */
 export function createEdgePopup(options: EdgePopupOptions = {}): EdgePopup {
   const {
@@ -52,8 +53,11 @@ export function createEdgePopup(options: EdgePopupOptions = {}): EdgePopup {
     masks,
     scoreGradients: () => mapValues(scoreGradients!.tensors, ({ data }) => data),
     createOptimizer: ({ parameters, gradients }): Optimizer => {
-      const layout = parameters.segments.map((s) => [s.name, s.shape] as const);
+      const searched = prunable(parameters.tensors, { parameters: parameters.tensors });
+      if (options.scores) requireFit(options.scores, "the scores", searched, "the matrices of the model");
+      const layout = [...searched].map(([name, { shape }]) => [name, shape] as const);
       const weights = parameters.values.slice();
+      const initial = mapValues(searched, ({ data }) => data.slice());
       scores = flatArrays(layout);
       scoreGradients = flatArrays(layout);
       for (const [name, { data, shape }] of scores.tensors) {
@@ -67,8 +71,7 @@ export function createEdgePopup(options: EdgePopupOptions = {}): EdgePopup {
         gradients: scoreGradients,
         weightDecay: () => weightDecay,
       });
-      const s = scores.values;
-      const g = scoreGradients.values;
+      const [s, g] = [scores.arrays, scoreGradients.arrays];
       const select = () => {
         parameters.values.set(weights);
         for (const [name, mask] of masks()) {
@@ -87,7 +90,9 @@ export function createEdgePopup(options: EdgePopupOptions = {}): EdgePopup {
         },
         step: (learningRate) => {
           // The mask is a function of |score|, hence the sign.
-          for (let i = 0; i < g.length; i++) g[i] = gradients.values[i] * weights[i] * Math.sign(s[i]);
+          for (const [name, w] of initial)
+            for (let i = 0; i < w.length; i++)
+              g[name][i] = gradients.arrays[name][i] * w[i] * Math.sign(s[name][i]);
           inner.step(learningRate);
           select();
         },

@@ -1,3 +1,5 @@
+import { Problem } from "../../problem.ts";
+
 /**
  * Power of each frequency 1 .. ⌊p/2⌋ in each row of a matrix [rows, p], with the row's mean removed: |Σ_x w_x e^{−2πifx/p}|².
  * Row-major [rows, ⌊p/2⌋].
@@ -26,10 +28,17 @@ export function rowSpectra(data: ArrayLike<number>, p: number): Float64Array {
 /**
  * Mean over rows of the entropy of the amplitudes as shares of their sum, in nats: 0 where every row is one wave, ln ⌊p/2⌋
  * where all frequencies are equal (grokking.md section 3; its vectors take amplitudes, not powers). Rows without any, such
- * as pruned ones, don't count; NaN if all are.
+ * as pruned ones, don't count; NaN if all are. Throws a `Problem` where the numbers are no rows of p.
  */
 export function fourierEntropy(data: ArrayLike<number>, p: number): number {
+  requireRows(data, p);
   return amplitudeEntropy(rowSpectra(data, p), Math.floor(p / 2));
+}
+
+/** Throws a `Problem` unless numbers are rows of `p`, at least one. */
+export function requireRows({ length }: ArrayLike<number>, p: number): void {
+  if (!(Number.isInteger(p) && p > 1 && length > 0 && length % p === 0))
+    throw new Problem(`${length} numbers are no rows of p = ${p}; p is the number of tokens, 2 or more`);
 }
 
 /** The same of powers [rows, bins]. */

@@ -6,6 +6,7 @@ import type { Tensor } from "../../engine/tensor.ts";
 import { zeros } from "../../engine/tensor.ts";
 import type { Sparsifier } from "../../nn/sparsifier.ts";
 import { train } from "../../nn/trainer.ts";
+import { Problem } from "../../problem.ts";
 import type { CurvePoint, GrokTimes } from "./detector.ts";
 import { createDetector } from "./detector.ts";
 import type { Lesson, Samples } from "./lesson.ts";
@@ -43,7 +44,7 @@ export interface GrokRun {
 
 /**
  * Trains a model in place on a lesson by full-batch AdamW (grokking.md section 2), follows it with the detectors, and stops
- * when it has generalised or `steps` are over.
+ * when it has generalised or `steps` are over. Throws a `Problem` for steps that are no whole numbers above 0.
  */
 export async function grokRun(model: Graph, lesson: Lesson, options: GrokRunOptions): Promise<GrokRun> {
   const {
@@ -54,6 +55,9 @@ export async function grokRun(model: Graph, lesson: Lesson, options: GrokRunOpti
     weightDecay = 1,
     betas = [0.9, 0.98],
   } = options;
+  for (const [name, value] of Object.entries({ steps, evaluateEvery }))
+    if (!(Number.isInteger(value) && value > 0))
+      throw new Problem(`grokRun: ${name} is ${value}; take a whole number above 0`);
   const batched = rebatch(model, countOf(lesson.train));
   const judge = createJudge(batched, lesson);
   const detector = createDetector({ holdFor, threshold: lesson.threshold });

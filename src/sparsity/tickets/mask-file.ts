@@ -2,9 +2,14 @@ import { readSafetensors, writeSafetensors } from "../../data/safetensors.ts";
 import type { Graph } from "../../engine/graph.ts";
 import { Problem } from "../../problem.ts";
 import type { Masks } from "./masks.ts";
+import { requireFit } from "./masks.ts";
 
-/** Masks as the bytes of a safetensors file of booleans, with the shapes of the model's parameters. */
+/**
+ * Masks as the bytes of a safetensors file of booleans, with the shapes of the model's parameters. Throws a `Problem` where
+ * they are not the masks of this model.
+ */
 export function encodeMasks(masks: Masks, { parameters }: Graph): Uint8Array {
+  requireFit(masks, "the masks", parameters, "the model");
   return writeSafetensors(
     new Map(
       [...masks].map(([name, data]) => [name, { dtype: "bool", shape: parameters.get(name)!.shape, data }]),

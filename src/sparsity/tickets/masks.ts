@@ -1,4 +1,6 @@
 import type { Graph } from "../../engine/graph.ts";
+import type { Tensor } from "../../engine/tensor.ts";
+import { sizeOf } from "../../engine/tensor.ts";
 import { Problem } from "../../problem.ts";
 import type { Random } from "../../random.ts";
 import { deriveSeed, random } from "../../random.ts";
@@ -21,6 +23,8 @@ export type Scope = "global" | "local";
 export function keepLargest(scores: Scores, ratio: number, scope: Scope = "global"): Masks {
   if (!(ratio >= 0 && ratio <= 1))
     throw new Problem(`the pruning ratio must lie between 0 and 1, found ${ratio}`);
+  if (scope !== "global" && scope !== "local")
+    throw new Problem(`there is no pruning scope "${scope}"; take global or local`);
   const names = [...scores.keys()];
   const groups = scope === "global" ? [names] : names.map((name) => [name]);
   return new Map(groups.flatMap((group) => prune(group, scores, ratio)));
@@ -48,7 +52,10 @@ function prune(names: readonly string[], scores: Scores, ratio: number): [string
   });
 }
 
-/** The masks of the largest magnitudes. */
+/**
+ * The masks of the largest magnitudes, of all that is given: for a network with biases or normalisations give `prunable` of
+ * its weights.
+ */
 export function magnitudeMasks(weights: Weights, ratio: number, scope: Scope = "global"): Masks {
   return keepLargest(
     mapValues(weights, (w) => w.map(Math.abs)),
@@ -75,12 +82,16 @@ export function shuffleMasks(masks: Masks, seed: number): Masks {
   });
 }
 
-/** The weights that live in all of several masks; where one has nothing on a parameter, it lets all of it live. */
+/**
+ * The weights that live in all of several masks; where one has nothing on a parameter, it lets all of it live. Throws a
+ * `Problem` where two of them have a parameter in different sizes.
+ */
 export function composeMasks(...several: readonly Masks[]): Masks {
   const together = new Map<string, Uint8Array>();
   for (const masks of several)
     for (const [name, mask] of masks) {
       const before = together.get(name);
+      if (before) requireFit(new Map([[name, mask]]), "the masks", together, "the masks before them");
       together.set(name, before ? mask.map((m, i) => m & before[i]) : mask.slice());
     }
   return together;
@@ -100,8 +111,12 @@ export function density(masks: Masks): { total: number; layers: Record<string, n
   };
 }
 
-/** 1 − |A ∩ B| / |A ∪ B| over all layers; 0 for two empty masks. Two independent ones of density ρ: 1 − ρ/(2 − ρ) on average. */
+/**
+ * 1 − |A ∩ B| / |A ∪ B| over all layers; 0 for two empty masks. Two independent ones of density ρ: 1 − ρ/(2 − ρ) on average.
+ * Throws a `Problem` for masks of different models.
+ */
 export function jaccardDistance(a: Masks, b: Masks): number {
+  requireFit(b, "the second masks", a, "the first", { whole: true });
   let both = 0;
   let either = 0;
   for (const [name, mask] of a) {
@@ -114,28 +129,64 @@ export function jaccardDistance(a: Masks, b: Masks): number {
   return either === 0 ? 0 : 1 - both / either;
 }
 
-/** weight ∘ mask; weights without a mask stay. */
+/** weight ∘ mask; weights without a mask stay. Throws a `Problem` for masks of another model. */
 export function maskWeights(weights: Weights, masks: Masks): Weights {
+  requireFit(masks, "the masks", weights, "the weights");
   return mapValues(weights, (w, name) => {
     const mask = masks.get(name);
     return mask ? w.map((v, i) => (mask[i] ? v : 0)) : w.slice();
   });
 }
 
-/** A copy of a model's parameters as they are now. */
+/**
+ * A copy of all of a model's parameters as they are now, biases and normalisations among them: what `loadWeights` takes it back to.
+ * To prune, take `prunable` of them.
+ */
 export function weightsOf({ parameters }: Graph): Weights {
   return mapValues(parameters, (t) => t.data.slice());
 }
 
 /** Writes weights into a model's own arrays: rewinding. Throws a `Problem` where they are those of another model. */
 export function loadWeights({ parameters }: Graph, weights: Weights): void {
-  for (const [name, { data, shape }] of parameters) {
-    const source = weights.get(name);
-    if (source?.length !== data.length)
-      throw new Problem(
-        `the model's "${name}" has shape [${shape}], the weights hold ${source ? `${source.length} elements` : "no such parameter"}; they belong to another model`,
-      );
-    data.set(source);
+  requireFit(weights, "the weights", parameters, "the model", { whole: true });
+  for (const [name, { data }] of parameters) data.set(weights.get(name)!);
+}
+
+/**
+ * Of weights, scores or masks by parameter those of matrices and convolution kernels: what one prunes. Biases and
+ * normalisations, which have one axis, are left out. Throws a `Problem` for names that the model does not have.
+ */
+export function prunable<T>(
+  values: ReadonlyMap<string, T>,
+  { parameters }: { parameters: ReadonlyMap<string, Tensor> },
+): Map<string, T> {
+  return new Map(
+    [...values].filter(([name]) => {
+      const own = parameters.get(name);
+      if (!own) throw new Problem(`"${name}" is not in the model; what is pruned belongs to another`);
+      return own.shape.length > 1;
+    }),
+  );
+}
+
+/**
+ * Throws a `Problem` where values by parameter are not in `own`, or not of the size that they have there; with `whole` also
+ * where `own` has more. `what` and `owner` name the two in the message.
+ */
+export function requireFit(
+  values: ReadonlyMap<string, ArrayLike<number>>,
+  what: string,
+  own: ReadonlyMap<string, ArrayLike<number> | Tensor>,
+  owner: string,
+  { whole = false }: { whole?: boolean } = {},
+): void {
+  for (const name of [...(whole ? own.keys() : []), ...values.keys()]) {
+    const [given, wanted] = [values.get(name), own.get(name)];
+    const shape = wanted && ("shape" in wanted ? wanted.shape : [wanted.length]);
+    if (given && shape && given.length === sizeOf(shape)) continue;
+    throw new Problem(
+      `"${name}" ${shape ? `has shape [${shape}] in` : "is not in"} ${owner}, ${what} hold ${given ? `${given.length} elements` : "nothing"} of it; they belong to another model`,
+    );
   }
 }
 

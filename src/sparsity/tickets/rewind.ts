@@ -1,5 +1,6 @@
+import { Problem } from "../../problem.ts";
 import type { Masks, Scope, Weights } from "./masks.ts";
-import { keepLargest, mapValues } from "./masks.ts";
+import { keepLargest, mapValues, requireFit } from "./masks.ts";
 
 /**
  * Every weight at its sign times the standard deviation of its layer: what is left of an initialisation when only signs
@@ -25,17 +26,22 @@ export interface IterativePruningOptions {
 /**
  * Iterative magnitude pruning (Frankle and Carbin 2019; Frankle et al. 2020): after each round of training the smallest
  * of the living weights go, a share of 1 − (1 − ratio)^(i/n) in all after round i of n; `train` rewinds what is left to
- * the initialisation, or to an early step, and trains it again. Starts with every weight of `weights` alive.
+ * the initialisation, or to an early step, and trains it again. Starts with every weight of `weights` alive, and prunes
+ * these: give `prunable` of a network with biases. Throws a `Problem` where `train` gives back other weights.
  */
 export async function iterativePruning(
   weights: Weights,
   { ratio, rounds, scope, train }: IterativePruningOptions,
 ): Promise<Masks> {
+  if (!(Number.isInteger(rounds) && rounds > 0))
+    throw new Problem(`iterative pruning in ${rounds} rounds; take a whole number above 0`);
   let masks: Masks = mapValues(weights, (w) => new Uint8Array(w.length).fill(1));
   for (let round = 1; round <= rounds; round++) {
     const trained = await train(masks, round);
+    requireFit(masks, "the masks", trained, "the trained weights");
     const alive = masks;
-    const magnitudes = mapValues(trained, (w, name) =>
+    const ours = new Map([...trained].filter(([name]) => alive.has(name)));
+    const magnitudes = mapValues(ours, (w, name) =>
       w.map((v, i) => (alive.get(name)![i] ? Math.abs(v) : Number.NEGATIVE_INFINITY)),
     );
     masks = keepLargest(magnitudes, 1 - (1 - ratio) ** (round / rounds), scope);

@@ -1,5 +1,4 @@
 import type { Graph } from "../../engine/graph.ts";
-import { rebatch } from "../../engine/replay.ts";
 import { tensor } from "../../engine/tensor.ts";
 import { deriveSeed } from "../../random.ts";
 import type { EdgePopup } from "./edge-popup.ts";
@@ -263,13 +262,12 @@ function comparisonDefinitions(settings: ExperimentSettings): ReadonlyMap<string
 }
 
 function grasp(context: StartContext): Promise<Scores> {
-  const [batched, samples, { objective }] = trainingBatch(context);
-  return graspScores(batched, samples, { objective: context.lesson.graspObjective ?? objective });
+  const [model, samples, { objective }] = trainingBatch(context);
+  return graspScores(model, samples, { objective: context.lesson.graspObjective ?? objective });
 }
 
 function trainingBatch({ model, lesson: { train, objective } }: StartContext) {
-  const count = Object.values(train)[0].shape[0];
-  return [rebatch(model, count), train, { objective }] as const;
+  return [model, train, { objective }] as const;
 }
 
 /** Ones; a transformer reads the training samples, since tokens cannot be ones. */
@@ -277,10 +275,7 @@ function flowBatch(context: StartContext): [Graph, Samples] {
   const { model, lesson } = context;
   const [name] = model.inputs;
   const { dtype, shape } = model.types.get(name)!;
-  if (dtype !== "float32") {
-    const [batched] = trainingBatch(context);
-    return [batched, { [name]: lesson.train[name] }];
-  }
+  if (dtype !== "float32") return [model, { [name]: lesson.train[name] }];
   const ones: Samples = { [name]: tensor("float32", [1, shape[1]], new Float32Array(shape[1]).fill(1)) };
-  return [rebatch(model, 1), ones];
+  return [model, ones];
 }

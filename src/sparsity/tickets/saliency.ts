@@ -6,9 +6,10 @@ import { replay } from "../../engine/replay.ts";
 import { createSession } from "../../engine/session.ts";
 import type { Tensor } from "../../engine/tensor.ts";
 import type { Objective } from "../../nn/training-step.ts";
+import { Problem } from "../../problem.ts";
 import { exactCrossEntropy } from "./exact-cross-entropy.ts";
 import type { Masks, Scope, Scores } from "./masks.ts";
-import { keepLargest, mapValues } from "./masks.ts";
+import { keepLargest, mapValues, prunable } from "./masks.ts";
 
 type Feeds = Readonly<Record<string, Tensor>>;
 
@@ -17,7 +18,12 @@ export interface SaliencyOptions {
   objective?: Objective;
 }
 
-/** |g ∘ w|, g = ∂loss/∂w: how much the loss changes, to first order, when the weight goes (SNIP; Lee et al. 2019, eq. 6). */
+/**
+ * |g ∘ w|, g = ∂loss/∂w: how much the loss changes, to first order, when the weight goes (SNIP; Lee et al. 2019, eq. 6).
+ *
+ * All scores here are of matrices and convolution kernels alone (`prunable`), and of as many samples as are fed, whatever
+ * batch the model was made for.
+ */
 export async function snipScores(
   model: Graph,
   feeds: Feeds,
@@ -70,19 +76,21 @@ export async function synflowMasks(
   ratio: number,
   { rounds = 100, scope }: { rounds?: number; scope?: Scope } = {},
 ): Promise<Masks> {
+  if (!(Number.isInteger(rounds) && rounds > 0))
+    throw new Problem(`SynFlow in ${rounds} rounds; take a whole number above 0`);
   const copy = positive(model);
   let masks: Masks | undefined;
-  const { scores, release } = await compileProducts(copy, flow);
+  const { scores, release } = await compileProducts(copy, feeds, flow);
   try {
     for (let round = 1; round <= rounds; round++) {
       const alive = masks;
-      const found = mapValues(await scores(feeds), (s, name) =>
+      const found = mapValues(await scores(), (s, name) =>
         // What is gone stays gone, even where a living weight scores 0.
         alive ? s.map((v, i) => (alive.get(name)![i] ? v : Number.NEGATIVE_INFINITY)) : s,
       );
       masks = keepLargest(found, 1 - (1 - ratio) ** (round / rounds), scope);
-      for (const [name, { data }] of copy.parameters) {
-        const mask = masks.get(name)!;
+      for (const [name, mask] of masks) {
+        const { data } = copy.parameters.get(name)!;
         for (let i = 0; i < data.length; i++) if (!mask[i]) data[i] = 0;
       }
     }
@@ -104,31 +112,32 @@ type Build = (outputs: Value[], weights: Value[], graph: Graph) => Value[];
 /** ∂R/∂w, R the sum of the outputs. */
 const flow: Build = ([y], weights) => gradients(reduceSum(y), weights);
 
-/** w ∘ v for a value v of the shape of each parameter, once. */
+/** w ∘ v for a value v of the shape of each matrix or kernel, once. */
 async function parameterProducts(
   model: Graph,
   feeds: Feeds,
   build: Build,
 ): Promise<Map<string, Float32Array>> {
-  const { scores, release } = await compileProducts(model, build);
+  const { scores, release } = await compileProducts(model, feeds, build);
   try {
-    return await scores(feeds);
+    return await scores();
   } finally {
     await release();
   }
 }
 
-async function compileProducts(model: Graph, build: Build) {
-  const graph = replay(model);
+async function compileProducts(model: Graph, feeds: Feeds, build: Build) {
+  const batched = model.inputs.find((name) => model.batched.has(name));
+  const graph = replay(model, { batch: feeds[batched ?? ""]?.shape[0] });
   const outputs = graph.outputs.map((name) => valueNamed(graph, name));
   graph.outputs = [];
-  const names = [...graph.parameters.keys()];
+  const names = [...prunable(graph.parameters, graph).keys()];
   const weights = names.map((name) => valueNamed(graph, name));
   const products = build(outputs, weights, graph).map((v, i) => mul(v, weights[i]));
   for (const v of products) output(v, { batched: false });
   const session = await createSession(graph, { threads: 1, feedParameters: true });
   return {
-    scores: async (feeds: Feeds) => {
+    scores: async () => {
       const results = await session.run(feeds);
       return new Map(names.map((name, i) => [name, results[products[i].name].data as Float32Array]));
     },

@@ -22,11 +22,11 @@ export interface TurboVbiOptions extends Omit<ModuleAOptions, "prior"> {
   layers: readonly TurboVbiLayer[];
   /** Samples in the training set: the likelihood counts so often. */
   samples: number;
-  /** Share of the epochs that come first, without noise. Default 0: the network is trained already. */
+  /** Share of the epochs that come first, without noise; at least one must be left. Default 0: the network is trained already. */
   warmup?: number;
   /**
    * Share of the epochs with posteriors. After them the weights whose support is off are zero and stay so, while the others
-   * train on without noise. Default 1: nothing is cut, and `posteriors` say what could be.
+   * train on without noise. With `warmup` at most 1. Default: to the end; nothing is cut, and `posteriors` say what could be.
    */
   select?: number;
   /** Epochs between two passes of messages. Default 3. */

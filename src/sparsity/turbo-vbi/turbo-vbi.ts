@@ -4,9 +4,9 @@ import { mul, sum } from "../../engine/operators/index.ts";
 import type { FlatArrays } from "../../engine/parameters.ts";
 import { flatArrays } from "../../engine/parameters.ts";
 import type { TrainingMoment } from "../../nn/sparsifier.ts";
-import { Problem } from "../../problem.ts";
 import type { Commit } from "../k-anneal-state.ts";
 import { fromLines, toLines } from "../lines.ts";
+import { checkOptions, requireLayers, requireSelection } from "./check-options.ts";
 import { likelyWeights } from "./choose.ts";
 import { gaussianPenalty } from "./gaussian-penalty.ts";
 import { createHeldZeros } from "./held-zeros.ts";
@@ -32,7 +32,8 @@ const precisionInput = (parameter: string) => `${parameter}/precision`;
  * Structured Bayesian compression (Xia, Tsang and Lau 2023; turbovbi.md 3.6). Every weight of the layers gets a Gaussian
  * posterior, a precision and a support bit. Batches train means and variances against the expected precisions; after each
  * epoch Module A refreshes precisions and support, and after each round Module B sends messages along the support prior.
- * In the end the weights whose support is off are zero and stay so.
+ * In the end the weights whose support is off are zero and stay so. Throws a `Problem` for options that do not fit together,
+ * and when training starts for layers of another model and for too few epochs.
  */
 export function createTurboVbi(options: TurboVbiOptions): PosteriorSparsifier {
   const {
@@ -45,11 +46,11 @@ export function createTurboVbi(options: TurboVbiOptions): PosteriorSparsifier {
     learnPrior = false,
     seed = 0,
   } = options;
-  if (layers.length === 0) throw new Problem("turbo-vbi: there is no layer to compress");
+  checkOptions("turbo-vbi", options);
   const learned = variance === "learned";
   const send = messages === "published" ? sendMarginals : sendMessages;
   const priors = layers.map(({ prior, shape }) =>
-    prior.kind === "custom" ? prior.create(shape) : createPrior(prior, shape),
+    prior?.kind === "custom" ? prior.create(shape) : createPrior(prior, shape),
   );
   const initial = layers.map(({ prior }) =>
     logit(prior.kind === "custom" ? prior.density : densityOf(prior)),
@@ -149,6 +150,7 @@ export function createTurboVbi(options: TurboVbiOptions): PosteriorSparsifier {
       return sampling.reparameterize(value);
     },
     penalty: (graph) => {
+      requireLayers("turbo-vbi", layers, graph);
       const terms = layers.map(({ parameter }): Value => {
         const mean = valueNamed(graph, parameter);
         const rho = input(graph, precisionInput(parameter), mean.shape, { batched: false });
@@ -179,6 +181,7 @@ export function createTurboVbi(options: TurboVbiOptions): PosteriorSparsifier {
       return Object.assign(optimizer, { state });
     },
     beforeEpoch: (moment) => {
+      requireSelection("turbo-vbi", moment, options);
       if (phasesOf(moment).first && !started) start();
     },
     beforeStep: ({ gradients }) => zeros.clear(gradients),

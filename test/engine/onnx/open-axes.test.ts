@@ -5,7 +5,9 @@ import { createGraph, input, output } from "../../../src/engine/graph.ts";
 import { exportModel } from "../../../src/engine/onnx/export.ts";
 import { importModel } from "../../../src/engine/onnx/import.ts";
 import { flatten, globalAveragePool } from "../../../src/engine/operators/index.ts";
+import { rebatch } from "../../../src/engine/replay.ts";
 import { layers } from "../../../src/nn/layers.ts";
+import { Problem } from "../../../src/problem.ts";
 import { loadModelFile } from "../../../src/runs/load-model.node.ts";
 import { temporaryFolder } from "../../runs/support.ts";
 
@@ -39,6 +41,19 @@ test("a name that no open axis has is refused, with those that there are", () =>
   expect(() => importModel(fixed, { dimensions: { height: 6 } })).toThrow(
     "all lengths but the batch are fixed",
   );
+});
+
+test.each([0, -1, 1.5, Number.NaN])("a length of %d is refused", (length) => {
+  const options = { sampleShape: [1, 8, 8] };
+  expect(() => importModel(anyImage(), { ...options, batch: length })).toThrow(
+    `the batch is to have the length ${length}; give a whole number above 0`,
+  );
+  expect(() => importModel(anyImage(), { ...options, dimensions: { height: length } })).toThrow(
+    `axis 2 of input "image" is to have the length ${length}`,
+  );
+  const rebatched = () => rebatch(importModel(anyImage(), options), length);
+  expect(rebatched).toThrow(`a batch of ${length} samples: give a whole number, 1 or more`);
+  expect(rebatched).toThrow(Problem);
 });
 
 test("a model file takes open axes from the data that it is loaded for", async () => {

@@ -12,6 +12,7 @@ import { createSession } from "../../../src/engine/session.ts";
 import { sizeOf, tensor } from "../../../src/engine/tensor.ts";
 import { Problem } from "../../../src/problem.ts";
 import { random } from "../../../src/random.ts";
+import type { PackOptions } from "../../../src/sparsity/encoding/packed-model.ts";
 import { isPacked, packModel, unpackModel } from "../../../src/sparsity/encoding/packed-model.ts";
 import { createSparseSession } from "../../../src/sparsity/sparse/session.ts";
 
@@ -104,6 +105,14 @@ test("quantised weights: as many bits as asked for, the graph and biases as they
   expect(again.bytes.length).toBeLessThan(packModel(onnx).bytes.length / 2);
 });
 
+test("importing a packed model points to what unpacks it", () => {
+  const { bytes } = packModel(onnx);
+  expect(() => importModel(bytes)).toThrow(
+    "a packed model (.flg), not an ONNX model; give importModel what unpackModel",
+  );
+  expect(importModel(unpackModel(bytes)).parameters.size).toBe(4);
+});
+
 test("steps by name, for these weights alone", () => {
   const { bytes, tensors } = packModel(onnx, { steps: new Map([["fc.weight", 0.25]]) });
   expect(tensors.filter((t) => t.error > 0).map((t) => [t.name, t.values])).toEqual([
@@ -111,6 +120,20 @@ test("steps by name, for these weights alone", () => {
   ]);
   const { data } = importModel(unpackModel(bytes)).parameters.get("fc.weight")!;
   expect(data.every((w) => Number.isInteger(4 * w))).toBe(true);
+});
+
+test.each<[PackOptions, RegExp]>([
+  [{ steps: new Map([["fc.weight", -1]]) }, /the step of "fc.weight" is -1; give a number above 0/],
+  [{ steps: new Map([["fc.weight", 0]]) }, /the step of "fc.weight" is 0/],
+  [{ steps: new Map([["fc.weight", 1e-50]]) }, /the step of "fc.weight" is 1e-50/],
+  [{ steps: new Map([["fc.weight", Number.NaN]]) }, /the step of "fc.weight" is NaN/],
+  [{ steps: new Map([["fc1.weight", 1]]) }, /"fc1.weight", which is no .*; there are conv.weight, fc.weight/],
+  [{ bits: 0 }, /a value of 0 bits/],
+  [{ bits: -1 }, /a value of -1 bits/],
+  [{ bits: Number.NaN }, /a value of NaN bits/],
+])("%j are refused", (options, words) => {
+  expect(() => packModel(onnx, options)).toThrow(words);
+  expect(() => packModel(onnx, options)).toThrow(Problem);
 });
 
 test("what is unpacked runs, in ONNX Runtime and in the sparse kernels", async () => {

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { Problem } from "../../../src/problem.ts";
 import { random } from "../../../src/random.ts";
 import {
   clusteredValues,
@@ -95,4 +96,14 @@ test("a step of c · √12 · σ adds noise of c · σ", () => {
   const { error, step } = quantizeUniform(weights, posteriorStep(sigmas, 0.5));
   expect(step).toBeCloseTo(0.5 * Math.sqrt(12) * 0.05, 6);
   expect((error * Math.hypot(...weights)) / Math.sqrt(weights.length)).toBeCloseTo(0.025, 3);
+});
+
+test.each<[Float32Array, number, string]>([
+  [new Float32Array(0), 0.35, "a share of 0.35 and no deviations"],
+  [Float32Array.of(0.5, 0.5), -1, "a share of -1 and a median deviation of 0.5"],
+  [Float32Array.of(0, 0, 1), 0.35, "a median deviation of 0;"],
+  [Float32Array.of(Number.NaN), 0.35, "a median deviation of NaN"],
+])("deviations %j and a share of %d give no step", (sigmas, share, words) => {
+  expect(() => posteriorStep(sigmas, share)).toThrow(Problem);
+  expect(() => posteriorStep(sigmas, share)).toThrow(words);
 });

@@ -82,6 +82,13 @@ describe("a ledger", () => {
     }
   });
 
+  it("refuses a measure that there is not", () => {
+    const graph = smallCnn({ inputShape: [1, 16, 16], classes: 10 });
+    expect(() => createLedger(graph, findGroups(graph, "filter"), "flops" as Measure)).toThrow(
+      'there is no measure "flops"; take groups, parameters, macs, bytes',
+    );
+  });
+
   it("counts weights that stay as zeros by what a sparse kernel would do", () => {
     const graph = smallCnn({ inputShape: [1, 16, 16], classes: 10 });
     const sets = findGroups(graph, "kernel");

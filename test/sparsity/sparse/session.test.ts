@@ -92,6 +92,9 @@ test("a plan is data: saved and given back, it repeats the choice without measur
   const feeds = randomFeeds(rng, sized);
   expect(errorOf(sized, feeds, await again.run(feeds))).toBeLessThan(1e-5);
   await expect(createSparseSession(graph, { batch: 5, plan: saved })).rejects.toThrow("batches of 4, not 5");
+  await expect(createSparseSession(graph, { batch: 4, plan: "fast" as "sparse" })).rejects.toThrow(
+    'there is no plan "fast"; take measure, sparse or the plan of an earlier session',
+  );
   saved.layers[0].node = "elsewhere";
   await expect(createSparseSession(graph, { batch: 4, plan: saved })).rejects.toThrow('"elsewhere"');
   await measured.release();

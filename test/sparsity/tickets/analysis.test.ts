@@ -45,6 +45,12 @@ describe("Fourier", () => {
     found.forEach((v, i) => expect(v / found[0]).toBeCloseTo(power[i] / power[0], 7));
   });
 
+  test("numbers that are no rows of p are refused", () => {
+    for (const f of [fourierEntropy, circularity])
+      for (const p of [0, 1, -3, 2.5, 5, 24, Number.NaN])
+        expect(() => f(new Float32Array(12), p)).toThrow(`12 numbers are no rows of p = ${p}`);
+  });
+
   test("pruned rows don't count, a mean doesn't matter, and the shares of power name the frequency", () => {
     const row = Array.from({ length: 31 }, wave(31, 4, 1));
     expect(fourierEntropy([...row, ...new Array(31).fill(0)], 31)).toBeCloseTo(0, 9);

@@ -47,6 +47,15 @@ test("a network groks and stops; its ticket is sooner, a random mask is not; dea
   expect(await masked(randomMasks(initial, 0.6, 1))).toBeGreaterThan(3 * ticket);
 });
 
+test.each([
+  { steps: 5, evaluateEvery: 0 },
+  { steps: 5, evaluateEvery: 2.5 },
+  { steps: 0 },
+  { steps: Number.NaN },
+])("%j is refused", async (options) => {
+  await expect(grokRun(build(), lesson, options)).rejects.toThrow(/^grokRun: \w+ is .*; take a whole number/);
+});
+
 test("the same run gives the same numbers", async () => {
   const once = async () => (await grokRun(build(), lesson, { ...settings, steps: 60 })).curve;
   expect(await once()).toEqual(await once());

@@ -1,7 +1,9 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import { MODELS } from "../../../src/nn/models/index.ts";
 import { Problem } from "../../../src/problem.ts";
 import { random } from "../../../src/random.ts";
-import type { Masks, Weights } from "../../../src/sparsity/tickets/masks.ts";
+import { encodeMasks } from "../../../src/sparsity/tickets/mask-file.ts";
+import type { Masks, Scope, Weights } from "../../../src/sparsity/tickets/masks.ts";
 import {
   composeMasks,
   density,
@@ -9,9 +11,13 @@ import {
   keepLargest,
   loadWeights,
   magnitudeMasks,
+  maskWeights,
+  prunable,
   randomMasks,
   shuffleMasks,
+  weightsOf,
 } from "../../../src/sparsity/tickets/masks.ts";
+import { smallerTicket } from "../../../src/sparsity/tickets/smaller-ticket.ts";
 import { tinyMlp, vectors } from "./vectors.ts";
 
 const flat = (masks: Masks) => [...masks.values()].map((m) => Array.from(m));
@@ -75,6 +81,12 @@ test("scores that are no numbers and ratios outside 0..1 are refused", () => {
   expect(() => keepLargest(new Map([["w", [1, 2]]]), 1.5)).toThrow(Problem);
 });
 
+test("a scope that there is not is refused", () => {
+  expect(() => magnitudeMasks(new Map([["w", new Float32Array(2)]]), 0.5, "layer" as Scope)).toThrow(
+    'no pruning scope "layer"; take global or local',
+  );
+});
+
 test("Jaccard distance: the vectors, and two independent masks", () => {
   const { a, b, distance, emptyBoth, expected } = vectors.jaccard;
   expect(jaccardDistance(one(...a), one(...b))).toBeCloseTo(distance, 12);
@@ -113,4 +125,53 @@ test("weights of another model are refused by name", () => {
   expect(() => loadWeights(model, new Map([["embed", new Float32Array(3)]]))).toThrow(
     /"embed" has shape \[4,5\]/,
   );
+});
+
+describe("masks of another model are refused by name", () => {
+  const { model } = tinyMlp();
+  const weights = weightsOf(model);
+  const short: Masks = new Map([["embed", new Uint8Array(3)]]);
+  const foreign: Masks = new Map([["fc1.weight", new Uint8Array(3)]]);
+  const own = randomMasks(weights, 0.5, 1);
+
+  test.each<[string, (masks: Masks) => unknown, RegExp]>([
+    ["maskWeights", (masks) => maskWeights(weights, masks), /in the weights, the masks hold/],
+    ["jaccardDistance", (masks) => jaccardDistance(masks, own), /the first, the second masks hold/],
+    ["jaccardDistance, turned", (masks) => jaccardDistance(own, masks), /the first, the second masks hold/],
+    ["smallerTicket", (masks) => smallerTicket(model, masks), /in the model, the masks hold/],
+    ["encodeMasks", (masks) => encodeMasks(masks, model), /in the model, the masks hold/],
+  ])("%s", (_, use, words) => {
+    for (const masks of [short, foreign]) {
+      expect(() => use(masks)).toThrow(words);
+      expect(() => use(masks)).toThrow(Problem);
+    }
+    expect(() => use(own)).not.toThrow();
+  });
+
+  test("composeMasks", () => {
+    expect(() => composeMasks(own, short)).toThrow(/"embed" has shape \[20\] in the masks before them/);
+  });
+
+  test("loadWeights: weights that lack something, or have more", () => {
+    const { embed, ...others } = Object.fromEntries(weights);
+    expect(() => loadWeights(model, new Map(Object.entries(others)))).toThrow(
+      "the weights hold nothing of it",
+    );
+    expect(() => loadWeights(model, new Map([...weights, ["more", embed]]))).toThrow(
+      '"more" is not in the model',
+    );
+  });
+});
+
+test("what one prunes are matrices and kernels, not biases and normalisations", () => {
+  const model = MODELS.resnet20({ inputShape: [3, 8, 8], classes: 10, seed: 0 });
+  const all = weightsOf(model);
+  const matrices = prunable(all, model);
+  const named = ["stem.conv.weight", "fc.weight", "stem.bn.weight", "stem.bn.bias", "fc.bias"];
+  expect(named.map((name) => matrices.has(name))).toEqual([true, true, false, false, false]);
+  expect([...matrices.values()].reduce((n, w) => n + w.length, 0)).toBe(270_896);
+  expect([...magnitudeMasks(matrices, 0.5).keys()]).toEqual([...matrices.keys()]);
+  const grokking = tinyMlp().model;
+  expect(() => prunable(weightsOf(grokking), model)).toThrow('"embed" is not in the model');
+  expect(prunable(weightsOf(grokking), grokking)).toEqual(weightsOf(grokking));
 });

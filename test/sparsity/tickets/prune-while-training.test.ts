@@ -1,10 +1,13 @@
 import { describe, expect, test } from "vitest";
+import { tensor, zeros } from "../../../src/engine/tensor.ts";
+import { mlp } from "../../../src/nn/models/mlp.ts";
 import type { Sparsifier } from "../../../src/nn/sparsifier.ts";
 import type { TrainingSnapshot, TrainOptions } from "../../../src/nn/trainer.ts";
 import { train } from "../../../src/nn/trainer.ts";
+import { createEdgePopup } from "../../../src/sparsity/tickets/edge-popup.ts";
 import { exactCrossEntropy } from "../../../src/sparsity/tickets/exact-cross-entropy.ts";
 import { holdMasks } from "../../../src/sparsity/tickets/hold-masks.ts";
-import type { Weights } from "../../../src/sparsity/tickets/masks.ts";
+import type { Masks, Weights } from "../../../src/sparsity/tickets/masks.ts";
 import {
   density,
   keepLargest,
@@ -130,6 +133,52 @@ test("by any rule: SNIP of the weights of that moment, then others by lot, and n
   expect(density(pruner.masks()!).total).toBeLessThan(between);
   const nonZero = mapValues(weights, (w) => Uint8Array.from(w, (v) => Number(v !== 0)));
   expect(nonZero).toEqual(pruner.masks());
+});
+
+describe("what belongs to another model stops training before a step", () => {
+  const short: Masks = new Map([["embed", new Uint8Array(3)]]);
+  const foreign: Masks = new Map([["fc1.weight", new Uint8Array(3)]]);
+  const asWeights = (masks: Masks) => mapValues(masks, (mask) => Float32Array.from(mask));
+  test.each<[string, (masks: Masks) => Sparsifier]>([
+    ["masks that are held", holdMasks],
+    ["masks that a rule gives", (masks) => pruneWhileTraining([{ after: 0, masks: () => masks }])],
+    [
+      "weights to rewind to",
+      (masks) => pruneWhileTraining([{ after: 0, masks: half, rewindTo: asWeights(masks) }]),
+    ],
+    ["scores of edge-popup", (masks) => createEdgePopup({ scores: asWeights(masks) })],
+  ])("%s", async (_, sparsifier) => {
+    await expect(trained(initial, 2, sparsifier(short))).rejects.toThrow(
+      /"embed" has shape \[4,5\] in the m/,
+    );
+    await expect(trained(initial, 2, sparsifier(foreign))).rejects.toThrow(/"fc1.weight" is not in the m/);
+  });
+});
+
+test("a rule sees matrices and kernels, and besides all that there is; edge-popup leaves biases alone", async () => {
+  const model = mlp({ inputShape: [3], classes: 2, hidden: [4], batch: 2, seed: 0 });
+  const biases = () => ["fc1.bias", "fc2.bias"].map((name) => [...model.parameters.get(name)!.data]);
+  const before = biases();
+  const samples = { input: zeros([2, 3]), labels: tensor("int32", [2], [0, 1]) };
+  const source = { stepsPerEpoch: 1, feeds: () => [samples] };
+  const seen: string[][] = [];
+  const rule = pruneWhileTraining([
+    {
+      after: 0,
+      masks: (weights, all) => {
+        seen.push([...weights.keys()], [...all.keys()]);
+        return magnitudeMasks(weights, 1);
+      },
+    },
+  ]);
+  const popup = createEdgePopup();
+  const options: TrainOptions = { epochs: 1, optimizer: { kind: "sgd" }, learningRate: 0.1, threads: 1 };
+  await train(model, exactCrossEntropy(), source, { ...options, sparsifier: popup });
+  expect(biases()).toEqual(before);
+  await train(model, exactCrossEntropy(), source, { ...options, sparsifier: rule });
+  const matrices = ["fc1.weight", "fc2.weight"];
+  expect(seen).toEqual([matrices, ["fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias"]]);
+  expect([...popup.masks().keys()]).toEqual(matrices);
 });
 
 test("a run that was saved goes on with its mask", async () => {

@@ -35,6 +35,16 @@ test("one round is magnitude pruning", async () => {
   expect(masks).toEqual(magnitudeMasks(weights, 0.6));
 });
 
+test("what it is given to prune is pruned, of all that training gives back; other weights are refused", async () => {
+  const all = weightsOf(tinyMlp().model);
+  const some = new Map([...all].filter(([name]) => name !== "embed"));
+  const options = { ratio: 0.6, rounds: 2, train: async () => all };
+  expect([...(await iterativePruning(some, options)).keys()]).toEqual([...some.keys()]);
+  const other = iterativePruning(all, { ...options, train: async () => some });
+  await expect(other).rejects.toThrow('"embed" is not in the trained weights');
+  await expect(iterativePruning(all, { ...options, rounds: 0 })).rejects.toThrow("in 0 rounds");
+});
+
 test("signs kept: two values a layer", () => {
   const kept = signedConstant(new Map([["w", Float32Array.of(3, -1, 0.5, -2.5)]])).get("w")!;
   const deviation = Math.sqrt((9 + 1 + 0.25 + 6.25) / 4);

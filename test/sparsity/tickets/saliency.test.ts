@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { rebatch } from "../../../src/engine/replay.ts";
 import { tensor } from "../../../src/engine/tensor.ts";
+import { mlp } from "../../../src/nn/models/mlp.ts";
 import type { Scores } from "../../../src/sparsity/tickets/masks.ts";
 import { density, keepLargest, mapValues, weightsOf } from "../../../src/sparsity/tickets/masks.ts";
 import { MLP_LAYERS } from "../../../src/sparsity/tickets/modular-mlp.ts";
@@ -136,12 +137,36 @@ describe("SynFlow", () => {
     expect(weightsOf(model)).toEqual(before);
   });
 
+  test("in no round at all it is refused", async () => {
+    await expect(synflowMasks(rebatch(model, 1), ones, 0.5, { rounds: 0 })).rejects.toThrow(
+      "in 0 rounds; take",
+    );
+  });
+
   test("what is gone stays gone where living weights score nothing", async () => {
     const { model: idle } = tinyMlp();
     idle.parameters.get("unembed")!.data.fill(0);
     const masks = await synflowMasks(rebatch(idle, 1), ones, 0.5, { rounds: 20 });
     expect(density(masks).total).toBe(0.5);
   });
+});
+
+test("the model's batch does not matter, and biases get no scores", async () => {
+  const small = mlp({ inputShape: [5], classes: 3, hidden: [4], batch: 1, seed: 1 });
+  const samples = {
+    input: tensor("float32", [2, 5], [1, 0, 0, 1, 0, 0, 2, 0, 0, -1]),
+    labels: tensor("int32", [2], [0, 2]),
+  };
+  for (const scoresOf of [snipScores, graspScores]) {
+    const scores = await scoresOf(small, samples);
+    expect([...scores.keys()]).toEqual(["fc1.weight", "fc2.weight"]);
+    expect(scores).toEqual(await scoresOf(rebatch(small, 2), samples));
+  }
+  const { input } = samples;
+  expect([...(await synflowMasks(small, { input }, 0.5, { rounds: 2 })).keys()]).toEqual([
+    "fc1.weight",
+    "fc2.weight",
+  ]);
 });
 
 test("masks at .6 of SNIP, GraSP and SynFlow are those of the vectors; a flipped sign of GraSP is caught", async () => {

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { mlp } from "../../../src/nn/models/mlp.ts";
 import { grokRun } from "../../../src/sparsity/tickets/grok-run.ts";
 import { holdMasks } from "../../../src/sparsity/tickets/hold-masks.ts";
 import { modularLesson } from "../../../src/sparsity/tickets/lesson.ts";
@@ -33,6 +34,14 @@ test("it learns what the masked network learns, weight by weight, with fewer neu
   const alive = [1, 2, 5, 6, 7, 8, 9];
   const rows = alive.flatMap((n) => Array.from(whole.weights.get("inproj")!.subarray(n * 24, n * 24 + 24)));
   rows.forEach((w, i) => expect(less.weights.get("inproj")![i]).toBeCloseTo(w, 4));
+});
+
+test("what has no mask gets none: biases live on", () => {
+  const model = mlp({ inputShape: [3], classes: 2, hidden: [4], seed: 0 });
+  const masks = new Map([["fc1.weight", new Uint8Array(12).fill(1)]]);
+  const small = smallerTicket(model, masks);
+  expect(small.masks).toEqual(masks);
+  expect(small.model.parameters.get("fc1.bias")).toEqual(model.parameters.get("fc1.bias"));
 });
 
 test("a mask that cuts a living neuron besides is not the same network", async () => {

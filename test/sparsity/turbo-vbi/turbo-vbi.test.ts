@@ -6,13 +6,14 @@ import { layers as layersOf } from "../../../src/nn/layers.ts";
 import { regression, regressionSource } from "../../../src/nn/regression.ts";
 import type { TrainingSnapshot, TrainOptions } from "../../../src/nn/trainer.ts";
 import { train } from "../../../src/nn/trainer.ts";
+import { Problem } from "../../../src/problem.ts";
 import { random } from "../../../src/random.ts";
 import { findWeights } from "../../../src/sparsity/lines.ts";
 import { fitLinear } from "../../../src/sparsity/turbo-vbi/linear.ts";
 import { precisionPrior } from "../../../src/sparsity/turbo-vbi/precision-prior.ts";
 import type { PriorSpec } from "../../../src/sparsity/turbo-vbi/priors/kinds.ts";
 import { createPrior } from "../../../src/sparsity/turbo-vbi/priors/kinds.ts";
-import type { TurboVbiOptions } from "../../../src/sparsity/turbo-vbi/turbo-vbi.ts";
+import type { TurboVbiLayer, TurboVbiOptions } from "../../../src/sparsity/turbo-vbi/turbo-vbi.ts";
 import { createTurboVbi } from "../../../src/sparsity/turbo-vbi/turbo-vbi.ts";
 import { largestDifference } from "./brute-force.ts";
 
@@ -220,5 +221,35 @@ describe("in training", () => {
 
   test("a network without layers to compress is refused", () => {
     expect(() => createTurboVbi({ layers: [], samples: 1 })).toThrow("no layer to compress");
+  });
+
+  test.each<[Partial<TurboVbiOptions> & { prior?: PriorSpec }, string]>([
+    [{ samples: -5 }, "turbo-vbi: samples is -5; give the number of samples in the training set"],
+    [{ samples: undefined }, "samples is undefined"],
+    [{ samples: Number.POSITIVE_INFINITY }, "samples is Infinity"],
+    [{ warmup: -0.1 }, "warmup is -0.1; take a share"],
+    [{ select: 1.5 }, "select is 1.5; take a share"],
+    [{ warmup: 0.8, select: 0.8 }, "a warmup of 0.8 and a select of 0.8 are more than all epochs"],
+    [
+      { prior: { kind: "markov", lambda: 0.5 } as unknown as PriorSpec },
+      'no prior of kind "markov"; take iid',
+    ],
+    [{ layers: findWeights(network()) as unknown as TurboVbiLayer[] }, 'no prior of kind "undefined"'],
+    [{ warmup: 0.8, select: 0.2 }, "a warmup of 0.8 leaves none of 2 epochs to select weights in"],
+    [{ warmup: 1 }, "a warmup of 1 leaves none of 2 epochs"],
+  ])("%j is refused", async (options, words) => {
+    await expect(infer(options, { epochs: 2 })).rejects.toThrow(words);
+    await expect(infer(options, { epochs: 2 })).rejects.toThrow(Problem);
+  });
+
+  test("layers that were found on another model are refused", async () => {
+    const layers = findWeights(network(12)).map((layer) => ({ ...layer, prior: chain }));
+    const found = infer({ layers, hidden: 24 }, { epochs: 1 });
+    await expect(found).rejects.toThrow(
+      /"fc1" has 360 weights in "fc1.weight", the model one of shape \[24,30\]/,
+    );
+    await expect(infer({ layers }, { epochs: 1 })).rejects.toThrow(
+      /in "fc1.weight", the model no such parameter/,
+    );
   });
 });

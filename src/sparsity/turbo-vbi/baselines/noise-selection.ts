@@ -9,6 +9,7 @@ import { Problem } from "../../../problem.ts";
 import type { Commit } from "../../k-anneal-state.ts";
 import type { WeightLayout } from "../../lines.ts";
 import { findWeights } from "../../lines.ts";
+import { checkOptions, requireLayers, requireSelection } from "../check-options.ts";
 import { createHeldZeros } from "../held-zeros.ts";
 import { localReparameterization, logSigmaName } from "../local-reparameterization.ts";
 import { createNoiseInputs } from "../noise-inputs.ts";
@@ -71,22 +72,22 @@ export function createNoiseSelection(
   {
     layers = findWeights(graph),
     samples,
-    warmup = 0,
-    select = 1,
     annealEpochs = 3,
     strength = 1,
     noiseRate = 5,
     seed = 0,
+    ...shares
   }: NoiseSelectionOptions,
 ): PosteriorSparsifier {
   const { name, logSigma, logAlpha } = method;
-  if (layers.length === 0) throw new Problem(`${name}: there is no layer to compress`);
+  checkOptions(name, { layers, samples, ...shares });
+  requireLayers(name, layers, graph);
   const readers = readersOf(graph, layers, name);
   const layouts = [...readers.values()];
   const byParameter = new Map(layouts.map((l) => [l.parameter, l]));
   const inputs = createNoiseInputs(name, { seed });
   const zeros = createHeldZeros();
-  const phases = { warmup, select, roundEpochs: 1, annealRounds: annealEpochs };
+  const phases = { ...shares, roundEpochs: 1, annealRounds: annealEpochs };
   /** What trains beside weights, and has nothing to do any more when they have been chosen. */
   const settled = layouts.flatMap(({ parameter }) => [
     ...(logSigma === undefined ? [] : [logSigmaName(parameter)]),
@@ -168,6 +169,7 @@ export function createNoiseSelection(
       return optimizer;
     },
     beforeEpoch: (moment) => {
+      requireSelection(name, moment, shares);
       started ||= roundsAt(moment, phases).first;
     },
     beforeStep: ({ gradients }) => zeros.clear(gradients),

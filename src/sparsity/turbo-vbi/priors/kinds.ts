@@ -32,7 +32,7 @@ export type PriorSpec =
 
 /** Throws a `Problem` that names what is out of range. */
 export function createPrior(choice: PriorSpec, shape: LineShape): SupportPrior {
-  switch (choice.kind) {
+  switch (choice?.kind) {
     case "iid":
       return iidPrior(choice.lambda);
     case "chain":
@@ -49,6 +49,10 @@ export function createPrior(choice: PriorSpec, shape: LineShape): SupportPrior {
       const { density, down, along } = choice;
       return isingPrior({ down, along, field: isingField(density, down, along) }, shape);
     }
+    default:
+      throw new Problem(
+        `turbo-vbi: there is no prior of kind "${(choice as PriorSpec | undefined)?.kind}"; take iid, chain, group, gate, product or ising`,
+      );
   }
 }
 

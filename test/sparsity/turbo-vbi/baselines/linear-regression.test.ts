@@ -135,6 +135,18 @@ describe.each(Object.keys(METHODS) as (keyof typeof METHODS)[])("%s", (method) =
     expect(used).toEqual(SCORES.map(() => true));
   });
 
+  test("what no training can make good is refused", async () => {
+    const shape = { tiles: 1, rows: 1, columns: INPUTS };
+    const other = [{ name: "out", parameter: "other", shape, transposed: false }];
+    for (const [options, words] of [
+      [{ samples: -1 }, "samples is -1"],
+      [{ warmup: 0.5, select: 0.7 }, "more than all epochs"],
+      [{ warmup: 0.9, select: 0.1 }, "leaves none of 2 epochs"],
+      [{ layers: other }, 'in "other", the model no such parameter'],
+    ] as const)
+      await expect(infer(method, options, { epochs: 2 })).rejects.toThrow(words);
+  });
+
   test("cuts once, keeps zeros zero, and resumes to the same bits", async () => {
     const phases = { warmup: 0.1, select: 0.6, annealEpochs: 2 };
     const short = { epochs: 40, learningRate: 0.1 };
