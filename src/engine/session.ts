@@ -64,16 +64,20 @@ export async function createSession(graph: Graph, options: SessionOptions = {}):
   };
 }
 
-/** Throws a `Problem` where a graph is fed something else than its inputs, in their types and shapes, or `others`. */
+/**
+ * Throws a `Problem` where a graph is fed something else than its inputs, in their types and shapes, or `others`. How many
+ * samples a batch has is the runtime's to judge: the file leaves it open.
+ */
 function checkFeeds(
-  { inputs, types }: Graph,
+  { inputs, types, batched }: Graph,
   feeds: Readonly<Record<string, Tensor>>,
   others: Readonly<Record<string, unknown>>,
 ): void {
   for (const name of inputs) {
     const [given, { dtype, shape }] = [feeds[name], types.get(name)!];
     if (!given) throw new Problem(`input "${name}" is not fed: it takes ${dtype} [${shape}]`);
-    if (given.dtype !== dtype || !sameShape(given.shape, shape))
+    const from = Number(batched.has(name));
+    if (given.dtype !== dtype || !sameShape(given.shape.slice(from), shape.slice(from)))
       throw new Problem(
         `input "${name}" takes ${dtype} [${shape}], but is fed ${given.dtype} [${given.shape}]`,
       );
