@@ -51,8 +51,7 @@ export interface TrainingStepOptions {
 /**
  * Turns a model, which is an inference graph, into its training step: batch normalisation by the batch's own
  * statistics, the objective's loss, the sparsifier's reparameterisation and penalty, and the backward pass. Parameters
- * and running statistics are shared with the model. Throws a `Problem` where nothing is left to train, and for a metric that is
- * not a single number.
+ * and running statistics are shared with the model. Throws a `Problem` where nothing is left to train.
  */
 export function trainingGraph(
   model: Graph,
@@ -85,9 +84,6 @@ export function trainingGraph(
   const outputs = graph.outputs.map((name) => valueNamed(graph, name));
   graph.outputs = [];
   const { loss: own, metrics = {} } = objective(outputs, graph);
-  for (const [name, { shape }] of Object.entries(metrics))
-    if (sizeOf(shape) !== 1)
-      throw new Problem(`metric "${name}" has shape [${shape}]; it must be a single number: take its mean`);
   const penalty = sparsifier?.penalty?.(graph);
   const loss = penalty ? add(own, penalty) : own;
   for (const [name, t] of graph.parameters)
@@ -144,7 +140,7 @@ export interface TrainingStep {
 }
 
 /**
- * Compiles the step. The model's parameters move into one flat array, where the optimiser updates them in place, and out
+ * Compiles the step; throws a `Problem` for a metric that is not a single number. The model's parameters move into one flat array, where the optimiser updates them in place, and out
  * of it when the step is released.
  */
 export async function createTrainingStep(
@@ -154,6 +150,9 @@ export async function createTrainingStep(
 ): Promise<TrainingStep> {
   const step = trainingGraph(model, objective, sparsifier, trainable);
   const { graph, loss, metrics, gradients: values, statistics } = step;
+  for (const [name, { shape }] of Object.entries(metrics))
+    if (sizeOf(shape) !== 1)
+      throw new Problem(`metric "${name}" has shape [${shape}]; it must be a single number: take its mean`);
   const parameters = flattenParameters(graph);
   for (const [name, t] of graph.parameters) if (model.parameters.has(name)) model.parameters.set(name, t);
   const names = [...graph.parameters.keys()];
