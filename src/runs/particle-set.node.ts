@@ -40,9 +40,6 @@ export async function simulateParticleSet(
 ): Promise<ParticleSetResult> {
   const { frames, signal, dim, threads = 1 } = options;
   await refuseLeftovers(folder, options.trajectories);
-  await rm(metadataPath(folder), { force: true }).catch((error) => {
-    throw fileProblem("write to", folder, error);
-  });
   const statistics = poolStatistics(dim);
   const done = { train: 0, test: 0 };
   let recordingAt = 0;
@@ -51,6 +48,10 @@ export async function simulateParticleSet(
     for (let index = 0; index < options.trajectories[split]; index++, recordingAt++) {
       const seed = trajectorySeed(options.seed, split, index);
       const recording = startRecording({ ...options, seed, split });
+      // Behind what may be refused: an older set stays what it was then.
+      await rm(metadataPath(folder), { force: true }).catch((error) => {
+        throw fileProblem("write to", folder, error);
+      });
       const material = recording.simulation.particles.count * dim;
       scene = recording.metadata;
       if (signal?.aborted) return { trajectories: done, finished: false };

@@ -129,6 +129,10 @@ test("a set has splits that share nothing, and the statistics of its training pa
   await expect(
     simulateParticleSet(root, { ...options, trajectories: { train: 1, test: 1 } }),
   ).rejects.toThrow(/train holds 0001\.npz, which is not one of the 1 asked for; choose another folder/);
+  await expect(
+    simulateParticleSet(root, { ...options, bodies: 0, trajectories: { train: 2, test: 1 } }),
+  ).rejects.toThrow(/bodies/);
+  expect(existsSync(join(root, "metadata.json"))).toBe(true);
   // What a stopped one leaves behind is no set.
   await simulateParticleSet(root, {
     ...options,
