@@ -170,20 +170,22 @@ test.each<[string, Partial<DecoderOptions>, RegExp]>([
   await expect(createGenerator(decoder(options), { ...options, ...other })).rejects.toThrow(words);
 });
 
-test("a decoder from a file generates as the original, and its heads are known", async () => {
-  const options = variants.llama;
-  const imported = importModel(exportModel(decoder(options)));
-  const texts = [];
-  for (const model of [decoder(options), imported]) {
-    const generator = await createGenerator(model, options);
-    const text: number[] = [];
-    for await (const token of generator.generate([4, 2], { tokens: 6 })) text.push(token);
-    texts.push(text);
-    await generator.release();
-  }
-  expect(texts[1]).toEqual(texts[0]);
-  await expect(createGenerator(imported, { ...options, heads: 4 })).rejects.toThrow("the model has 2");
-});
+test.each(Object.entries(variants))(
+  "%s from a file generates as the original, and its heads are known",
+  async (_, options) => {
+    const imported = importModel(exportModel(decoder(options)));
+    const texts = [];
+    for (const model of [decoder(options), imported]) {
+      const generator = await createGenerator(model, options);
+      const text: number[] = [];
+      for await (const token of generator.generate([4, 2], { tokens: 6 })) text.push(token);
+      texts.push(text);
+      await generator.release();
+    }
+    expect(texts[1]).toEqual(texts[0]);
+    await expect(createGenerator(imported, { ...options, heads: 4 })).rejects.toThrow("the model has 2");
+  },
+);
 
 test("draws are as frequent as the softmax says, among the likeliest alone", () => {
   const logits = Float32Array.from([0, 2, -1, 1]);

@@ -5,6 +5,7 @@ import { findOperator } from "../operators/operator.ts";
 import type { Tensor } from "../tensor.ts";
 import type { AttributeProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from "./proto.ts";
 import { encodeModel } from "./proto.ts";
+import { withRoles } from "./trained.ts";
 
 /** The operator set every graph is written in, and the format version that goes with it. */
 export const OPSET = 17;
@@ -35,7 +36,7 @@ export function exportModel(
     opsets: [...domains].sort().map((domain) => ({ domain, version: domain === "" ? OPSET : 1 })),
     producerName: "filigree",
     producerVersion: "",
-    metadata,
+    metadata: parametersAsInputs ? metadata : withRoles(graph, metadata),
     functions: [],
     graph: {
       name: graph.name,

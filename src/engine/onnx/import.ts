@@ -7,6 +7,7 @@ import type { Shape, Tensor } from "../tensor.ts";
 import { isPacked } from "./packed-magic.ts";
 import type { AttributeProto, DecodeOptions, GraphProto, NodeProto, ValueInfoProto } from "./proto.ts";
 import { decodeModel } from "./proto.ts";
+import { namesOf, weightsRead } from "./trained.ts";
 import { constantOf, FOREIGN_OPERATORS, importNode } from "./upgrade.ts";
 
 export interface ImportOptions extends DecodeOptions {
@@ -27,23 +28,6 @@ const FOLDING_WORK = 2 ** 26;
 const FOLDING_WORK_PER_BYTE = 256;
 /** One result at most: 64 MiB. */
 const LARGEST_FOLDED = 2 ** 24;
-
-/** Inputs that hold trained weights, by operator: what becomes a parameter. Statistics and shapes stay constants. */
-const TRAINABLE: Record<string, readonly number[]> = {
-  Conv: [1, 2],
-  ConvTranspose: [1, 2],
-  Gemm: [0, 1, 2],
-  MatMul: [0, 1],
-  BatchNormalization: [1, 2],
-  LayerNormalization: [1, 2],
-  InstanceNormalization: [1, 2],
-  PRelu: [1],
-  Gather: [0],
-  Add: [0, 1],
-  Sub: [0, 1],
-  Mul: [0, 1],
-  Div: [0, 1],
-};
 
 /**
  * Reads an .onnx file of any opset from 7 on as a graph of opset 17. Trained initialisers become parameters, shapes
@@ -76,7 +60,13 @@ export function importModel(bytes: Uint8Array, options: ImportOptions = {}): Gra
   };
   const values = new Map<string, Value>();
   const stored = new Set(model.graph.initializers.map((t) => t.name));
-  for (const { name, tensor: t } of model.graph.initializers) values.set(name, addNamed(graph, name, t));
+  const named = namesOf("parameters", model.metadata);
+  for (const { name, tensor: t } of model.graph.initializers) {
+    values.set(name, addNamed(graph, name, t));
+    if (!named.has(name) || t.dtype !== "float32") continue;
+    graph.constants.delete(name);
+    graph.parameters.set(name, t as Tensor<"float32">);
+  }
   for (const info of model.graph.inputs)
     if (!stored.has(info.name)) values.set(info.name, addInput(graph, info, options));
 
@@ -127,7 +117,7 @@ export function importModel(bytes: Uint8Array, options: ImportOptions = {}): Gra
     graph.outputs.push(value.name);
     if (value.shape.length > 0) graph.batched.add(value.name);
   }
-  promoteParameters(graph, stored);
+  promoteParameters(graph, stored, namesOf("constants", model.metadata));
   dropUnused(graph);
   return graph;
 }
@@ -228,16 +218,15 @@ function attributeValue(a: AttributeProto, where: string): Attributes[string] {
 }
 
 /** Turns trained float weights into parameters. Elementwise operands count only where the file stored them as weights. */
-function promoteParameters(graph: Graph, stored: ReadonlySet<string>): void {
+function promoteParameters(graph: Graph, stored: ReadonlySet<string>, fixed: ReadonlySet<string>): void {
   for (const node of graph.nodes)
-    for (const i of TRAINABLE[node.op] ?? []) {
-      const name = node.inputs[i];
-      const t = graph.constants.get(name ?? "");
-      if (t?.dtype !== "float32" || t.shape.length === 0 || t.data.length < 2) continue;
-      const elementwise = ["Add", "Sub", "Mul", "Div"].includes(node.op);
-      if (elementwise && !stored.has(name)) continue;
+    for (const name of weightsRead(
+      node,
+      (n) => (fixed.has(n) ? undefined : graph.constants.get(n)),
+      (n) => stored.has(n),
+    )) {
+      graph.parameters.set(name, graph.constants.get(name) as Tensor<"float32">);
       graph.constants.delete(name);
-      graph.parameters.set(name, t as Tensor<"float32">);
     }
 }
 
