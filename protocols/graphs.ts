@@ -1,7 +1,7 @@
 /**
  * Link prediction and node classification as HGCN and HyboNet are published (sst.md 4.3): full rank by three networks, then
- * HyboNet by Sparse Spectral Training and its rivals at small ranks. Every run is a job of its own and kept, so that an
- * interrupted protocol goes on and a subset is printed at once. Options: --tasks disease-lp,cora-lp; --methods full,sst-1;
+ * HyboNet by Sparse Spectral Training and its rivals at small ranks. Every run is a job of its own and on record, so that
+ * an interrupted protocol goes on, on another machine too, and a subset is printed at once. Options: --tasks disease-lp,cora-lp; --methods full,sst-1;
  * --seeds 0,1,2,3,4; --parallel 1; --epochs and --patience for a short look.
  */
 import { existsSync } from "node:fs";
@@ -15,7 +15,7 @@ import { fullRank } from "../src/sparsity/spectral/footprint.ts";
 import { createLora, createRelora } from "../src/sparsity/spectral/lora.ts";
 import { createSpectralTraining } from "../src/sparsity/spectral/spectral-training.ts";
 import { GRAPH_TASKS } from "./support/graph-tasks.ts";
-import { finishJob, ownJob, runJobs } from "./support/jobs.ts";
+import { finishJob, inLines, ownJob, runJobs } from "./support/jobs.ts";
 import type { Mark } from "./support/marks.ts";
 import { reportMarks } from "./support/marks.ts";
 import { ROOT, summarize, writeResults } from "./support/results.ts";
@@ -133,7 +133,7 @@ else {
   const results = await runJobs<Job, Result>(
     jobs,
     Number(values.parallel),
-    join(ROOT, "runs/protocols/graphs"),
+    inLines(join(ROOT, "docs/results/runs/graphs.jsonl"), {}),
     ({ task, method, seed }, { test, bestEpoch, epochs, seconds }) =>
       console.log(
         `${task} ${method} seed ${seed}: ${Object.entries(test)

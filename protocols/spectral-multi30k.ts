@@ -1,14 +1,14 @@
 /**
  * Multi30k from English to German by transformers of width 64, Euclidean and hyperbolic, every method at the best rate of one
- * grid (first seed, by validation loss), that rate with all seeds. Every run is a job of its own and kept, so that an
- * interrupted protocol goes on. Options: --geometries euclidean,lorentz; --methods full,sst,lora,relora; --seeds 0,1,2;
+ * grid (first seed, by validation loss), that rate with all seeds. Every run is a job of its own and on record, so
+ * that an interrupted protocol goes on, on another machine too. Options: --geometries euclidean,lorentz; --methods full,sst,lora,relora; --seeds 0,1,2;
  * --steps 3000; --parallel 1.
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import type { RankMethod } from "../src/sparsity/spectral/rank-methods.ts";
 import { bestRates } from "./support/best-rates.ts";
-import { finishJob, keptResult, ownJob, runJobs } from "./support/jobs.ts";
+import { finishJob, inLines, keptResult, ownJob, runJobs } from "./support/jobs.ts";
 import type { Mark } from "./support/marks.ts";
 import { reportMarks } from "./support/marks.ts";
 import type { PairsCorpus, PairsJob } from "./support/multi30k.ts";
@@ -19,6 +19,10 @@ import { RANK, TRANSLATOR, trainTranslator } from "./support/translation-model.t
 
 const FOLDER = join(ROOT, "runs/protocols/spectral-multi30k");
 const CORPUS: PairsJob = { vocabulary: TRANSLATOR.vocabulary };
+const RUNS = inLines(join(ROOT, "docs/results/runs/spectral-multi30k.jsonl"), {
+  model: TRANSLATOR,
+  rank: RANK,
+});
 type Geometry = TranslationJob["geometry"];
 
 const own = ownJob<PairsJob | TranslationJob>();
@@ -49,7 +53,7 @@ async function compare(): Promise<void> {
     runJobs<TranslationJob, TranslationResult>(
       jobs,
       Number(values.parallel),
-      FOLDER,
+      RUNS,
       ({ geometry, method, learningRate, seed }, r) =>
         console.log(
           `${geometry} ${method}, rate ${learningRate}, seed ${seed}: BLEU ${r.bleu?.toFixed(2) ?? "none, diverged"}, loss ${r.loss?.toFixed(3)}, ${r.seconds.toFixed(0)} s`,

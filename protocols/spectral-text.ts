@@ -1,13 +1,13 @@
 /**
  * A small language model in OPT's layout on real text, PTB and tiny Shakespeare, at a rank of 8.33 % of its width: every
- * method at the best rate of one grid (first seed), that rate with all seeds. Every run is a job of its own and kept, so
- * that an interrupted protocol goes on. Options: --methods full,sst; --seeds 0,1,2; --steps 3000; --parallel 1.
+ * method at the best rate of one grid (first seed), that rate with all seeds. Every run is a job of its own and on record, so
+ * that an interrupted protocol goes on, on another machine too. Options: --methods full,sst; --seeds 0,1,2; --steps 3000; --parallel 1.
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import type { RankMethod } from "../src/sparsity/spectral/rank-methods.ts";
 import { bestRates } from "./support/best-rates.ts";
-import { finishJob, keptResult, ownJob, runJobs } from "./support/jobs.ts";
+import { finishJob, inLines, keptResult, ownJob, runJobs } from "./support/jobs.ts";
 import { reportMarks } from "./support/marks.ts";
 import { ROOT, summarize, writeResults } from "./support/results.ts";
 import type { Corpus, CorpusJob, HeldOut } from "./support/text-corpus.ts";
@@ -17,6 +17,7 @@ import { RANK, TEXT_MODEL, trainText } from "./support/text-model.ts";
 
 const FOLDER = join(ROOT, "runs/protocols/spectral-text");
 const CORPUS: CorpusJob = { vocabulary: TEXT_MODEL.vocabulary };
+const RUNS = inLines(join(ROOT, "docs/results/runs/spectral-text.jsonl"), { model: TEXT_MODEL, rank: RANK });
 /** What the paper reports of OPT-125M at the same share (arXiv 2405.15481, v1, abstract). */
 const PUBLISHED_GAP = 0.676;
 /** Between these and full rank lies the gap. */
@@ -48,7 +49,7 @@ async function compare(): Promise<void> {
     runJobs<TextJob, TextResult>(
       jobs,
       Number(values.parallel),
-      FOLDER,
+      RUNS,
       ({ method, learningRate, seed, largest }, r) =>
         console.log(
           `${method}${largest ? ", always the largest" : ""}, rate ${learningRate}, seed ${seed}: perplexity ${perplexity(r, "validation").toFixed(2)}, ${r.seconds.toFixed(0)} s`,

@@ -1,7 +1,7 @@
 import { fork } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { appendFile, mkdir, readFile, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { deserialize, serialize } from "node:v8";
 
 /** The job this process was started for by `runJobs`; undefined in the process that was started by hand. */
@@ -15,31 +15,81 @@ export function finishJob(result: unknown): void {
   process.send!(result, () => process.connected && process.disconnect());
 }
 
+/** Where results are kept, each under all that its job says. */
+export interface Store {
+  get(job: unknown): Promise<unknown>;
+  put(job: unknown, result: unknown): Promise<void>;
+}
+
 /**
- * Runs each job in a process of its own (the same script with `--job`), so many at a time; results in the jobs' order.
- * Results are kept in `folder` under a name made of everything in the job, so that an interrupted protocol goes on where
- * it was.
+ * Runs each job in a process of its own (the same script with `--job`), so many at a time; results in the jobs' order. They
+ * are kept in a folder or a store, so that an interrupted protocol goes on where it was.
  */
 export async function runJobs<J, R>(
   jobs: readonly J[],
   parallel: number,
-  folder: string,
+  kept: string | Store,
   done: (job: J, result: R) => void,
 ): Promise<R[]> {
-  await mkdir(folder, { recursive: true });
+  const { get, put } = typeof kept === "string" ? inFolder(kept) : kept;
   const results = new Array<R>(jobs.length);
   let next = 0;
   const work = async () => {
     while (next < jobs.length) {
       const i = next++;
-      const kept = await keptResult<R>(jobs[i], folder);
-      results[i] = kept ?? (await runJob<R>(jobs[i]));
-      if (!kept) await writeFile(fileOf(jobs[i], folder), serialize(results[i]));
+      const old = (await get(jobs[i])) as R | undefined;
+      results[i] = old ?? (await runJob<R>(jobs[i]));
+      if (!old) await put(jobs[i], results[i]);
       done(jobs[i], results[i]);
     }
   };
   await Promise.all(Array.from({ length: parallel }, work));
   return results;
+}
+
+/** A file a result, under a name made of the job. */
+function inFolder(folder: string): Store {
+  return {
+    get: (job) => keptResult(job, folder),
+    put: async (job, result) => {
+      await mkdir(folder, { recursive: true });
+      await writeFile(fileOf(job, folder), serialize(result));
+    },
+  };
+}
+
+/**
+ * Results that are plain JSON as lines of one file. In docs/results/runs they go along with the repository, so that what takes
+ * days goes on elsewhere. A line that was cut short is as none.
+ *
+ * @param settings What results depend on besides the job.
+ */
+export function inLines(path: string, settings: object): Store {
+  const keyOf = (job: unknown) => JSON.stringify({ ...(job as object), settings });
+  const read = () => readFile(path, "utf8").catch(() => "");
+  return {
+    get: async (job) => {
+      const start = `{"job":${keyOf(job)},`;
+      const lines = (await read()).split("\n").slice(0, -1);
+      const line = lines.find((l) => l.startsWith(start) && isJson(l));
+      return line && JSON.parse(line).result;
+    },
+    put: async (job, result) => {
+      await mkdir(dirname(path), { recursive: true });
+      const before = await read();
+      const line = `{"job":${keyOf(job)},"result":${JSON.stringify(result)}}\n`;
+      await appendFile(path, before === "" || before.endsWith("\n") ? line : `\n${line}`);
+    },
+  };
+}
+
+function isJson(line: string): boolean {
+  try {
+    JSON.parse(line);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** The result of a job that has run before, for jobs that build on it. */
