@@ -47,6 +47,8 @@ export function withRoles(
   const tensorOf = (name: string) => parameters.get(name) ?? constants.get(name);
   const [asWeights, otherwise] = [new Set<string>(), new Set<string>()];
   for (const node of nodes) {
+    // Zeros that fill widths up (`alignChannels`) become part of the weights where a file is read.
+    if (node.op === "Pad") continue;
     const weights = weightsRead(node, tensorOf, () => true);
     for (const name of node.inputs) (weights.includes(name) ? asWeights : otherwise).add(name);
   }
