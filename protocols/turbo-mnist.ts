@@ -1,7 +1,8 @@
 /**
  * turbovbi.md P4: LeNet-300-100 on MNIST by Turbo-VBI, with a chain along the pixels and with independent bits, beside
  * magnitude pruning. What docs/results/turbo-mnist.json has with the same settings is not run again. Options: --seeds 0,1,2;
- * --parallel n. To choose settings, or to have networks for turbo-packed, writing nothing: --rows "iid|chain" runs these alone, --held-out 0.1 measures on that share of the training images, --stretch 2 makes compressing so many times as long.
+ * --parallel n. To choose settings, or to have networks for turbo-packed, writing nothing: --rows "iid|chain" runs these alone,
+ * --held-out 0.1 measures on that share of the training images, --stretch 2 makes compressing so many times as long.
  */
 import { parseArgs } from "node:util";
 import { importModel } from "../src/engine/onnx/import.ts";

@@ -65,11 +65,11 @@ function inFolder(folder: string): Store {
  * @param settings What results depend on besides the job.
  */
 export function inLines(path: string, settings: object): Store {
-  const keyOf = (job: unknown) => JSON.stringify({ ...(job as object), settings });
+  const startOf = (job: unknown) => `{"job":${JSON.stringify(job)},"settings":${JSON.stringify(settings)},`;
   const read = () => readFile(path, "utf8").catch(() => "");
   return {
     get: async (job) => {
-      const start = `{"job":${keyOf(job)},`;
+      const start = startOf(job);
       const lines = (await read()).split("\n").slice(0, -1);
       const line = lines.find((l) => l.startsWith(start) && isJson(l));
       return line && JSON.parse(line).result;
@@ -77,7 +77,7 @@ export function inLines(path: string, settings: object): Store {
     put: async (job, result) => {
       await mkdir(dirname(path), { recursive: true });
       const before = await read();
-      const line = `{"job":${keyOf(job)},"result":${JSON.stringify(result)}}\n`;
+      const line = `${startOf(job)}"result":${JSON.stringify(result)}}\n`;
       await appendFile(path, before === "" || before.endsWith("\n") ? line : `\n${line}`);
     },
   };

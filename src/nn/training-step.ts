@@ -140,8 +140,8 @@ export interface TrainingStep {
 }
 
 /**
- * Compiles the step; throws a `Problem` for a metric that is not a single number. The model's parameters move into one flat array, where the optimiser updates them in place, and out
- * of it when the step is released.
+ * Compiles the step. The model's parameters move into one flat array, where the optimiser updates them in place, and out
+ * of it when the step is released. Throws a `Problem` for a metric that is not a single number.
  */
 export async function createTrainingStep(
   model: Graph,

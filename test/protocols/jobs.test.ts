@@ -24,4 +24,8 @@ test("lines give back what was put there, to the same job with the same settings
     expect(await store.get(second)).toEqual({ costs: cut === 1 ? null : cut });
   }
   expect(await store.get(first)).toBeDefined();
+  // A job's own settings count too.
+  await store.put({ settings: 1 }, "one");
+  expect(await store.get({ settings: 1 })).toBe("one");
+  expect(await store.get({ settings: 2 })).toBeUndefined();
 });
