@@ -34,7 +34,7 @@ const { values } = parseArgs({
   },
 });
 
-const LAMBDA = 0.05;
+const LAMBDA = 0.1;
 const lambda = Number(values.lambda ?? LAMBDA);
 const iid: PriorSpec = { kind: "iid", lambda };
 const chain: PriorSpec = { kind: "chain", lambda, meanRun: 3.5 };
@@ -44,7 +44,7 @@ const ROWS: Record<string, PriorSpec[]> = {
   iid: [iid, iid, iid, iid],
 };
 /** Chosen on held-out training images, seed 0: smaller ones leave more weights, larger ones cost accuracy. */
-const VARIANCES = [0.05, 0.0015, 0.0015, 0.015];
+const VARIANCES = [0.3, 0.015, 0.015, 0.2];
 const variances = values.variances?.split(",").map(Number) ?? VARIANCES;
 const BITS = [6, 5, 4, 3];
 
@@ -76,8 +76,8 @@ async function compare(): Promise<void> {
   const chosen = values.rows?.split("|");
   const stages = {
     wide: { epochs: epochs(2), learningRate: 2e-3, floor: 0.5, roundEpochs: 1, annealRounds: 3, skip: 1 },
-    narrow: { epochs: epochs(8), learningRate: 2e-3, floor: 0.1, roundEpochs: 1, annealRounds: 1 },
-    tune: { epochs: epochs(24), learningRate: 5e-4, floor: 0.05 },
+    narrow: { epochs: epochs(12), learningRate: 2e-3, floor: 0.1, roundEpochs: 1, annealRounds: 1 },
+    tune: { epochs: epochs(24), learningRate: 1e-3, floor: 0.05 },
   };
   const jobs = Object.entries(ROWS)
     .filter(([method]) => chosen?.includes(method) ?? true)

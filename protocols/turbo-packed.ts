@@ -2,7 +2,7 @@
  * What the networks of turbo-mnist and turbo-baselines take on the disk, against how often they are wrong: packed without
  * loss, with so many bits a weight, and with steps by the posterior's deviations. Beside them, the dense network with few
  * bits a weight. Takes what `npm run protocol -- turbo-mnist` and `-- turbo-baselines` have kept in runs/protocols; of networks
- * that are not there, what docs/results/turbo-packed.json has.
+ * that are not there, what docs/results/turbo-packed.json has by the same codes.
  * Draws docs/figures/turbo-frontier.svg. Options: --seeds 0,1,2; --draw draws earlier results alone.
  */
 import { parseArgs } from "node:util";
@@ -29,6 +29,8 @@ const { values } = parseArgs({
 });
 
 const BITS = [8, 6, 5, 4, 3, 2];
+/** Of what `packModel` writes. Rows of another are not put beside new ones. */
+const CODES = "adaptive or prefix codes; biases in quarters of a step";
 /** Errors above this, in %, are left out of the figure: no one would ship these networks. */
 const WORST = 2.6;
 
@@ -66,7 +68,8 @@ async function measure(): Promise<void> {
     ...(await loadDataset("mnist", { dataDir: DATA_DIR })),
     scale: { mean: [0], std: [1] },
   };
-  const earlier = (await earlierResults<{ rows: PackedRow[] }>("turbo-packed"))?.rows ?? [];
+  const before = await earlierResults<{ codes?: string; rows: PackedRow[] }>("turbo-packed");
+  const earlier = before?.codes === CODES ? before.rows : [];
   const rows: PackedRow[] = [];
   for (const seed of values.seeds.split(",").map(Number)) {
     const networks = await keptNetworks(seed);
@@ -78,7 +81,10 @@ async function measure(): Promise<void> {
     }
   }
   if (rows.length === 0) throw new Error("there are no networks; run npm run protocol -- turbo-mnist first");
-  await writeResults("turbo-packed", `npm run protocol -- turbo-packed --seeds ${values.seeds}`, { rows });
+  await writeResults("turbo-packed", `npm run protocol -- turbo-packed --seeds ${values.seeds}`, {
+    codes: CODES,
+    rows,
+  });
 }
 
 /** A network in all ways to store it. */

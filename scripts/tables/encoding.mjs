@@ -6,7 +6,8 @@ function packed({ rows }) {
     [
       "network",
       "weights in use",
-      "index: runs",
+      "index: file",
+      "runs",
       "CSR",
       "bitmap",
       "value",
@@ -21,6 +22,7 @@ function packed({ rows }) {
       return [
         method,
         count(of((r) => r.nonZeros)),
+        each((r) => r.indexBits.file),
         each((r) => r.indexBits.runs),
         each((r) => r.indexBits.csr),
         each((r) => r.indexBits.bitmap),
@@ -49,10 +51,39 @@ function packedBits({ rows }) {
   );
 }
 
+/** Bytes of the same levels by several codes. */
+function packing({ rows }) {
+  return table(
+    [
+      "matrix",
+      "size",
+      "in use",
+      "runs and Huffman, bytes",
+      "adaptive",
+      "DeepCABAC",
+      "DeepCABAC ÷ adaptive",
+      "decoding, ns a weight: adaptive",
+      "DeepCABAC",
+    ],
+    rows.map((r) => [
+      r.name,
+      `${r.rows} × ${r.columns}`,
+      count(r.nonZeros),
+      count(r.bytes.prefix),
+      count(r.bytes.adaptive),
+      count(r.bytes.deepcabac),
+      (r.bytes.deepcabac / r.bytes.adaptive).toFixed(3),
+      r.decodeNanoseconds.adaptive,
+      r.decodeNanoseconds.deepcabac,
+    ]),
+  );
+}
+
 /** Tables of docs/encoding.md: the name of each, the results it shows, and how. */
 export const TABLES = {
   packed: ["turbo-packed", packed],
   "packed-bits": ["turbo-packed", packedBits],
+  packing: ["packing", packing],
   runs: [
     "runs",
     ({ rows }) =>

@@ -30,8 +30,8 @@ export function packCommand(): Command {
       tensors:
         "list of { name, shape, weights, nonZeros, runs, turned, index, indexBits, values, valueBits, indexBitsBy, error }",
       "…turned": "whether lines are columns",
-      "…index, values": "codes that were the shortest",
-      "…indexBits, valueBits": "what they take, codebook included",
+      "…index, values": "codes that were the shortest; adaptive is an arithmetic code of both",
+      "…indexBits, valueBits": "what they take, codebook included; not whole numbers in the adaptive code",
       "…indexBitsBy": "what several codes take for the index: { runs, csr, bitmap }",
       "…error": "what quantising changed, over the weights, both as root mean squares",
     },
@@ -75,8 +75,9 @@ function describe(
     t.name,
     formatCount(t.weights),
     formatShare(t.nonZeros / t.weights),
-    ...[t.indexBitsBy.runs, t.indexBitsBy.csr, t.indexBitsBy.bitmap].map((bits) => each(bits, t.nonZeros)),
-    each(t.valueBits, t.nonZeros),
+    ...[t.indexBits, t.indexBitsBy.runs, t.indexBitsBy.csr, t.indexBitsBy.bitmap, t.valueBits].map((bits) =>
+      each(bits, t.nonZeros),
+    ),
     t.error ? formatShare(t.error) : "",
     formatBytes(Math.ceil((t.indexBits + t.valueBits) / 8)),
   ]);
@@ -86,6 +87,7 @@ function describe(
         { heading: "weights" },
         right("all"),
         right("in use"),
+        right("index"),
         right("runs"),
         right("CSR"),
         right("bitmap"),
@@ -93,11 +95,11 @@ function describe(
         right("error"),
         right("size"),
       ],
-      [...rows, [rest, "", "", "", "", "", "", "", formatBytes(restBytes)]],
+      [...rows, [rest, "", "", "", "", "", "", "", "", formatBytes(restBytes)]],
     ),
     "",
     ...(unpacked.length > 0 ? [`gzip stores ${unpacked.join(", ")} in fewer bytes than a code would`] : []),
-    "bits a weight in use: index as runs, as CSR, as bitmap (the file has the shorter of runs and bitmap), value",
+    "bits a weight in use: index in the file, as runs, as CSR, as bitmap; value",
     `${output}: ${formatBytes(bytes)}, 1/${(onnxBytes / bytes).toFixed(1)} of ${formatBytes(onnxBytes)}; gzip makes ${formatBytes(gzipBytes)} of the same weights`,
   ].join("\n");
 }

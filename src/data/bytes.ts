@@ -88,6 +88,17 @@ export function bytesOf(data: ArrayBufferView): Uint8Array {
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
 
+/** One behind the other. */
+export function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(parts.reduce((sum, p) => sum + p.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
 /** Width in bytes of a numeric type in a file, half precision included. */
 export function widthOf(dtype: DType | "float16" | "bfloat16"): number {
   return dtype === "float16" || dtype === "bfloat16" ? 2 : bytesPerElement(dtype);

@@ -1,15 +1,17 @@
 import { deflateSync, gzipSync } from "fflate";
-import { dataView } from "../../data/bytes.ts";
+import { dataView, joined } from "../../data/bytes.ts";
 import { crc32 } from "../../data/crc32.ts";
 import { gunzip, MAX_INFLATION } from "../../data/gzip.ts";
+import { findBiases } from "../../engine/onnx/biases.ts";
 import type { FloatData } from "../../engine/onnx/float-data.ts";
 import { locateFloats } from "../../engine/onnx/float-data.ts";
 import { isPacked, PACKED_MAGIC } from "../../engine/onnx/packed-magic.ts";
 import { sizeOf } from "../../engine/tensor.ts";
 import { Problem } from "../../problem.ts";
 import type { IndexBits } from "../runs.ts";
+import type { Quantized } from "./quantize.ts";
 import { isStep, patternsOf, quantize, quantizeUniform } from "./quantize.ts";
-import type { EncodedTensor } from "./tensor-code.ts";
+import type { EncodedTensor, IndexFormat } from "./tensor-code.ts";
 import { decodeTensor, encodeTensor } from "./tensor-code.ts";
 
 export { isPacked };
@@ -24,9 +26,9 @@ export { isPacked };
  *   per tensor, in the order of the file
  *     varint  bytes of the unpacked rest from the tensor before (or the beginning) to this
  *     varint  rows, the first dimension; varint columns, all others
- *     uint8   1: lines are columns, else rows; + 2: the index is a bitmap, else runs
+ *     uint8   1: lines are columns, else rows; + 2: the index is a bitmap, + 4: the code is adaptive, else runs
  *     varint  length of the code in bytes
- *     code    bits, the highest of a byte first, filled up with zeros: index, then values
+ *     code    bits, the highest of a byte first, filled up with zeros: index, then values; the adaptive code is another
  *   uint32    CRC-32 (as in gzip) of everything before, little-endian
  *
  * Varints are those of protobuf: 7 bits a byte, the lowest first, 128 added to all but the last.
@@ -43,11 +45,16 @@ export { isPacked };
  *                code lengths, code words
  *   code lengths of a canonical Huffman code, at most 30, signed, as the difference from the length before (from 0)
  *
+ *   adaptive  2 bits as of values; γ(weights in use + 1) and their floats, or a table, γ(symbols + 1) and its floats in rising order,
+ *             or the 32 bits of a step; from the next whole byte on an arithmetic code of the mask and, but for floats, the levels
+ *             of the weights in use (kernels/adaptive.ts, levels.ts)
+ *
  * A tensor whose code takes more room than DEFLATE, or less than 1/1032 of its numbers, stays in the rest. So a reader
  * knows what a file may ask for before it makes room for it.
  */
 const MAGIC = Uint8Array.of(...PACKED_MAGIC, 1);
 const START = MAGIC.length + 4;
+const INDICES: readonly IndexFormat[] = ["runs", "bitmap", "adaptive"];
 
 /** What became of one tensor. Bits are those in the file. */
 export interface PackedTensor
@@ -74,9 +81,12 @@ export interface PackedModel {
   restBytes: number;
 }
 
-/** How weights of at least two dimensions are quantised. Without either nothing is lost. */
+/**
+ * How weights are quantised. Without either nothing is lost. Biases of layers whose weights are multiples of a step become
+ * multiples of a quarter of it; other vectors stay as they are.
+ */
 export interface PackOptions {
-  /** Most bits that the value of a weight in use may take on average, codebook included; above 0. Where none fit, nothing is lost. */
+  /** For weights of at least two dimensions: most bits that the value of a weight in use may take on average, codebook included; above 0. Where none fit, nothing is lost. */
   bits?: number;
   /** Steps of uniform grids for these initialisers, such as `posteriorStep` gives; above 0. */
   steps?: ReadonlyMap<string, number>;
@@ -86,6 +96,7 @@ export interface PackOptions {
 export function packModel(onnx: Uint8Array, { bits, steps }: PackOptions = {}): PackedModel {
   const floats = locateFloats(onnx);
   checkOptions(floats, bits, steps);
+  const quantized = quantizeAll(onnx, floats, { bits, steps });
   const chunks: Uint8Array[] = [];
   const rest: Uint8Array[] = [];
   const tensors: PackedTensor[] = [];
@@ -95,38 +106,32 @@ export function packModel(onnx: Uint8Array, { bits, steps }: PackOptions = {}): 
     rest.push(part);
     since += part.length;
   };
-  for (const { name, shape, offset } of floats) {
-    const end = offset + 4 * sizeOf(shape);
-    // A Buffer's own slice would share its memory.
-    const original = new Float32Array(Uint8Array.prototype.slice.call(onnx, offset, end).buffer);
-    const [rows, columns] = [shape[0] ?? 1, sizeOf(shape.slice(1))];
-    const step = steps?.get(name);
-    const quantized =
-      rows === 1 || columns === 1
-        ? undefined
-        : step !== undefined
-          ? quantizeUniform(original, step)
-          : bits !== undefined
-            ? quantize(original, bits)
-            : undefined;
-    const values = quantized?.values ?? original;
-    const code = encodeTensor({ rows, columns, patterns: patternsOf(values) }, quantized?.step);
+  for (const data of floats) {
+    const { name, shape, offset } = data;
+    const [rows, columns] = matrixOf(data);
+    const { values, step, error } = quantized.get(name) ?? {
+      values: valuesOf(onnx, data),
+      step: undefined,
+      error: 0,
+    };
+    const code = encodeTensor({ rows, columns, patterns: patternsOf(values) }, step);
     const raw = new Uint8Array(values.buffer);
     keep(onnx.subarray(copied, offset));
-    copied = end;
-    if (raw.length > MAX_INFLATION * code.bytes.length || deflateSync(raw).length <= code.bytes.length) {
+    copied = offset + raw.length;
+    const head = [
+      varint(since),
+      varint(rows),
+      varint(columns),
+      Uint8Array.of(Number(code.turned) + 2 * INDICES.indexOf(code.index)),
+      varint(code.bytes.length),
+    ];
+    const length = joined(head).length + code.bytes.length;
+    if (raw.length > MAX_INFLATION * code.bytes.length || deflateSync(raw).length <= length) {
       keep(raw);
       if (rows > 1 && columns > 1) unpacked.push(name);
       continue;
     }
-    chunks.push(
-      varint(since),
-      varint(rows),
-      varint(columns),
-      Uint8Array.of(Number(code.turned) + 2 * Number(code.index === "bitmap")),
-      varint(code.bytes.length),
-      code.bytes,
-    );
+    chunks.push(...head, code.bytes);
     since = 0;
     codeBytes += code.bytes.length;
     const { turned, index, indexBits, valueBits, statistics } = code;
@@ -142,7 +147,7 @@ export function packModel(onnx: Uint8Array, { bits, steps }: PackOptions = {}): 
       valueBits,
       values: code.values,
       indexBitsBy: statistics.indexBits,
-      error: quantized?.error ?? 0,
+      error,
     });
   }
   keep(onnx.subarray(copied));
@@ -150,6 +155,40 @@ export function packModel(onnx: Uint8Array, { bits, steps }: PackOptions = {}): 
   const body = joined([MAGIC, uint32(packedRest.length), packedRest, ...chunks]);
   const bytes = joined([body, uint32(crc32(body))]);
   return { bytes, tensors, unpacked, restBytes: bytes.length - codeBytes };
+}
+
+/** Biases have a finer step than their weights, so that they hardly add to the error: two bits more. */
+const BIAS_SHARE = 1 / 4;
+
+/** What is quantised, by name. */
+function quantizeAll(
+  onnx: Uint8Array,
+  floats: readonly FloatData[],
+  { bits, steps }: PackOptions,
+): Map<string, Quantized> {
+  const quantized = new Map<string, Quantized>();
+  const put = (name: string, found?: Quantized) => found && quantized.set(name, found);
+  const isVector = (data: FloatData) => matrixOf(data).includes(1);
+  for (const data of floats) {
+    const step = steps?.get(data.name);
+    if (step !== undefined) put(data.name, quantizeUniform(valuesOf(onnx, data), step));
+    else if (bits !== undefined && !isVector(data)) put(data.name, quantize(valuesOf(onnx, data), bits));
+  }
+  const weights = findBiases(onnx);
+  for (const data of floats.filter((f) => isVector(f) && !quantized.has(f.name))) {
+    const step = quantized.get(weights.get(data.name) ?? "")?.step;
+    if (step !== undefined) put(data.name, quantizeUniform(valuesOf(onnx, data), BIAS_SHARE * step));
+  }
+  return quantized;
+}
+
+function matrixOf({ shape }: FloatData): [rows: number, columns: number] {
+  return [shape[0] ?? 1, sizeOf(shape.slice(1))];
+}
+
+function valuesOf(onnx: Uint8Array, { shape, offset }: FloatData): Float32Array<ArrayBuffer> {
+  // A Buffer's own slice would share its memory.
+  return new Float32Array(Uint8Array.prototype.slice.call(onnx, offset, offset + 4 * sizeOf(shape)).buffer);
 }
 
 function checkOptions(
@@ -195,14 +234,13 @@ export function unpackModel(bytes: Uint8Array): Uint8Array {
   };
   while (at < end) {
     const [before, rows, columns, flags, length] = [number(), number(), number(), number(), number()];
-    if (flags > 3)
-      throw new Problem(`a damaged packed model: a tensor has the flags ${flags}; expected 0 to 3`);
+    const index = INDICES[flags >> 1];
+    if (!index) throw new Problem(`a damaged packed model: a tensor has the flags ${flags}; expected 0 to 5`);
     if (length > end - at || before > rest.length - copied)
       throw new Problem("a damaged packed model: a tensor reaches beyond its end");
     if (4 * rows * columns > MAX_INFLATION * length || (rows * columns === 0 && length > 0))
       throw new Problem(`a damaged packed model: ${length} bytes cannot hold ${rows} × ${columns} weights`);
     const code = bytes.subarray(at, at + length);
-    const index = flags & 2 ? "bitmap" : "runs";
     const patterns = decodeTensor({ bytes: code, turned: (flags & 1) === 1, index }, rows, columns);
     parts.push(rest.subarray(copied, copied + before), new Uint8Array(patterns.buffer));
     at += length;
@@ -219,14 +257,4 @@ function varint(n: number): Uint8Array {
 
 function uint32(n: number): Uint8Array {
   return new Uint8Array(Uint32Array.of(n).buffer);
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, p) => sum + p.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }

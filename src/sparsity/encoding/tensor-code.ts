@@ -1,10 +1,14 @@
+import { joined } from "../../data/bytes.ts";
 import { Problem } from "../../problem.ts";
 import type { Pattern, PatternStatistics } from "../runs.ts";
 import { patternStatistics } from "../runs.ts";
+import { decodeAdaptive, encodeAdaptive, MOST_WEIGHTS } from "./adaptive-code.ts";
+import type { BitReader, BitWriter } from "./bits.ts";
 import { createBitReader, createBitWriter } from "./bits.ts";
 import { readBitmap, readRuns, writeBitmap, writeRuns } from "./index-code.ts";
-import type { ValueFormat } from "./values-code.ts";
-import { planValues, readValues } from "./values-code.ts";
+import { levelsOf, readAlphabet, writeAlphabet } from "./levels.ts";
+import type { ValueFormat, ValuePlan } from "./values-code.ts";
+import { FORMATS, planValues, readValues } from "./values-code.ts";
 
 /** A row-major matrix of float32 numbers, given by their bits. */
 export interface PatternMatrix {
@@ -13,12 +17,16 @@ export interface PatternMatrix {
   readonly patterns: Uint32Array;
 }
 
+/** Elias-γ codes of runs, or a bit a weight, and Huffman codes behind them; or index and values by an adaptive arithmetic code. */
+export type IndexFormat = "runs" | "bitmap" | "adaptive";
+
 export interface EncodedTensor {
   bytes: Uint8Array;
   /** Lines are columns of the matrix. */
   turned: boolean;
-  index: "runs" | "bitmap";
+  index: IndexFormat;
   values: ValueFormat;
+  /** Not whole numbers where the index is adaptive: both are one code then. */
   indexBits: number;
   valueBits: number;
   /** Along the lines. */
@@ -26,36 +34,67 @@ export interface EncodedTensor {
 }
 
 /**
- * A matrix without its zeros, and without loss: where the others are, by whatever direction and code takes the fewest bits, then
- * their values. −0 is not a zero here.
+ * A matrix without its zeros, and without loss: where the others are, and their values, by whatever code takes the fewest bytes.
+ * −0 is not a zero here.
  *
  * @param step What the values are multiples of, if anything.
  */
 export function encodeTensor(matrix: PatternMatrix, step?: number): EncodedTensor {
+  return encodings(matrix, step).reduce((a, b) => (b.bytes.length < a.bytes.length ? b : a));
+}
+
+/** By prefix codes and, but for very large ones, by the adaptive code; lines are what takes fewer bits as runs. */
+export function encodings(matrix: PatternMatrix, step?: number): EncodedTensor[] {
   const [along, across] = [matrix, turn(matrix)].map((m) => {
     const pattern: Pattern = { lines: m.rows, columns: m.columns, mask: m.patterns };
     return { m, pattern, statistics: patternStatistics(pattern) };
   });
   const turned = across.statistics.indexBits.runs < along.statistics.indexBits.runs;
   const { m, pattern, statistics } = turned ? across : along;
-  const { runs, bitmap } = statistics.indexBits;
+  const used = m.patterns.filter((p) => p !== 0);
+  const values = planValues(used, step);
+  const common = { turned, values: values.format, statistics };
+  const prefix = { ...prefixCode(pattern, statistics, values), ...common };
+  if (m.patterns.length > MOST_WEIGHTS) return [prefix];
+  return [prefix, { ...adaptiveCode(m, used, values), ...common }];
+}
+
+type Code = Pick<EncodedTensor, "bytes" | "index" | "indexBits" | "valueBits">;
+
+/** Index and values one behind the other, in whole bits. */
+function prefixCode(
+  pattern: Pattern,
+  { indexBits: { runs, bitmap } }: PatternStatistics,
+  values: ValuePlan,
+): Code {
   const index = runs <= bitmap ? "runs" : "bitmap";
-  const values = planValues(
-    m.patterns.filter((p) => p !== 0),
-    step,
-  );
   const writer = createBitWriter();
   (index === "runs" ? writeRuns : writeBitmap)(writer, pattern);
   const indexBits = writer.length;
   values.write(writer);
+  return { bytes: writer.finish(), index, indexBits, valueBits: values.bits };
+}
+
+/** The values' format and alphabet, or the values as floats; from the next whole byte on what the adaptive code takes. */
+function adaptiveCode(
+  { rows, columns, patterns }: PatternMatrix,
+  used: Uint32Array,
+  { format, alphabet }: ValuePlan,
+): Code {
+  const head = createBitWriter();
+  head.write(FORMATS.indexOf(format), 2);
+  if (alphabet) writeAlphabet(head, alphabet);
+  else writeFloats(head, used);
+  const bits = new Uint8Array(patterns.length);
+  for (let i = 0; i < bits.length; i++) bits[i] = patterns[i] === 0 ? 0 : 1;
+  const levels = alphabet && spread(levelsOf(used, alphabet), bits);
+  const code = encodeAdaptive({ lines: rows, columns, bits }, levels);
+  const bytes = joined([head.finish(), code.bytes]);
   return {
-    bytes: writer.finish(),
-    turned,
-    index,
-    values: values.format,
-    indexBits,
-    valueBits: values.bits,
-    statistics,
+    bytes,
+    index: "adaptive",
+    indexBits: code.maskBits,
+    valueBits: 8 * bytes.length - code.maskBits,
   };
 }
 
@@ -65,17 +104,62 @@ export function decodeTensor(
   rows: number,
   columns: number,
 ): Uint32Array {
-  const reader = createBitReader(bytes);
   const [lines, length] = turned ? [columns, rows] : [rows, columns];
-  const mask = (index === "runs" ? readRuns : readBitmap)(reader, lines, length);
-  let used = 0;
-  for (let i = 0; i < mask.length; i++) used += mask[i];
-  const values = readValues(reader, used);
-  if (bytes.length !== Math.ceil(reader.position / 8))
-    throw new Problem("the code of a tensor is longer than its weights");
-  const patterns = new Uint32Array(mask.length);
-  for (let i = 0, next = 0; i < mask.length; i++) if (mask[i]) patterns[i] = values[next++];
+  const { patterns, read } =
+    index === "adaptive" ? readAdaptive(bytes, lines, length) : readPrefix(bytes, index, lines, length);
+  if (bytes.length !== read) throw new Problem("the code of a tensor is longer than its weights");
   return turned ? turn({ rows: lines, columns: length, patterns }).patterns : patterns;
+}
+
+/** Numbers, and how many bytes they took. */
+interface Decoded {
+  patterns: Uint32Array;
+  read: number;
+}
+
+function readPrefix(bytes: Uint8Array, index: "runs" | "bitmap", lines: number, columns: number): Decoded {
+  const reader = createBitReader(bytes);
+  const mask = (index === "runs" ? readRuns : readBitmap)(reader, lines, columns);
+  const patterns = spread(readValues(reader, count(mask)), mask);
+  return { patterns, read: Math.ceil(reader.position / 8) };
+}
+
+function readAdaptive(bytes: Uint8Array, lines: number, columns: number): Decoded {
+  const head = createBitReader(bytes);
+  const format = FORMATS[head.read(2)];
+  if (!format) throw new Problem("values in a format of a later version; update Filigree");
+  const floats = format === "floats" ? readFloats(head, lines * columns) : undefined;
+  const valueAt = format === "floats" ? undefined : readAlphabet(head, format);
+  const start = Math.ceil(head.position / 8);
+  const { bits, levels, read } = decodeAdaptive(bytes.subarray(start), lines, columns, !floats);
+  if (floats && floats.length !== count(bits))
+    throw new Problem(`a tensor has ${count(bits)} weights in use, but ${floats.length} values`);
+  if (floats) return { patterns: spread(floats, bits), read: start + read };
+  const patterns = new Uint32Array(bits.length);
+  for (let i = 0; i < bits.length; i++) if (bits[i]) patterns[i] = valueAt!(levels[i]);
+  return { patterns, read: start + read };
+}
+
+function writeFloats(writer: BitWriter, patterns: Uint32Array): void {
+  writer.gamma(patterns.length + 1);
+  for (const p of patterns) writer.write(p, 32);
+}
+
+function readFloats(reader: BitReader, most: number): Uint32Array {
+  return Uint32Array.from({ length: reader.gamma(most + 1) - 1 }, () => reader.read(32));
+}
+
+/** Numbers at the places that a mask has, others 0. */
+function spread<T extends Uint32Array | Int32Array>(numbers: T, mask: Uint8Array): T {
+  const all = new (numbers.constructor as new (length: number) => T)(mask.length);
+  for (let i = 0, next = 0; i < mask.length; i++) if (mask[i]) all[i] = numbers[next++];
+  return all;
+}
+
+function count(mask: Uint8Array): number {
+  let used = 0;
+  for (const bit of mask) used += bit;
+  return used;
 }
 
 function turn({ rows, columns, patterns }: PatternMatrix): PatternMatrix {

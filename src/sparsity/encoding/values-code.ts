@@ -4,11 +4,11 @@ import { createBitWriter } from "./bits.ts";
 import { canonicalCodes, codeLengths, readLengths, symbolReader, writeLengths } from "./huffman.ts";
 
 /** More distinct values than that are written as they are. */
-const MOST_SYMBOLS = 65_536;
+export const MOST_SYMBOLS = 65_536;
 
 /** How values are stored: as they are; by Huffman codes of a table of floats; of whole multiples of a step. */
 export type ValueFormat = "floats" | "table" | "multiples";
-const FORMATS: readonly ValueFormat[] = ["floats", "table", "multiples"];
+export const FORMATS: readonly ValueFormat[] = ["floats", "table", "multiples"];
 
 /** What the values of a tensor need. Values are float32, given by their bits, so that nothing is rounded. */
 export interface ValuePlan {
@@ -16,6 +16,14 @@ export interface ValuePlan {
   /** With the table. */
   bits: number;
   write(writer: BitWriter): void;
+  /** The distinct values in their order, but for floats. */
+  alphabet?: Alphabet;
+}
+
+/** Distinct values in the order of the floats, and what they are multiples of, if anything. */
+export interface Alphabet {
+  patterns: Uint32Array;
+  multiples?: { step: number; factors: readonly number[] };
 }
 
 /**
@@ -40,19 +48,20 @@ export function planValues(patterns: Uint32Array, step?: number): ValuePlan {
   }
   const alphabet = Uint32Array.from(counts.keys()).sort((a, b) => ordered(a) - ordered(b));
   const lengths = codeLengths([...alphabet].map((p) => counts.get(p)!));
-  const multiples = step === undefined ? undefined : multiplesOf(alphabet, step);
+  const factors = step === undefined ? undefined : factorsOf(alphabet, step);
   const head = createBitWriter();
-  head.write(FORMATS.indexOf(multiples ? "multiples" : "table"), 2);
+  head.write(FORMATS.indexOf(factors ? "multiples" : "table"), 2);
   head.gamma(alphabet.length + 1);
-  if (multiples) writeMultiples(head, multiples, step!);
+  if (factors) writeMultiples(head, factors, step!);
   else for (const p of alphabet) head.write(p, 32);
   writeLengths(head, lengths);
   const bits = alphabet.reduce((sum, p, i) => sum + counts.get(p)! * lengths[i], head.length);
   if (bits >= floats.bits) return floats;
   const symbols = new Map([...alphabet].map((p, i) => [p, i]));
   return {
-    format: multiples ? "multiples" : "table",
+    format: factors ? "multiples" : "table",
     bits,
+    alphabet: { patterns: alphabet, multiples: factors && { step: step!, factors } },
     write: (writer) => {
       copyBits(head, writer);
       const codes = canonicalCodes(lengths);
@@ -90,10 +99,10 @@ function ordered(pattern: number): number {
 }
 
 /** The factors of values that are multiples of a step, in float32; undefined where one is not. */
-function multiplesOf(alphabet: Uint32Array, step: number): number[] | undefined {
+function factorsOf(alphabet: Uint32Array, step: number): number[] | undefined {
   const values = new Float32Array(alphabet.buffer, alphabet.byteOffset, alphabet.length);
   const factors = Array.from(values, (v) => Math.round(v / step));
-  return factors.every((f, i) => Math.abs(f) < 2 ** 30 && Math.fround(f * step) === values[i])
+  return factors.every((f, i) => f !== 0 && Math.abs(f) < 2 ** 30 && Math.fround(f * step) === values[i])
     ? factors
     : undefined;
 }

@@ -58,17 +58,13 @@ test("a model comes back byte for byte, and its bits are those that the parts re
   expect(isPacked(onnx)).toBe(false);
   const inFile = tensors.reduce((sum, t) => sum + Math.ceil((t.indexBits + t.valueBits) / 8), 0);
   expect(restBytes + inFile).toBe(bytes.length);
-  expect(tensors.find((t) => t.name === "out.weight")).toMatchObject({
-    turned: true,
-    index: "runs",
-    values: "floats",
-  });
-  expect(tensors.find((t) => t.name === "fc.weight")).toMatchObject({
-    turned: false,
-    index: "runs",
-    error: 0,
-  });
-  for (const t of tensors) expect(t.indexBits).toBe(Math.min(t.indexBitsBy.runs, t.indexBitsBy.bitmap));
+  const named = (name: string) => tensors.find((t) => t.name === name);
+  expect(named("out.weight")).toMatchObject({ turned: true, index: "adaptive", values: "floats" });
+  expect(named("fc.weight")).toMatchObject({ turned: false, index: "adaptive", error: 0 });
+  expect(named("conv.weight")).toMatchObject({ index: "bitmap" });
+  for (const { index, indexBits, indexBitsBy: by } of tensors)
+    if (index === "adaptive") expect(indexBits).toBeLessThan(Math.min(by.runs, by.bitmap));
+    else expect([index, indexBits]).toEqual([index, by[index]]);
 });
 
 test("bytes in a Buffer, whose slices share memory, make the same file", () => {
@@ -85,7 +81,7 @@ test("full weights stay with gzip, and are named", () => {
   expect(packModel(onnx).unpacked).toEqual([]);
 });
 
-test("quantised weights: as many bits as asked for, the graph and biases as they were, packed again without loss", () => {
+test("quantised weights: as many bits as asked for, biases four times as fine, packed again without loss", () => {
   const { bytes, tensors } = packModel(onnx, { bits: 4 });
   const back = unpackModel(bytes);
   expect(back).toHaveLength(onnx.length);
@@ -99,7 +95,14 @@ test("quantised weights: as many bits as asked for, the graph and biases as they
     expect(size(was.map((w, i) => w - now[i])) / size(was)).toBeCloseTo(error, 5);
     expect(error).toBeLessThan(0.2);
   }
-  expect(after.parameters.get("fc.bias")!.data).toEqual(before.parameters.get("fc.bias")!.data);
+  const distinct = [...new Set(after.parameters.get("fc.weight")!.data)].sort((a, b) => a - b);
+  const step = Math.min(...distinct.slice(1).map((w, i) => w - distinct[i]));
+  const [was, now] = [before, after].map((model) => model.parameters.get("fc.bias")!.data);
+  now.forEach((b, i) => {
+    expect(Math.abs(b - was[i])).toBeLessThan(step / 8 + 1e-6);
+    expect((4 * b) / step).toBeCloseTo(Math.round((4 * b) / step), 3);
+  });
+  expect(now).not.toEqual(was);
   const again = packModel(back);
   expect(unpackModel(again.bytes)).toEqual(back);
   expect(again.bytes.length).toBeLessThan(packModel(onnx).bytes.length / 2);
@@ -117,7 +120,10 @@ test("steps by name, for these weights alone", () => {
   const { bytes, tensors } = packModel(onnx, { steps: new Map([["fc.weight", 0.25]]) });
   expect(tensors.filter((t) => t.error > 0).map((t) => [t.name, t.values])).toEqual([
     ["fc.weight", "multiples"],
+    ["fc.bias", "multiples"],
   ]);
+  const vector = packModel(onnx, { steps: new Map([["fc.bias", 0.5]]) });
+  expect(vector.tensors.filter((t) => t.error > 0).map((t) => t.name)).toEqual(["fc.bias"]);
   const { data } = importModel(unpackModel(bytes)).parameters.get("fc.weight")!;
   expect(data.every((w) => Number.isInteger(4 * w))).toBe(true);
 });
