@@ -1,5 +1,6 @@
 import { Problem } from "../../problem.ts";
-import { planValues } from "./values-code.ts";
+import type { Histogram } from "./values-code.ts";
+import { MOST_SYMBOLS, valueBits } from "./values-code.ts";
 
 export interface Quantized {
   /** As many as were given; zeros stay zero, and small weights may become zero. */
@@ -12,8 +13,12 @@ export interface Quantized {
 
 /** Multiples of a step, halves rounded away from zero (turbovbi.md 3.8). */
 export function uniformValues(values: Float32Array, step: number): Float32Array {
+  return values.map((v) => multiple(v, step));
+}
+
+function multiple(value: number, step: number): number {
   // No −0: it is no zero in a file.
-  return values.map((v) => Math.sign(v) * Math.floor(Math.abs(v) / step + 0.5) * step + 0);
+  return Math.sign(value) * Math.floor(Math.abs(value) / step + 0.5) * step + 0;
 }
 
 /** Whether weights can be multiples of it, as a float32. */
@@ -49,10 +54,25 @@ export function posteriorStep(sigmas: Float32Array, share = 0.35): number {
  * Dally, Deep Compression, 2016, 3.1). On sorted numbers a cluster is an interval, so that a round costs k searches.
  */
 export function clusteredValues(values: Float32Array, clusters: number): Float32Array {
-  const sorted = values.filter((v) => v !== 0).sort();
-  if (sorted.length === 0) return values.slice();
-  const sums = new Float64Array(sorted.length + 1);
-  for (let i = 0; i < sorted.length; i++) sums[i + 1] = sums[i] + sorted[i];
+  return values.map(codebook(sortUsed(values), clusters));
+}
+
+/** Numbers in their order, and the sums of the first 0, 1, 2, … of them. */
+interface Sorted {
+  values: Float32Array;
+  sums: Float64Array;
+}
+
+function sortUsed(all: Float32Array): Sorted {
+  const values = all.filter((v) => v !== 0).sort();
+  const sums = new Float64Array(values.length + 1);
+  for (let i = 0; i < values.length; i++) sums[i + 1] = sums[i] + values[i];
+  return { values, sums };
+}
+
+/** What k-means makes of a number; zeros stay zero. */
+function codebook({ values: sorted, sums }: Sorted, clusters: number): (v: number) => number {
+  if (sorted.length === 0) return (v) => v;
   const [low, high] = [sorted[0], sorted[sorted.length - 1]];
   let centres = Float64Array.from(
     { length: clusters },
@@ -71,7 +91,7 @@ export function clusteredValues(values: Float32Array, clusters: number): Float32
     if (still) break;
   }
   const bounds = Float64Array.from(centres.subarray(1), (c, i) => (c + centres[i]) / 2);
-  return values.map((v) => (v === 0 ? 0 : centres[firstAbove(bounds, v)]));
+  return (v) => (v === 0 ? 0 : centres[firstAbove(bounds, v)]);
 }
 
 /**
@@ -83,28 +103,51 @@ export function clusteredValues(values: Float32Array, clusters: number): Float32
  * has left on both sides of a gap.
  */
 export function quantize(values: Float32Array, bits: number): Quantized | undefined {
-  const used = values.filter((v) => v !== 0);
-  const allowed = bits * used.length;
-  const largest = used.reduce((most, v) => Math.max(most, Math.abs(v)), 0);
-  if (!Number.isFinite(largest) || largest === 0) return undefined;
-  const fits = (candidate: Float32Array, step?: number) =>
-    planValues(patternsOf(candidate.filter((v) => v !== 0)), step).bits <= allowed;
+  const used = sortUsed(values);
+  const count = used.values.length;
+  const largest = Math.max(Math.abs(used.values[0]), Math.abs(used.values[count - 1]));
+  if (!Number.isFinite(largest)) return undefined;
+  const fits = (quantizer: (v: number) => number, step?: number) => {
+    const histogram = histogramOfSorted(used.values, quantizer);
+    const kept = histogram ? histogram.counts.reduce((sum, n) => sum + n, 0) : count;
+    return valueBits(kept, histogram, step) <= bits * count;
+  };
   // Steps by powers of 2^¼, from so wide that hardly anything is left.
   const uniform = finest(4 * 24, (n) => {
     const step = Math.fround(largest / 2 ** (n / 4));
-    const candidate = uniformValues(used, step);
-    return fits(candidate, step) ? step : undefined;
+    return fits((v) => multiple(v, step), step) ? step : undefined;
   });
-  const clusters = finest(Math.min(Math.ceil(2 ** bits) + 1, used.length), (n) =>
-    fits(clusteredValues(used, n + 1)) ? n + 1 : undefined,
-  );
+  const clusters = finest(Math.min(Math.ceil(2 ** bits) + 1, count), (n) => {
+    const quantizer = codebook(used, n + 1);
+    return fits(quantizer) ? quantizer : undefined;
+  });
   const candidates: Quantized[] = [];
   if (uniform !== undefined) candidates.push(quantizeUniform(values, uniform));
   if (clusters !== undefined) {
-    const made = clusteredValues(values, clusters);
+    const made = values.map(clusters);
     candidates.push({ values: made, error: change(values, made) });
   }
   return candidates.sort((a, b) => a.error - b.error)[0];
+}
+
+/**
+ * What a quantiser that never falls makes of sorted numbers, but for zeros: as many searches as there are values. Undefined for
+ * more of these than a table has.
+ */
+function histogramOfSorted(sorted: Float32Array, quantizer: (v: number) => number): Histogram | undefined {
+  const distinct: number[] = [];
+  const counts: number[] = [];
+  for (let start = 0; start < sorted.length; ) {
+    const value = Math.fround(quantizer(sorted[start]));
+    const end = firstIndex(start + 1, sorted.length, (i) => Math.fround(quantizer(sorted[i])) > value);
+    if (value !== 0) {
+      distinct.push(value);
+      counts.push(end - start);
+    }
+    if (counts.length > MOST_SYMBOLS) return undefined;
+    start = end;
+  }
+  return { patterns: patternsOf(Float32Array.from(distinct)), counts };
 }
 
 /** The bits of float32 numbers. */
@@ -115,8 +158,8 @@ export function patternsOf({ buffer, byteOffset, length }: Float32Array): Uint32
 const MOST_ROUNDS = 100;
 
 /** What `attempt` makes of the largest number below `count` for which it makes anything, if it does so for all smaller ones. */
-function finest(count: number, attempt: (n: number) => number | undefined): number | undefined {
-  let best: number | undefined;
+function finest<T>(count: number, attempt: (n: number) => T | undefined): T | undefined {
+  let best: T | undefined;
   for (let low = 0, high = count; low < high; ) {
     const middle = (low + high) >> 1;
     const found = attempt(middle);
@@ -131,11 +174,15 @@ function finest(count: number, attempt: (n: number) => number | undefined): numb
 
 /** How many of the sorted numbers are at most `bound`. */
 function firstAbove(sorted: Float32Array | Float64Array, bound: number): number {
-  let [low, high] = [0, sorted.length];
+  return firstIndex(0, sorted.length, (i) => sorted[i] > bound);
+}
+
+/** The first number from `low` to `high` that passes, where all that follow do; `high` counts as one that does. */
+function firstIndex(low: number, high: number, passes: (i: number) => boolean): number {
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (sorted[middle] <= bound) low = middle + 1;
-    else high = middle;
+    if (passes(middle)) high = middle;
+    else low = middle + 1;
   }
   return low;
 }

@@ -26,6 +26,12 @@ export interface Alphabet {
   multiples?: { step: number; factors: readonly number[] };
 }
 
+/** Distinct values, given by their bits, in the order of the floats, and how often each comes. */
+export interface Histogram {
+  patterns: Uint32Array;
+  counts: readonly number[];
+}
+
 /**
  * The shortest way to write values.
  *
@@ -33,35 +39,23 @@ export interface Alphabet {
  * @param step Where they are multiples of something, this.
  */
 export function planValues(patterns: Uint32Array, step?: number): ValuePlan {
-  const floats: ValuePlan = {
-    format: "floats",
-    bits: 2 + 32 * patterns.length,
-    write: (writer) => {
-      writer.write(FORMATS.indexOf("floats"), 2);
-      for (const p of patterns) writer.write(p, 32);
-    },
-  };
-  const counts = new Map<number, number>();
-  for (const p of patterns) {
-    counts.set(p, (counts.get(p) ?? 0) + 1);
-    if (counts.size > MOST_SYMBOLS) return floats;
-  }
-  const alphabet = Uint32Array.from(counts.keys()).sort((a, b) => ordered(a) - ordered(b));
-  const lengths = codeLengths([...alphabet].map((p) => counts.get(p)!));
-  const factors = step === undefined ? undefined : factorsOf(alphabet, step);
-  const head = createBitWriter();
-  head.write(FORMATS.indexOf(factors ? "multiples" : "table"), 2);
-  head.gamma(alphabet.length + 1);
-  if (factors) writeMultiples(head, factors, step!);
-  else for (const p of alphabet) head.write(p, 32);
-  writeLengths(head, lengths);
-  const bits = alphabet.reduce((sum, p, i) => sum + counts.get(p)! * lengths[i], head.length);
-  if (bits >= floats.bits) return floats;
-  const symbols = new Map([...alphabet].map((p, i) => [p, i]));
+  const histogram = histogramOf(patterns);
+  const code = histogram && huffmanCode(histogram, step);
+  if (!code || code.bits >= floatBits(patterns.length))
+    return {
+      format: "floats",
+      bits: floatBits(patterns.length),
+      write: (writer) => {
+        writer.write(FORMATS.indexOf("floats"), 2);
+        for (const p of patterns) writer.write(p, 32);
+      },
+    };
+  const { head, lengths, bits, factors } = code;
+  const symbols = new Map(Array.from(histogram.patterns, (p, i) => [p, i]));
   return {
     format: factors ? "multiples" : "table",
     bits,
-    alphabet: { patterns: alphabet, multiples: factors && { step: step!, factors } },
+    alphabet: { patterns: histogram.patterns, multiples: factors && { step: step!, factors } },
     write: (writer) => {
       copyBits(head, writer);
       const codes = canonicalCodes(lengths);
@@ -71,6 +65,43 @@ export function planValues(patterns: Uint32Array, step?: number): ValuePlan {
       }
     },
   };
+}
+
+/**
+ * Bits that `planValues` needs.
+ *
+ * @param histogram Undefined where there are more than `MOST_SYMBOLS` distinct values.
+ */
+export function valueBits(total: number, histogram: Histogram | undefined, step?: number): number {
+  return Math.min(floatBits(total), histogram ? huffmanCode(histogram, step).bits : Number.POSITIVE_INFINITY);
+}
+
+function floatBits(count: number): number {
+  return 2 + 32 * count;
+}
+
+function histogramOf(patterns: Uint32Array): Histogram | undefined {
+  const counts = new Map<number, number>();
+  for (const p of patterns) {
+    counts.set(p, (counts.get(p) ?? 0) + 1);
+    if (counts.size > MOST_SYMBOLS) return undefined;
+  }
+  const distinct = Uint32Array.from(counts.keys()).sort((a, b) => ordered(a) - ordered(b));
+  return { patterns: distinct, counts: Array.from(distinct, (p) => counts.get(p)!) };
+}
+
+/** What says which values there are and how they are coded, and the bits of all with it. */
+function huffmanCode({ patterns, counts }: Histogram, step?: number) {
+  const lengths = codeLengths(counts);
+  const factors = step === undefined ? undefined : factorsOf(patterns, step);
+  const head = createBitWriter();
+  head.write(FORMATS.indexOf(factors ? "multiples" : "table"), 2);
+  head.gamma(patterns.length + 1);
+  if (factors) writeMultiples(head, factors, step!);
+  else for (const p of patterns) head.write(p, 32);
+  writeLengths(head, lengths);
+  const bits = counts.reduce((sum, count, i) => sum + count * lengths[i], head.length);
+  return { head, lengths, bits, factors };
 }
 
 /** The bits of `count` values. */
