@@ -25,8 +25,7 @@ export function packCommand(): Command {
       "bytes, onnxBytes": "sizes of the packed file and of the .onnx file",
       gzipBytes: "what gzip makes of the same .onnx file, quantised weights included",
       restBytes: "of the packed file: graph, names, biases, headers, and what is unpacked",
-      unpacked:
-        "names of weights that gzip stores in fewer bytes than a code; without --bits there may be many",
+      unpacked: "names of weights that gzip stores in fewer bytes than a code, since they repeat themselves",
       tensors:
         "list of { name, shape, weights, nonZeros, runs, turned, index, indexBits, values, valueBits, indexBitsBy, error }",
       "…turned": "whether lines are columns",

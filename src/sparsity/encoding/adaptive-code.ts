@@ -27,10 +27,8 @@ export interface AdaptiveCode {
   maskBits: number;
 }
 
-/**
- * @param levels [lines, columns]: whole numbers but 0, below 2³⁰, of the weights in use. Without them the mask alone is written.
- */
-export function encodeAdaptive({ lines, columns, bits }: Mask, levels?: Int32Array): AdaptiveCode {
+/** @param levels [lines, columns]: whole numbers but 0, below 2³⁰, of the weights in use. */
+export function encodeAdaptive({ lines, columns, bits }: Mask, levels: Int32Array): AdaptiveCode {
   // A level takes 29 bits and few more, though it may be told by up to 62 decisions: that is learned.
   const room = 12 * bits.length + 1024;
   return inWorkspace(lines, columns, room, ({ kernels, code, mask, integers }) => {
@@ -38,10 +36,8 @@ export function encodeAdaptive({ lines, columns, bits }: Mask, levels?: Int32Arr
     kernels.startWriting(code.byteOffset, room);
     kernels.codeMask(mask.byteOffset, lines, columns);
     const maskBits = 8 * kernels.used() + 32 - Math.log2(kernels.span());
-    if (levels) {
-      integers.set(levels);
-      kernels.codeLevels(integers.byteOffset, mask.byteOffset, lines, columns);
-    }
+    integers.set(levels);
+    kernels.codeLevels(integers.byteOffset, mask.byteOffset, lines, columns);
     const length = kernels.finish();
     if (length < 0) throw new Error(`${bits.length} weights take more than ${room} bytes`);
     return { bytes: code.slice(0, length), maskBits };
@@ -50,24 +46,18 @@ export function encodeAdaptive({ lines, columns, bits }: Mask, levels?: Int32Arr
 
 export interface AdaptiveReading {
   bits: Uint8Array;
-  /** Zeros where the mask alone was written. */
   levels: Int32Array;
   /** Bytes of the code. */
   read: number;
 }
 
 /** The reverse. Throws a `Problem` where the code is too short. */
-export function decodeAdaptive(
-  bytes: Uint8Array,
-  lines: number,
-  columns: number,
-  withLevels: boolean,
-): AdaptiveReading {
+export function decodeAdaptive(bytes: Uint8Array, lines: number, columns: number): AdaptiveReading {
   return inWorkspace(lines, columns, bytes.length, ({ kernels, code, mask, integers }) => {
     code.set(bytes);
     kernels.startReading(code.byteOffset, bytes.length);
     kernels.codeMask(mask.byteOffset, lines, columns);
-    if (withLevels) kernels.codeLevels(integers.byteOffset, mask.byteOffset, lines, columns);
+    kernels.codeLevels(integers.byteOffset, mask.byteOffset, lines, columns);
     const read = kernels.finish();
     if (read < 0) throw new Problem("the code of a tensor ends too early");
     return { bits: mask.slice(), levels: integers.slice(), read };

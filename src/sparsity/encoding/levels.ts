@@ -4,20 +4,22 @@ import type { Alphabet } from "./values-code.ts";
 import { MOST_SYMBOLS } from "./values-code.ts";
 
 /*
- * Values as levels, whole numbers but 0 in the order of the values: the factors of a step, or how many values of the table lie
- * between them and zero.
+ * Values as levels, whole numbers but 0: the factors of a step; how many values of the table lie between them and zero; of floats
+ * how far the exponent is below the largest.
  */
 
 /** The levels of values, which are given by their bits. */
 export function levelsOf(patterns: Uint32Array, { patterns: table, multiples }: Alphabet): Int32Array {
+  const levels = new Int32Array(patterns.length);
+  if (multiples) {
+    const values = new Float32Array(patterns.buffer, patterns.byteOffset, patterns.length);
+    for (let i = 0; i < levels.length; i++) levels[i] = Math.round(values[i] / multiples.step);
+    return levels;
+  }
   const negative = negatives(table);
-  const levels = new Map(
-    Array.from(table, (p, i) => [
-      p,
-      multiples?.factors[i] ?? (i < negative ? i - negative : i - negative + 1),
-    ]),
-  );
-  return Int32Array.from(patterns, (p) => levels.get(p)!);
+  const byPattern = new Map(Array.from(table, (p, i) => [p, i < negative ? i - negative : i - negative + 1]));
+  for (let i = 0; i < levels.length; i++) levels[i] = byPattern.get(patterns[i])!;
+  return levels;
 }
 
 /** What turns levels into values again. */
@@ -30,7 +32,56 @@ export function writeAlphabet(writer: BitWriter, { patterns: table, multiples }:
   for (const p of table) writer.write(p, 32);
 }
 
-/** The reverse: the bits of the value at a level. */
+/** The levels of floats: 1 for the largest exponent, one more for each below it. */
+export function exponentLevels(patterns: Uint32Array): Int32Array {
+  const largest = largestExponent(patterns);
+  const levels = new Int32Array(patterns.length);
+  for (let i = 0; i < levels.length; i++) levels[i] = 1 + largest - exponentOf(patterns[i]);
+  return levels;
+}
+
+/** What turns those into floats again: the largest exponent, and three bytes of each float, its sign and its fraction. */
+export function fractionsOf(patterns: Uint32Array): Uint8Array {
+  const bytes = new Uint8Array(1 + 3 * patterns.length);
+  bytes[0] = largestExponent(patterns);
+  for (let i = 0, at = 1; i < patterns.length; i++) {
+    const p = patterns[i];
+    bytes[at++] = ((p >>> 31) << 7) | ((p >>> 16) & 127);
+    bytes[at++] = p >>> 8;
+    bytes[at++] = p;
+  }
+  return bytes;
+}
+
+/** The reverse: the bits of the float of a level, and of a place among them. */
+export function fractionReader(bytes: Uint8Array): (level: number, place: number) => number {
+  const largest = bytes[0];
+  return (level, place) => {
+    const exponent = 1 + largest - level;
+    const at = 1 + 3 * place;
+    if (at >= bytes.length || level < 1 || exponent < 0)
+      throw new Problem("a tensor has weights in use without values, or outside of the floats");
+    const high = bytes[at];
+    return (
+      ((high >>> 7) * 0x80000000 + (exponent << 23)) |
+      ((high & 127) << 16) |
+      (bytes[at + 1] << 8) |
+      bytes[at + 2]
+    );
+  };
+}
+
+function exponentOf(pattern: number): number {
+  return (pattern >>> 23) & 255;
+}
+
+function largestExponent(patterns: Uint32Array): number {
+  let most = 0;
+  for (const p of patterns) most = Math.max(most, exponentOf(p));
+  return most;
+}
+
+/** What `writeAlphabet` wrote: the bits of the value at a level. */
 export function readAlphabet(reader: BitReader, format: "table" | "multiples"): (level: number) => number {
   if (format === "multiples") {
     const value = new Float32Array(1);

@@ -45,9 +45,10 @@ export { isPacked };
  *                code lengths, code words
  *   code lengths of a canonical Huffman code, at most 30, signed, as the difference from the length before (from 0)
  *
- *   adaptive  2 bits as of values; γ(weights in use + 1) and their floats, or a table, γ(symbols + 1) and its floats in rising order,
- *             or the 32 bits of a step; from the next whole byte on an arithmetic code of the mask and, but for floats, the levels
- *             of the weights in use (kernels/adaptive.ts, levels.ts)
+ *   adaptive  2 bits as of values; of floats γ(weights in use + 1), and from the next whole byte on a byte for the largest exponent and
+ *             three of each float, its sign and its fraction; of a table γ(symbols + 1) and its floats in rising order; of multiples
+ *             the 32 bits of a step; from the next whole byte on an arithmetic code of the mask and the levels of the weights in
+ *             use (kernels/adaptive.ts, levels.ts)
  *
  * A tensor whose code takes more room than DEFLATE, or less than 1/1032 of its numbers, stays in the rest. So a reader
  * knows what a file may ask for before it makes room for it.
@@ -126,7 +127,7 @@ export function packModel(onnx: Uint8Array, { bits, steps }: PackOptions = {}): 
       varint(code.bytes.length),
     ];
     const length = joined(head).length + code.bytes.length;
-    if (raw.length > MAX_INFLATION * code.bytes.length || deflateSync(raw).length <= length) {
+    if (raw.length > MAX_INFLATION * code.bytes.length || deflatedSize(raw) <= length) {
       keep(raw);
       if (rows > 1 && columns > 1) unpacked.push(name);
       continue;
@@ -189,6 +190,21 @@ function matrixOf({ shape }: FloatData): [rows: number, columns: number] {
 function valuesOf(onnx: Uint8Array, { shape, offset }: FloatData): Float32Array<ArrayBuffer> {
   // A Buffer's own slice would share its memory.
   return new Float32Array(Uint8Array.prototype.slice.call(onnx, offset, offset + 4 * sizeOf(shape)).buffer);
+}
+
+/** Pieces that stand for a large tensor, and their size in bytes. */
+const [PIECES, PIECE] = [8, 2 ** 15];
+
+/** Bytes that DEFLATE needs; of large tensors an estimate from a few pieces, since it takes longer than everything else. */
+function deflatedSize(raw: Uint8Array): number {
+  if (raw.length <= PIECES * PIECE) return deflateSync(raw).length;
+  const apart = (raw.length - PIECE) / (PIECES - 1);
+  let size = 0;
+  for (let i = 0; i < PIECES; i++) {
+    const start = 4 * Math.floor((i * apart) / 4);
+    size += deflateSync(raw.subarray(start, start + PIECE)).length;
+  }
+  return (size * raw.length) / (PIECES * PIECE);
 }
 
 function checkOptions(

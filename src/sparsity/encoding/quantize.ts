@@ -64,10 +64,13 @@ interface Sorted {
 }
 
 function sortUsed(all: Float32Array): Sorted {
-  const values = all.filter((v) => v !== 0).sort();
-  const sums = new Float64Array(values.length + 1);
-  for (let i = 0; i < values.length; i++) sums[i + 1] = sums[i] + values[i];
-  return { values, sums };
+  const values = all.slice();
+  let count = 0;
+  for (const v of all) if (v !== 0) values[count++] = v;
+  const sorted = values.subarray(0, count).sort();
+  const sums = new Float64Array(count + 1);
+  for (let i = 0; i < count; i++) sums[i + 1] = sums[i] + sorted[i];
+  return { values: sorted, sums };
 }
 
 /** What k-means makes of a number; zeros stay zero. */

@@ -3,10 +3,16 @@ import { Problem } from "../../problem.ts";
 import type { Pattern, PatternStatistics } from "../runs.ts";
 import { patternStatistics } from "../runs.ts";
 import { decodeAdaptive, encodeAdaptive, MOST_WEIGHTS } from "./adaptive-code.ts";
-import type { BitReader, BitWriter } from "./bits.ts";
 import { createBitReader, createBitWriter } from "./bits.ts";
 import { readBitmap, readRuns, writeBitmap, writeRuns } from "./index-code.ts";
-import { levelsOf, readAlphabet, writeAlphabet } from "./levels.ts";
+import {
+  exponentLevels,
+  fractionReader,
+  fractionsOf,
+  levelsOf,
+  readAlphabet,
+  writeAlphabet,
+} from "./levels.ts";
 import type { ValueFormat, ValuePlan } from "./values-code.ts";
 import { FORMATS, planValues, readValues } from "./values-code.ts";
 
@@ -51,7 +57,7 @@ export function encodings(matrix: PatternMatrix, step?: number): EncodedTensor[]
   });
   const turned = across.statistics.indexBits.runs < along.statistics.indexBits.runs;
   const { m, pattern, statistics } = turned ? across : along;
-  const used = m.patterns.filter((p) => p !== 0);
+  const used = withoutZeros(m.patterns);
   const values = planValues(used, step);
   const common = { turned, values: values.format, statistics };
   const prefix = { ...prefixCode(pattern, statistics, values), ...common };
@@ -75,7 +81,7 @@ function prefixCode(
   return { bytes: writer.finish(), index, indexBits, valueBits: values.bits };
 }
 
-/** The values' format and alphabet, or the values as floats; from the next whole byte on what the adaptive code takes. */
+/** The values' format, and what turns levels into values; from the next whole byte on what the adaptive code takes. */
 function adaptiveCode(
   { rows, columns, patterns }: PatternMatrix,
   used: Uint32Array,
@@ -84,12 +90,12 @@ function adaptiveCode(
   const head = createBitWriter();
   head.write(FORMATS.indexOf(format), 2);
   if (alphabet) writeAlphabet(head, alphabet);
-  else writeFloats(head, used);
+  else head.gamma(used.length + 1);
   const bits = new Uint8Array(patterns.length);
   for (let i = 0; i < bits.length; i++) bits[i] = patterns[i] === 0 ? 0 : 1;
-  const levels = alphabet && spread(levelsOf(used, alphabet), bits);
-  const code = encodeAdaptive({ lines: rows, columns, bits }, levels);
-  const bytes = joined([head.finish(), code.bytes]);
+  const levels = alphabet ? levelsOf(used, alphabet) : exponentLevels(used);
+  const code = encodeAdaptive({ lines: rows, columns, bits }, spread(levels, bits));
+  const bytes = joined([head.finish(), ...(alphabet ? [] : [fractionsOf(used)]), code.bytes]);
   return {
     bytes,
     index: "adaptive",
@@ -128,25 +134,16 @@ function readAdaptive(bytes: Uint8Array, lines: number, columns: number): Decode
   const head = createBitReader(bytes);
   const format = FORMATS[head.read(2)];
   if (!format) throw new Problem("values in a format of a later version; update Filigree");
-  const floats = format === "floats" ? readFloats(head, lines * columns) : undefined;
-  const valueAt = format === "floats" ? undefined : readAlphabet(head, format);
-  const start = Math.ceil(head.position / 8);
-  const { bits, levels, read } = decodeAdaptive(bytes.subarray(start), lines, columns, !floats);
-  if (floats && floats.length !== count(bits))
-    throw new Problem(`a tensor has ${count(bits)} weights in use, but ${floats.length} values`);
-  if (floats) return { patterns: spread(floats, bits), read: start + read };
+  const floats = format === "floats" ? head.gamma(lines * columns + 1) - 1 : 0;
+  const alphabet = format === "floats" ? undefined : readAlphabet(head, format);
+  const end = Math.ceil(head.position / 8);
+  const start = alphabet ? end : end + 1 + 3 * floats;
+  if (start > bytes.length) throw new Problem("the code of a tensor ends too early");
+  const valueAt = alphabet ?? fractionReader(bytes.subarray(end, start));
+  const { bits, levels, read } = decodeAdaptive(bytes.subarray(start), lines, columns);
   const patterns = new Uint32Array(bits.length);
-  for (let i = 0; i < bits.length; i++) if (bits[i]) patterns[i] = valueAt!(levels[i]);
+  for (let i = 0, next = 0; i < bits.length; i++) if (bits[i]) patterns[i] = valueAt(levels[i], next++);
   return { patterns, read: start + read };
-}
-
-function writeFloats(writer: BitWriter, patterns: Uint32Array): void {
-  writer.gamma(patterns.length + 1);
-  for (const p of patterns) writer.write(p, 32);
-}
-
-function readFloats(reader: BitReader, most: number): Uint32Array {
-  return Uint32Array.from({ length: reader.gamma(most + 1) - 1 }, () => reader.read(32));
 }
 
 /** Numbers at the places that a mask has, others 0. */
@@ -154,6 +151,13 @@ function spread<T extends Uint32Array | Int32Array>(numbers: T, mask: Uint8Array
   const all = new (numbers.constructor as new (length: number) => T)(mask.length);
   for (let i = 0, next = 0; i < mask.length; i++) if (mask[i]) all[i] = numbers[next++];
   return all;
+}
+
+function withoutZeros(patterns: Uint32Array): Uint32Array {
+  const used = new Uint32Array(patterns.length);
+  let count = 0;
+  for (const p of patterns) if (p !== 0) used[count++] = p;
+  return used.slice(0, count);
 }
 
 function count(mask: Uint8Array): number {

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { gunzipSync } from "fflate";
+import { gunzipSync, gzipSync } from "fflate";
 import { expect, test } from "vitest";
 import { crc32 } from "../../../src/data/crc32.ts";
 import { evaluate } from "../../../src/engine/evaluate.ts";
@@ -61,7 +61,6 @@ test("a model comes back byte for byte, and its bits are those that the parts re
   const named = (name: string) => tensors.find((t) => t.name === name);
   expect(named("out.weight")).toMatchObject({ turned: true, index: "adaptive", values: "floats" });
   expect(named("fc.weight")).toMatchObject({ turned: false, index: "adaptive", error: 0 });
-  expect(named("conv.weight")).toMatchObject({ index: "bitmap" });
   for (const { index, indexBits, indexBitsBy: by } of tensors)
     if (index === "adaptive") expect(indexBits).toBeLessThan(Math.min(by.runs, by.bitmap));
     else expect([index, indexBits]).toEqual([index, by[index]]);
@@ -71,14 +70,41 @@ test("bytes in a Buffer, whose slices share memory, make the same file", () => {
   expect(packModel(Buffer.from(onnx)).bytes).toEqual(packModel(onnx).bytes);
 });
 
-test("full weights stay with gzip, and are named", () => {
-  const graph = createGraph("full");
-  const x = input(graph, "x", [1, 12]);
-  const w = Float32Array.from({ length: 120 }, () => rng.normal());
-  output(matmul(x, parameter(graph, "full.weight", tensor("float32", [12, 10], w))));
-  const { unpacked, tensors } = packModel(exportModel(graph));
-  expect([unpacked, tensors]).toEqual([["full.weight"], []]);
+/** A linear layer with these weights, [inputs, outputs]. */
+function linear(inputs: number, weights: Float32Array): Uint8Array {
+  const graph = createGraph("linear");
+  const x = input(graph, "x", [1, inputs]);
+  const shape = [inputs, weights.length / inputs];
+  output(matmul(x, parameter(graph, "weight", tensor("float32", shape, weights))));
+  return exportModel(graph);
+}
+
+test("weights that repeat themselves stay with gzip, and are named, in a small tensor and a large one", () => {
+  const line = Float32Array.from({ length: 400 }, () => rng.normal());
+  for (const lines of [30, 500]) {
+    const repeated = linear(
+      lines,
+      Float32Array.from({ length: 400 * lines }, (_, i) => line[i % 400]),
+    );
+    const { bytes, unpacked, tensors } = packModel(repeated);
+    expect([unpacked, tensors]).toEqual([["weight"], []]);
+    expect(unpackModel(bytes)).toEqual(repeated);
+  }
   expect(packModel(onnx).unpacked).toEqual([]);
+});
+
+test("full weights take their fractions, and the entropy of signs and exponents", () => {
+  const count = 40_000;
+  const weights = Float32Array.from({ length: count }, () => rng.normal());
+  const file = linear(200, weights);
+  const { bytes, tensors } = packModel(file);
+  expect(unpackModel(bytes)).toEqual(file);
+  const counts = new Map<number, number>();
+  for (const p of new Uint32Array(weights.buffer)) counts.set(p >>> 23, (counts.get(p >>> 23) ?? 0) + 1);
+  const entropy = [...counts.values()].reduce((sum, n) => sum - n * Math.log2(n / count), 0);
+  expect(tensors[0].valueBits).toBeGreaterThan(23 * count + 0.99 * entropy);
+  expect(tensors[0].valueBits).toBeLessThan(23 * count + 1.01 * entropy);
+  expect(bytes.length).toBeLessThan(0.92 * gzipSync(file).length);
 });
 
 test("quantised weights: as many bits as asked for, biases four times as fine, packed again without loss", () => {
