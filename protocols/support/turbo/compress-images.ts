@@ -62,6 +62,8 @@ export interface DenseJob {
   heldOut?: number;
   /** Share of the training images that there are at all: to see that a protocol runs. */
   only?: number;
+  /** Pixels by which training images of MNIST move at most, either way. */
+  shift?: number;
 }
 
 /** Epochs with posteriors. */
@@ -119,13 +121,19 @@ export interface TurboResult extends CompressedResult {
  * The images of a job. Pixels of MNIST go from 0 to 1: one that is always black then says nothing about its weights. Those of
  * CIFAR-10 are mirrored at random.
  */
-export async function imagesOf({ network, heldOut = 0, only = 0, seed }: DenseJob): Promise<ImageSet> {
+export async function imagesOf({
+  network,
+  heldOut = 0,
+  only = 0,
+  shift = 0,
+  seed,
+}: DenseJob): Promise<ImageSet> {
   const { data: name } = NETWORKS[network];
   const all = await loadDataset(name, { dataDir: DATA_DIR });
   const data = holdOut({ ...all, train: holdOut(all, only, seed).validation ?? all.train }, heldOut, seed);
   const images = { ...data, test: data.validation ?? data.test };
   return name === "mnist"
-    ? { ...images, scale: { mean: [0], std: [1] } }
+    ? { ...images, scale: { mean: [0], std: [1] }, augment: { crop: shift } }
     : { ...images, augment: { flip: true } };
 }
 
