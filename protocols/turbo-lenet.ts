@@ -1,7 +1,7 @@
 /**
  * turbovbi.md P4 with convolutions: Caffe's LeNet-5 on MNIST by Turbo-VBI, with chains along kernels and maps and with
  * independent bits; error, weights and bytes on the disk. Training images move by up to two pixels at random: few weights are as
- * many as it takes to know 54,000 images by heart, and what they lack is images. Options: --seeds 0,1,2; --parallel n; --rows "chain|iid" runs these
+ * many as it takes to know all 60,000 by heart, and what they lack is images. Options: --seeds 0,1,2; --parallel n; --rows "chain|iid" runs these
  * alone, and what docs/results/turbo-lenet.json has of the other with the same settings stays. To choose settings, writing nothing:
  * --held-out 0.1 measures on that share of the training images, --lambda 0.1 is the prior share of weights in use and
  * --variances 0.05,0.003,0.003,0.02 are theirs, by layer; --quick trains for an epoch of 3000 images at each stage, to see that
