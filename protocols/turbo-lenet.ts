@@ -35,7 +35,7 @@ const { values } = parseArgs({
   },
 });
 
-const LAMBDA = 0.1;
+const LAMBDA = 0.13;
 const lambda = Number(values.lambda ?? LAMBDA);
 const iid: PriorSpec = { kind: "iid", lambda };
 const chain: PriorSpec = { kind: "chain", lambda, meanRun: 3.5 };
