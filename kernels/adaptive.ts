@@ -76,6 +76,7 @@ function code(bit: i32, one: u32): i32 {
 const STEPS = 4096;
 const FARTHEST: f64 = 11;
 const FINE: f64 = 256;
+/** 2 · FARTHEST · FINE + 1. */
 const SQUASHED: i32 = 5633;
 const BUCKETS: i32 = 62;
 const CONTEXT: usize = 16;

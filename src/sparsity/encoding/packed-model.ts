@@ -177,8 +177,8 @@ function quantizeAll(
   }
   const weights = findBiases(onnx);
   for (const data of floats.filter((f) => isVector(f) && !quantized.has(f.name))) {
-    const step = quantized.get(weights.get(data.name) ?? "")?.step;
-    if (step !== undefined) put(data.name, quantizeUniform(valuesOf(onnx, data), BIAS_SHARE * step));
+    const step = BIAS_SHARE * (quantized.get(weights.get(data.name) ?? "")?.step ?? 0);
+    if (isStep(step)) put(data.name, quantizeUniform(valuesOf(onnx, data), step));
   }
   return quantized;
 }

@@ -26,8 +26,9 @@ export function isStep(step: number): boolean {
   return Math.fround(step) > 0 && Number.isFinite(Math.fround(step));
 }
 
-/** Multiples of a step, and what that changes. */
-export function quantizeUniform(values: Float32Array, step: number): Quantized {
+/** Multiples of a step, rounded to what a file holds, and what that changes. */
+export function quantizeUniform(values: Float32Array, size: number): Quantized {
+  const step = Math.fround(size);
   const made = uniformValues(values, step);
   return { values: made, step, error: change(values, made) };
 }
@@ -118,7 +119,7 @@ export function quantize(values: Float32Array, bits: number): Quantized | undefi
   // Steps by powers of 2^¼, from so wide that hardly anything is left.
   const uniform = finest(4 * 24, (n) => {
     const step = Math.fround(largest / 2 ** (n / 4));
-    return fits((v) => multiple(v, step), step) ? step : undefined;
+    return isStep(step) && fits((v) => multiple(v, step), step) ? step : undefined;
   });
   const clusters = finest(Math.min(Math.ceil(2 ** bits) + 1, count), (n) => {
     const quantizer = codebook(used, n + 1);

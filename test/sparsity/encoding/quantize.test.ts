@@ -84,6 +84,13 @@ test("a grid for bell-shaped weights, k-means where few bits meet a gap; neither
   expect(bitsEach(found.values, gap.length)).toBeLessThanOrEqual(2);
 });
 
+test("weights near the smallest floats stay finite", () => {
+  const tiny = normals(500).map((v) => 1e-42 * v);
+  const { values, step } = quantize(tiny, 4)!;
+  expect(values.every(Number.isFinite)).toBe(true);
+  if (step !== undefined) expect(step).toBeGreaterThan(0);
+});
+
 test("what cannot be quantised is left alone", () => {
   expect(quantize(new Float32Array(10), 4)).toBeUndefined();
   expect(quantize(Float32Array.of(1, Number.POSITIVE_INFINITY), 4)).toBeUndefined();
