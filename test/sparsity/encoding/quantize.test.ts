@@ -85,7 +85,7 @@ test("a grid for bell-shaped weights, k-means where few bits meet a gap; neither
 });
 
 test("weights near the smallest floats stay finite", () => {
-  const tiny = normals(500).map((v) => 1e-42 * v);
+  const tiny = normals(500).map((v) => 1e-44 * v);
   const { values, step } = quantize(tiny, 4)!;
   expect(values.every(Number.isFinite)).toBe(true);
   if (step !== undefined) expect(step).toBeGreaterThan(0);
