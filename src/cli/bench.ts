@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { InvalidArgumentError } from "commander";
+import type { Graph } from "../engine/graph.ts";
 import { Problem } from "../problem.ts";
 import { formatCount, significant } from "../runs/format.ts";
 import { measureLatency } from "../runs/latency.ts";
@@ -35,9 +36,8 @@ export function benchCommand(): Command {
     .option("--runs <n>", "least number of runs", wholeNumber(1), 50)
     .action(async (paths: string[], options: BenchOptions) => {
       const { dimension: dimensions } = options;
-      const graphs = await Promise.all(
-        paths.map(async (path) => (await loadModelFile(path, { dimensions })).graph),
-      );
+      const graphs: Graph[] = [];
+      for (const path of paths) graphs.push((await loadModelFile(path, { dimensions })).graph);
       graphs.forEach((g, i) => {
         if (g.inputs.length === 0)
           throw new Problem(`${paths[i]} has no inputs; there is nothing to run it on`);

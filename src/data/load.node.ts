@@ -135,12 +135,13 @@ async function openFiles(
 ): Promise<NamedBytes[]> {
   const dir = options.dataDir ?? process.env.FILIGREE_DATA;
   const paths = dir ? inDataDir(entry, dir, choices) : await fetched(entry, options);
-  return await Promise.all(
-    paths.map(async (name) => {
-      const bytes = await readBytes(name);
-      return { name, bytes: isGzip(bytes) ? await unpack(bytes, name) : bytes };
-    }),
-  );
+  const opened = paths.map(async (name) => {
+    const bytes = await readBytes(name);
+    return { name, bytes: isGzip(bytes) ? await unpack(bytes, name) : bytes };
+  });
+  // Of several files that cannot be read, the first is named, not the one that failed first.
+  await Promise.allSettled(opened);
+  return await Promise.all(opened);
 }
 
 /** Several times faster than the portable `gunzip`, and off the main thread. */

@@ -102,6 +102,18 @@ describe("loadDataset", () => {
     );
   });
 
+  it("of several files that cannot be read, names the first, even where another fails sooner", async () => {
+    mkdirSync(join(dir, "mnist", "train-labels-idx1-ubyte"), { recursive: true });
+    for (const name of ["t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"])
+      writeFileSync(join(dir, "mnist", name), "");
+    const cut = gzipSync(new Uint8Array(20_000_000)).subarray(0, -9);
+    writeFileSync(join(dir, "mnist/train-images-idx3-ubyte.gz"), cut);
+    await expectProblemLater(
+      loadDataset("mnist", { dataDir: dir }),
+      /^.*train-images-idx3-ubyte\.gz: the compressed data are damaged/,
+    );
+  });
+
   it("refuses files of the wrong kind by name", async () => {
     putIdx("mnist", false);
     writeFileSync(join(dir, "mnist/train-labels-idx1-ubyte"), idx([3, 1], Uint8Array.of(1, 2, 3)));
