@@ -144,11 +144,18 @@ export {
   type SparseSession,
   type SparseSessionOptions,
 } from "./sparsity/sparse/session.ts";
+export { applyAdapter } from "./sparsity/spectral/adapter.ts";
 export { inputMoments } from "./sparsity/spectral/calibrate.ts";
 export type { Footprint } from "./sparsity/spectral/footprint.ts";
 export { createGalore } from "./sparsity/spectral/galore.ts";
 export { linearMaps } from "./sparsity/spectral/linear-maps.ts";
-export { createDora, createLora, createRelora, type LoraOptions } from "./sparsity/spectral/lora.ts";
+export {
+  type Adapters,
+  createDora,
+  createLora,
+  createRelora,
+  type LoraOptions,
+} from "./sparsity/spectral/lora.ts";
 export type { SpectralOptions } from "./sparsity/spectral/options.ts";
 export { createRankMethod, RANK_METHODS, type RankMethod } from "./sparsity/spectral/rank-methods.ts";
 export { createSpectralTraining, type SpectralTraining } from "./sparsity/spectral/spectral-training.ts";

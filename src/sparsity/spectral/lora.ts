@@ -1,3 +1,4 @@
+import type { Safetensors } from "../../data/safetensors.ts";
 import type { Graph } from "../../engine/graph.ts";
 import { input, parameter, valueNamed } from "../../engine/graph.ts";
 import { mul } from "../../engine/operators/index.ts";
@@ -5,13 +6,13 @@ import type { FlatArrays } from "../../engine/parameters.ts";
 import { flatArrays } from "../../engine/parameters.ts";
 import type { Tensor } from "../../engine/tensor.ts";
 import { tensor, zeros } from "../../engine/tensor.ts";
-import { compose } from "../../linalg/compose.ts";
 import { uniformFanIn } from "../../nn/initializers.ts";
 import type { Optimizer } from "../../nn/optimizers.ts";
 import { restart } from "../../nn/optimizers.ts";
 import type { Sparsifier } from "../../nn/sparsifier.ts";
 import { Problem } from "../../problem.ts";
 import { deriveSeed, random } from "../../random.ts";
+import { adaptedMatrix, adapterMetadata, downName, magnitudeName, upName } from "./adapter.ts";
 import type { Clock } from "./clock.ts";
 import { boundaryAfter, defaultClock, warmupFactor } from "./clock.ts";
 import { createDirections } from "./directions.ts";
@@ -19,7 +20,7 @@ import type { Measured } from "./footprint.ts";
 import { measured } from "./footprint.ts";
 import type { LinearMap } from "./linear-maps.ts";
 import { chooseMaps, commonWidth } from "./linear-maps.ts";
-import { rowLengths, setRowLengths, withMagnitudes } from "./magnitudes.ts";
+import { rowLengths, withMagnitudes } from "./magnitudes.ts";
 import { replaceProducts } from "./products.ts";
 import { mergedWeight, readMatrix, settleWeights, storedWeight } from "./weights.ts";
 
@@ -39,11 +40,22 @@ export interface ReloraOptions extends LoraOptions, Partial<Pick<Clock, "iterati
   warmupScope?: "all" | "factors";
 }
 
+/** Factors beside fixed weights. */
+export interface Adapters extends Sparsifier, Measured {
+  /** Whether a parameter is one of the factors: `trainable` of a training that leaves everything else as it is. */
+  trainable(parameter: string): boolean;
+  /**
+   * The factors as they are, and what they are multiplied by. `writeSafetensors` makes a file of them, `applyAdapter` adds
+   * them to the model that they were learnt on.
+   */
+  adapter(): Safetensors;
+}
+
 /**
  * LoRA (Hu et al. 2021): every weight stays as it is, and a product of low rank that starts at 0 trains beside it,
  * y = W₀ x + s·B(A x). While it trains, a weight of `model` is the sum, computed whenever it is read.
  */
-export function createLora(model: Graph, options: LoraOptions): Sparsifier & Measured {
+export function createLora(model: Graph, options: LoraOptions): Adapters {
   return createAdapters(model, "lora", options);
 }
 
@@ -61,7 +73,7 @@ export function createRelora(model: Graph, options: ReloraOptions): Sparsifier &
  * beside it, at first the rows' own lengths, gives them lengths: W = m ∘ (W₀ + s·B A)/‖W₀ + s·B A‖, a length for each output.
  * The lengths that are divided by count as constants. A row that begins as 0 stays 0, as it has no direction.
  */
-export function createDora(model: Graph, options: LoraOptions): Sparsifier & Measured {
+export function createDora(model: Graph, options: LoraOptions): Adapters {
   return createAdapters(model, "dora", options);
 }
 
@@ -70,7 +82,7 @@ function createAdapters(
   name: "lora" | "relora" | "dora",
   { rank, layers, scale = 1, seed = 0 }: LoraOptions,
   merging?: ReloraOptions,
-): Sparsifier & Measured {
+): Adapters {
   const maps = chooseMaps(model, name, layers);
   if (!(Number.isInteger(rank) && rank > 0))
     throw new Problem(`${name}: rank is ${rank}; take a whole number above 0`);
@@ -81,21 +93,20 @@ function createAdapters(
   const directions = createDirections();
   let base: FlatArrays | undefined;
   /** Where the factors lie; other arrays once they train. */
-  let factors: Record<string, Float32Array> = {};
+  let factors = new Map<string, Tensor<"float32">>();
   let optimizer: Optimizer | undefined;
   let taken = 0;
 
-  const product = ({ weight, outputs, inputs }: LinearMap) => {
-    const [left, right] = [factors[upName(weight)], factors[downName(weight)]];
-    const values = new Float32Array(left.length / outputs).fill(scale);
-    return compose([{ left, values, right }], outputs, inputs);
-  };
   const sum = (map: LinearMap) => {
-    const matrix = product(map);
-    const stored = base!.tensors.get(baseName(map.weight))!;
-    readMatrix(map, stored).forEach((v, i) => (matrix[i] += v));
-    if (name === "dora") setRowLengths(matrix, factors[magnitudeName(map.weight)]);
-    return matrix;
+    const [down, up, magnitude] = [downName, upName, magnitudeName].map(
+      (nameOf) => factors.get(nameOf(map.weight))?.data,
+    );
+    return adaptedMatrix(
+      map,
+      base!.tensors.get(baseName(map.weight))!,
+      { down: down!, up: up!, magnitude },
+      scale,
+    );
   };
   const drawDown = ({ inputs }: LinearMap, count: number) => uniformFanIn([count, inputs], inputs, rng);
 
@@ -103,9 +114,9 @@ function createAdapters(
     for (const map of maps) {
       const stored = base!.tensors.get(baseName(map.weight))!;
       stored.data.set(storedWeight(map, stored.shape, sum(map)).data);
-      const [down, up] = [factors[downName(map.weight)], factors[upName(map.weight)]];
-      down.set(drawDown(map, down.length / map.inputs).data);
-      up.fill(0);
+      const down = factors.get(downName(map.weight))!;
+      down.data.set(drawDown(map, down.shape[0]).data);
+      factors.get(upName(map.weight))!.data.fill(0);
     }
     restart(optimizer!, factorNames);
   };
@@ -117,18 +128,17 @@ function createAdapters(
       );
       base.arrays[baseName(map.weight)].set(model.parameters.get(map.weight)!.data);
       const count = Math.min(rank, map.outputs, map.inputs);
-      const [down, up] = [drawDown(map, count), zeros([count, map.outputs])];
-      factors[downName(map.weight)] = down.data;
-      factors[upName(map.weight)] = up.data;
-      parameter(weight.graph, downName(map.weight), down);
-      parameter(weight.graph, upName(map.weight), up);
+      factors
+        .set(downName(map.weight), drawDown(map, count))
+        .set(upName(map.weight), zeros([count, map.outputs]));
       input(weight.graph, baseName(map.weight), weight.shape, { batched: false });
       if (name === "dora") {
-        const magnitude = rowLengths(readMatrix(map, model.parameters.get(map.weight)!), map.outputs);
-        factors[magnitudeName(map.weight)] = magnitude;
-        parameter(weight.graph, magnitudeName(map.weight), tensor("float32", [map.outputs], magnitude));
+        const lengths = rowLengths(readMatrix(map, model.parameters.get(map.weight)!), map.outputs);
+        factors.set(magnitudeName(map.weight), tensor("float32", [map.outputs], lengths));
         for (const factor of [downName, upName]) directions.forget(factor(map.weight));
       }
+      for (const nameOf of names)
+        parameter(weight.graph, nameOf(map.weight), factors.get(nameOf(map.weight))!);
       model.parameters.set(
         map.weight,
         mergedWeight(map, weight.shape, () => sum(map)),
@@ -149,13 +159,19 @@ function createAdapters(
     },
   });
 
-  const method: Sparsifier = {
+  const method: Omit<Adapters, keyof Measured> = {
     ...products,
     name,
+    trainable: (parameter) => factorNames.has(parameter),
+    adapter: () => {
+      if (!base) throw new Problem(`${name}: there are no factors yet; train first`);
+      const copies = [...factors].map(([n, t]) => [n, { ...t, data: t.data.slice() }] as const);
+      return { tensors: new Map(copies), metadata: adapterMetadata(name, scale) };
+    },
     direction: ({ name }) => directions.get(name),
     feeds: () => Object.fromEntries(base!.tensors) as Record<string, Tensor>,
     createOptimizer: ({ parameters }, own) => {
-      factors = Object.fromEntries([...factorNames].map((n) => [n, parameters.arrays[n]]));
+      factors = new Map([...factorNames].map((n) => [n, parameters.tensors.get(n)!]));
       optimizer = own();
       return optimizer;
     },
@@ -178,7 +194,4 @@ function createAdapters(
   return measured(method, () => base);
 }
 
-const downName = (weight: string) => `${weight}/down`;
-const upName = (weight: string) => `${weight}/up`;
-const magnitudeName = (weight: string) => `${weight}/magnitude`;
 const baseName = (weight: string) => `${weight}/base`;
