@@ -117,7 +117,8 @@ const coder = await startCoder(options.python);
 async function measure({ name, rows, columns, values, step, maskEntropy }: Case) {
   const levels = Int32Array.from(values, (v) => Math.round(v / step));
   const nonZeros = levels.filter((l) => l !== 0).length;
-  const [prefix, adaptive] = encodings({ rows, columns, patterns: patternsOf(values) }, step);
+  const encoded = encodings({ rows, columns, patterns: patternsOf(values) }, step);
+  const [prefix, adaptive] = [encoded.prefix, encoded.adaptive!];
   const [back, decode] = timed(() => decodeTensor(adaptive, rows, columns));
   if (!back.every((p, i) => p === patternsOf(values)[i])) throw new Error(`${name}: not what was given`);
   const peer = await coder?.code(levels, rows, columns);
@@ -126,7 +127,7 @@ async function measure({ name, rows, columns, values, step, maskEntropy }: Case)
     rows,
     columns,
     nonZeros,
-    bytes: { prefix: prefix.bytes.length, adaptive: adaptive.bytes.length, deepcabac: peer?.bytes ?? null },
+    bytes: { prefix: prefix.size, adaptive: adaptive.bytes.length, deepcabac: peer?.bytes ?? null },
     maskBytes: {
       entropy: maskEntropy === undefined ? null : Math.round(maskEntropy / 8),
       adaptive: Math.round(adaptive.indexBits / 8),

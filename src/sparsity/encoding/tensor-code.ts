@@ -46,11 +46,19 @@ export interface EncodedTensor {
  * @param step What the values are multiples of, if anything.
  */
 export function encodeTensor(matrix: PatternMatrix, step?: number): EncodedTensor {
-  return encodings(matrix, step).reduce((a, b) => (b.bytes.length < a.bytes.length ? b : a));
+  const { prefix, adaptive } = encodings(matrix, step);
+  return adaptive && adaptive.bytes.length < prefix.size ? adaptive : prefix.write();
 }
 
-/** By prefix codes and, but for very large ones, by the adaptive code; lines are what takes fewer bits as runs. */
-export function encodings(matrix: PatternMatrix, step?: number): EncodedTensor[] {
+export interface Encodings {
+  /** By prefix codes, whose size in bytes is known before they are written. */
+  prefix: { size: number; write(): EncodedTensor };
+  /** Not of very large tensors. */
+  adaptive?: EncodedTensor;
+}
+
+/** A tensor in several codes; lines are what takes fewer bits as runs. */
+export function encodings(matrix: PatternMatrix, step?: number): Encodings {
   const [along, across] = [matrix, turn(matrix)].map((m) => {
     const pattern: Pattern = { lines: m.rows, columns: m.columns, mask: m.patterns };
     return { m, pattern, statistics: patternStatistics(pattern) };
@@ -60,20 +68,20 @@ export function encodings(matrix: PatternMatrix, step?: number): EncodedTensor[]
   const used = withoutZeros(m.patterns);
   const values = planValues(used, step);
   const common = { turned, values: values.format, statistics };
-  const prefix = { ...prefixCode(pattern, statistics, values), ...common };
-  if (m.patterns.length > MOST_WEIGHTS) return [prefix];
-  return [prefix, { ...adaptiveCode(m, used, values), ...common }];
+  const { runs, bitmap } = statistics.indexBits;
+  return {
+    prefix: {
+      size: Math.ceil((Math.min(runs, bitmap) + values.bits) / 8),
+      write: () => ({ ...prefixCode(pattern, runs <= bitmap ? "runs" : "bitmap", values), ...common }),
+    },
+    ...(m.patterns.length <= MOST_WEIGHTS && { adaptive: { ...adaptiveCode(m, used, values), ...common } }),
+  };
 }
 
 type Code = Pick<EncodedTensor, "bytes" | "index" | "indexBits" | "valueBits">;
 
 /** Index and values one behind the other, in whole bits. */
-function prefixCode(
-  pattern: Pattern,
-  { indexBits: { runs, bitmap } }: PatternStatistics,
-  values: ValuePlan,
-): Code {
-  const index = runs <= bitmap ? "runs" : "bitmap";
+function prefixCode(pattern: Pattern, index: "runs" | "bitmap", values: ValuePlan): Code {
   const writer = createBitWriter();
   (index === "runs" ? writeRuns : writeBitmap)(writer, pattern);
   const indexBits = writer.length;

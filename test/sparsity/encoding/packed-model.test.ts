@@ -88,7 +88,8 @@ test("weights that repeat themselves stay with gzip, and are named, in a small t
     );
     const { bytes, unpacked, tensors } = packModel(repeated);
     expect([unpacked, tensors]).toEqual([["weight"], []]);
-    expect(unpackModel(bytes)).toEqual(repeated);
+    // toEqual would take seconds for so many bytes.
+    expect(Buffer.compare(unpackModel(bytes), repeated)).toBe(0);
   }
   expect(packModel(onnx).unpacked).toEqual([]);
 });
