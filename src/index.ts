@@ -301,6 +301,11 @@ export {
   type ModularTransformerOptions,
   modularTransformer,
 } from "./sparsity/tickets/modular-transformer.ts";
+export {
+  createNetworkSurgery,
+  type NetworkSurgery,
+  type NetworkSurgeryOptions,
+} from "./sparsity/tickets/network-surgery.ts";
 export { normRatios, norms, scaleWeights } from "./sparsity/tickets/norms.ts";
 export { plainMlp } from "./sparsity/tickets/plain-mlp.ts";
 export { polynomialLesson } from "./sparsity/tickets/polynomial.ts";

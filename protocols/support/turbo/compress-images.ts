@@ -14,6 +14,8 @@ import { findWeights } from "../../../src/sparsity/lines.ts";
 import { holdMasks } from "../../../src/sparsity/tickets/hold-masks.ts";
 import type { Masks } from "../../../src/sparsity/tickets/masks.ts";
 import { magnitudeMasks, weightsOf } from "../../../src/sparsity/tickets/masks.ts";
+import { createNetworkSurgery } from "../../../src/sparsity/tickets/network-surgery.ts";
+import { pruneWhileTraining } from "../../../src/sparsity/tickets/prune-while-training.ts";
 import { likelyWeights } from "../../../src/sparsity/turbo-vbi/choose.ts";
 import type { Posterior } from "../../../src/sparsity/turbo-vbi/posterior.ts";
 import { precisionPrior } from "../../../src/sparsity/turbo-vbi/precision-prior.ts";
@@ -89,15 +91,37 @@ export interface TurboJob {
   tune: Stage;
 }
 
-/** Cuts the smallest weights of all layers together, once, and trains on: what posteriors are compared with. */
+/** Cuts the smallest weights of all layers together and trains on: what posteriors are compared with. */
 export interface MagnitudeJob {
   kind: "magnitude";
   method: string;
   dense: DenseJob;
   /** Share of the weights that stays. */
   keep: number;
+  /** While it trains; without, at once. */
+  while?: Stage & { way: keyof typeof WHILE_TRAINING };
   tune: Stage;
 }
+
+/** Of the epochs that prune, those in which the mask changes. */
+const CHANGING = 0.8;
+
+/** Ways to prune while training, given the steps of an epoch. */
+const WHILE_TRAINING = {
+  /** After every epoch, ever less at a time (Zhu and Gupta 2017, equation 1). */
+  gradual: (keep: number, { epochs }: Stage, steps: number) => {
+    const last = Math.ceil(CHANGING * epochs);
+    return pruneWhileTraining(
+      Array.from({ length: last }, (_, i) => ({
+        after: (i + 1) * steps,
+        masks: (weights) => magnitudeMasks(weights, (1 - keep) * (1 - (1 - (i + 1) / last) ** 3)),
+      })),
+    );
+  },
+  /** Pruned weights go on training and may come back. */
+  surgery: (keep: number, { epochs }: Stage, steps: number) =>
+    createNetworkSurgery({ keep, until: Math.ceil(CHANGING * epochs) * steps }),
+};
 
 export interface DenseResult {
   accuracy: number;
@@ -175,12 +199,19 @@ async function compressWithPosteriors(job: TurboJob): Promise<TurboResult> {
 async function compressByMagnitude({
   dense: job,
   keep,
+  while: pruning,
   tune: stage,
 }: MagnitudeJob): Promise<CompressedResult> {
   const start = process.cpuUsage();
   const data = await imagesOf(job);
   const dense = await keptResult<DenseResult>(job, JOBS);
   const model = rebatch(importModel(dense!.model), job.batch);
+  if (pruning) {
+    const steps = Math.floor(data.train.labels.length / job.batch);
+    const sparsifier = WHILE_TRAINING[pruning.way](keep, pruning, steps);
+    const schedule = scheduleOf(pruning);
+    await trainAdam(model, data, { ...pruning, seed: job.seed + 1000, schedule, sparsifier });
+  }
   const names = new Set(findWeights(model).map((w) => w.parameter));
   const weights = new Map([...weightsOf(model)].filter(([name]) => names.has(name)));
   const tuned = await tune(model, data, magnitudeMasks(weights, 1 - keep), stage, job.seed + 2000);

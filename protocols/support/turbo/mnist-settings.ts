@@ -37,12 +37,21 @@ export const POSTERIORS: Row[] = [
   fullyConnected("chain, λ = 0.4", many, LARGER),
 ];
 
-/** As many epochs behind the cut as the others have behind the dense network. */
-export const MAGNITUDE: Omit<MagnitudeJob, "kind" | "dense">[] = [20, 40].map((fewer) => ({
-  method: `magnitude, 1/${fewer}`,
-  keep: 1 / fewer,
-  tune: { epochs: 38, learningRate: 1e-3, floor: 0.05 },
-}));
+const FEWER = [20, 40];
+const ONCE = { epochs: 38, learningRate: 1e-3, floor: 0.05 };
+
+/** As many epochs behind the dense network as the others have; cut at once, or while training. */
+export const MAGNITUDE: Omit<MagnitudeJob, "kind" | "dense">[] = [
+  ...FEWER.map((fewer) => ({ method: `magnitude, 1/${fewer}`, keep: 1 / fewer, tune: ONCE })),
+  ...(["gradual", "surgery"] as const).flatMap((way) =>
+    FEWER.map((fewer) => ({
+      method: `${way}, 1/${fewer}`,
+      keep: 1 / fewer,
+      while: { way, epochs: 30, learningRate: 1e-3, floor: 0.5 },
+      tune: { epochs: 8, learningRate: 5e-4, floor: 0.05 },
+    })),
+  ),
+];
 
 /**
  * Each at several strengths: points of its curve of error against bits, of which none is chosen. Ranges are from
