@@ -35,6 +35,17 @@ test("an experiment over two processes: a page, one JSON object, and no second o
   expect(JSON.parse(resumed.stdout).runs).toEqual(result.runs);
 }, 180_000);
 
+test("a worker that is killed, as where memory runs out, is no run that is done", async () => {
+  // Only workers have someone to send to.
+  const dies = `process.send && process.on("message", () => process.kill(process.pid, "SIGKILL"))`;
+  const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(dies)}` };
+  const { code, stderr } = await filigree([...tiny, "--runs", "killed"], folder, env);
+  expect(code).toBe(1);
+  expect(stderr).toMatch(
+    /^filigree: the process of run base, seed 0, was killed \(SIGKILL\); .*fewer --workers.*by --resume$/m,
+  );
+});
+
 test("a sweep that is watched: lines about mask and spectrum, and a cell for each ratio and decay", async () => {
   const { code, stdout, stderr } = await filigree(
     [...tiny, "--sweep", "--ratios", "0,0.6", "--decays", "0.5", "--watch", "--json"],
