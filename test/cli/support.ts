@@ -32,9 +32,15 @@ export interface Running {
   kill(signal: NodeJS.Signals): void;
 }
 
+/** What a developer may have set for work of their own. */
+const NEUTRAL = { FILIGREE_DATA: "", FILIGREE_DEBUG: "" };
+
 /** Starts the compiled command in `cwd`. */
 export function start(args: readonly string[], cwd: string, env: NodeJS.ProcessEnv = {}): Running {
-  const child = spawn(process.execPath, [MAIN, ...args], { cwd, env: { ...process.env, ...env } });
+  const child = spawn(process.execPath, [MAIN, ...args], {
+    cwd,
+    env: { ...process.env, ...NEUTRAL, ...env },
+  });
   let stdout = "";
   let stderr = "";
   child.stdout.on("data", (text) => (stdout += text));
