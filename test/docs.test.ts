@@ -22,10 +22,8 @@ const pages = [
     .map((name) => `docs/${name}`),
 ];
 
-// The first page loads the library and the commands.
 test.each(pages)(
   "what %s names is there: files, protocols, commands with their options, functions",
-  { timeout: 120_000 },
   async (page) => {
     expect(await missing(readFileSync(join(root, page), "utf8"), dirname(page))).toEqual([]);
   },

@@ -61,7 +61,7 @@ beforeAll(async () => {
     },
   });
   for (const s of [server, isolated]) await new Promise<void>((done) => s.listen(0, "127.0.0.1", done));
-}, 120_000);
+});
 
 afterAll(async () => {
   server.close();
@@ -104,7 +104,6 @@ async function inPage<T>(
 
 test.skipIf(!browserPath).for(["wasm", "webgpu"] as const)(
   "ten training steps in Chromium (%s) give the losses of Node to 1e-4",
-  { timeout: 300_000 },
   async (device, { skip }) => {
     const there = await inPage(server, flags[device], async (page) => {
       if (device === "webgpu" && !(await page.evaluate(() => window.hasAdapter())))
@@ -120,7 +119,6 @@ test.skipIf(!browserPath).for(["wasm", "webgpu"] as const)(
 
 test.skipIf(!browserPath)(
   "a sparse session in Chromium gives the outputs of Node, with one thread and with two",
-  { timeout: 300_000 },
   async () => {
     const cases = [1, 6].flatMap((batch) => [false, true].map((hybrid) => ({ batch, hybrid })));
     const there = (at: typeof server) =>

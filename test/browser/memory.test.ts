@@ -34,12 +34,11 @@ beforeAll(async () => {
   if (!browserPath) return;
   await build();
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-}, 120_000);
+});
 afterAll(() => server.close());
 
 test.skipIf(!browserPath)(
   "a memory in Chromium, imported without a bundler: codes, familiarities and saved bytes of Node, with one thread and with two",
-  { timeout: 300_000 },
   async () => {
     const browser = await chromium.launch({
       executablePath: browserPath,

@@ -60,9 +60,7 @@ describe("help", () => {
     expect((await filigree(["--version"], ".")).stdout).toBe(`${VERSION}\n`);
   });
 
-  test("of every command, and of those inside it, has an example and --json", {
-    timeout: 120_000,
-  }, async () => {
+  test("of every command, and of those inside it, has an example and --json", async () => {
     const within = async (path: string[]): Promise<string[][]> => {
       const { code, stdout, stderr } = await filigree([...path, "--help"], ".");
       expect(code, `${path}`).toBe(0);

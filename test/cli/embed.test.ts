@@ -7,7 +7,7 @@ import { reconstruction } from "../../src/geometry/tree-embedding.ts";
 import { temporaryFolder } from "../runs/support.ts";
 import { build, filigree } from "./support.ts";
 
-beforeAll(build, 120_000);
+beforeAll(build);
 
 /** A tree of 40 nodes, every inner one with three children. */
 const TREE = Array.from({ length: 39 }, (_, i) => `n${i + 1}\tn${Math.floor(i / 3)}\n`).join("");
@@ -51,7 +51,7 @@ test("embed writes the coordinates that it has measured, and draws them", async 
   expect(svg).toContain(">n0</text>");
   const help = await filigree(["embed", "--help"], folder);
   for (const key of Object.keys(result)) expect(help.stdout).toContain(key);
-}, 120_000);
+});
 
 test.each<[string, string[], number, RegExp]>([
   ["a\tb\nb\ta\n", [], 1, /tree\.tsv: "a" is below "b" and above it too/],

@@ -57,7 +57,7 @@ beforeAll(async () => {
   expect(result.finished).toBe(true);
   // Eight frames follow the six that are given, too few for a horizon of ten.
   expect(result.test).toEqual([]);
-}, 120_000);
+});
 
 test("a rollout has the scene's points and first frames, and becomes a page", async () => {
   const args = [

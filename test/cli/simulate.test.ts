@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -66,8 +66,9 @@ test("a set with its test split", async () => {
 test("Ctrl-C keeps the frames so far", async () => {
   const args = ["simulate", "--points", "2000", "--frames", "100000", "-o", "long.npz", "--json"];
   const running = start(args, folder);
-  while (!running.stderr().includes("simulating: 100000 frames")) await sleep(20);
-  await sleep(1500);
+  // Three frames of 2000 points in two coordinates, float32.
+  const unfinished = () => statSync(join(folder, "long.npz.tmp"), { throwIfNoEntry: false });
+  while ((unfinished()?.size ?? 0) < 3 * 2000 * 2 * 4) await sleep(20);
   running.kill("SIGINT");
   const { code, stdout, stderr } = await running.done;
   expect(code).toBe(130);

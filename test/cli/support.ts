@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -7,13 +7,19 @@ import { withLock } from "../../src/data/lock.node.ts";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 export const MAIN = join(root, "dist", "cli", "main.js");
 
-/** Compiles what has changed; test files that run at once take turns. */
+/**
+ * Compiles what has changed; test files that run at once take turns. This process does not stand still meanwhile, or nobody
+ * would touch the lock, and where the compiler takes a minute another file would take it for abandoned.
+ */
 export async function build(): Promise<void> {
   mkdirSync(join(root, "dist"), { recursive: true });
   await withLock(join(root, "dist", ".build.lock"), async () => {
     const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
-    const { status, stdout } = spawnSync(process.execPath, [tsc, "-p", join(root, "tsconfig.build.json")]);
-    if (status !== 0) console.warn(`the build has errors:\n${stdout}`);
+    const child = spawn(process.execPath, [tsc, "-p", join(root, "tsconfig.build.json")]);
+    let stdout = "";
+    child.stdout.on("data", (text) => (stdout += text));
+    const code = await new Promise((resolve) => child.on("close", resolve));
+    if (code !== 0) console.warn(`the build has errors:\n${stdout}`);
   });
 }
 
@@ -32,9 +38,15 @@ export interface Running {
   kill(signal: NodeJS.Signals): void;
 }
 
+/** What a developer may have set for work of their own. */
+const NEUTRAL = { FILIGREE_DATA: "", FILIGREE_DEBUG: "" };
+
 /** Starts the compiled command in `cwd`. */
 export function start(args: readonly string[], cwd: string, env: NodeJS.ProcessEnv = {}): Running {
-  const child = spawn(process.execPath, [MAIN, ...args], { cwd, env: { ...process.env, ...env } });
+  const child = spawn(process.execPath, [MAIN, ...args], {
+    cwd,
+    env: { ...process.env, ...NEUTRAL, ...env },
+  });
   let stdout = "";
   let stderr = "";
   child.stdout.on("data", (text) => (stdout += text));

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { build, filigree } from "./support.ts";
 
-beforeAll(build, 60_000);
+beforeAll(build);
 
 const folder = mkdtempSync(join(tmpdir(), "filigree-tickets-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -33,7 +33,18 @@ test("an experiment over two processes: a page, one JSON object, and no second o
   const resumed = await filigree([...tiny, "--resume", "--json"], folder);
   expect(resumed.code).toBe(0);
   expect(JSON.parse(resumed.stdout).runs).toEqual(result.runs);
-}, 180_000);
+});
+
+test("a worker that is killed, as where memory runs out, is no run that is done", async () => {
+  // Only workers have someone to send to.
+  const dies = `process.send && process.on("message", () => process.kill(process.pid, "SIGKILL"))`;
+  const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(dies)}` };
+  const { code, stderr } = await filigree([...tiny, "--runs", "killed"], folder, env);
+  expect(code).toBe(1);
+  expect(stderr).toMatch(
+    /^filigree: the process of run base, seed 0, was killed \(SIGKILL\); .*fewer --workers.*by --resume$/m,
+  );
+});
 
 test("a sweep that is watched: lines about mask and spectrum, and a cell for each ratio and decay", async () => {
   const { code, stdout, stderr } = await filigree(
@@ -49,7 +60,7 @@ test("a sweep that is watched: lines about mask and spectrum, and a cell for eac
     { ratio: 0.6, decay: 0.5, times: [null], median: null },
   ]);
   expect(stderr).toMatch(/seed 0 base, step +0: train .*, 48 of 48 neurons alive, spectrum [▁-█]{2}\n/);
-}, 60_000);
+});
 
 test("options that do not go together", async () => {
   const decays = await filigree([...tiny, "--decays", "1"], folder);

@@ -4,7 +4,7 @@ import { beforeAll, expect, test } from "vitest";
 import { temporaryFolder, writeTask } from "../runs/support.ts";
 import { build, filigree } from "./support.ts";
 
-beforeAll(build, 120_000);
+beforeAll(build);
 
 test("truncate writes the file that it describes", async () => {
   const folder = temporaryFolder();
@@ -22,7 +22,7 @@ test("truncate writes the file that it describes", async () => {
   const help = await filigree(["truncate", "--help"], folder);
   expect(help.stdout).toMatch(/^Examples:\n {2}filigree truncate/m);
   for (const key of Object.keys(result)) expect(help.stdout).toContain(key);
-}, 120_000);
+});
 
 test.each<[string[], RegExp]>([
   [["net.onnx"], /required option '--keep <rule>' not specified/],

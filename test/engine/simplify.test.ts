@@ -214,9 +214,11 @@ describe("a training graph", () => {
   test("of thousands of nodes takes a moment", () => {
     const graph = training(300);
     expect(graph.nodes.length).toBeGreaterThan(5000);
-    const start = performance.now();
+    // Of the processor: what others take of the machine is not this one's time.
+    const start = process.cpuUsage();
     simplify(graph);
-    expect(performance.now() - start).toBeLessThan(2000);
+    const { user, system } = process.cpuUsage(start);
+    expect((user + system) / 1000).toBeLessThan(2000);
   });
 });
 

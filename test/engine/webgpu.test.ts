@@ -31,38 +31,30 @@ async function hasAdapter(): Promise<boolean> {
 
 const webgpu = await hasAdapter();
 
-test.skipIf(!webgpu)(
-  "ten training steps on WebGPU give the losses of the CPU to 1e-4",
-  { timeout: 180_000 },
-  async () => {
-    const [there, here] = [await tenSteps("webgpu"), await tenSteps("cpu")];
-    expect(there).toHaveLength(10);
-    there.forEach((loss, i) => expect(Math.abs(loss - here[i])).toBeLessThan(1e-4));
-    // The losses of different steps differ by more than the tolerance.
-    expect(Math.abs(there[9] - here[8])).toBeGreaterThan(1e-4);
-  },
-);
+test.skipIf(!webgpu)("ten training steps on WebGPU give the losses of the CPU to 1e-4", async () => {
+  const [there, here] = [await tenSteps("webgpu"), await tenSteps("cpu")];
+  expect(there).toHaveLength(10);
+  there.forEach((loss, i) => expect(Math.abs(loss - here[i])).toBeLessThan(1e-4));
+  // The losses of different steps differ by more than the tolerance.
+  expect(Math.abs(there[9] - here[8])).toBeGreaterThan(1e-4);
+});
 
 test.skipIf(!webgpu).each<[string, (x: Value) => Value]>([
   ["side by side", (x) => maxPool(x, 2)],
   ["overlapping and padded", (x) => maxPool(x, 3, { strides: 2, pads: 1 })],
-])(
-  "max pooling, windows %s: its gradient on WebGPU is that of the reference",
-  { timeout: 60_000 },
-  async (_, pool) => {
-    const shape = [2, 3, 7, 8];
-    const graph = createGraph("pool");
-    const x = input(graph, "x", shape, { batched: false });
-    const y = pool(x);
-    output(gradients(reduceSum(mul(y, y)), [x])[0], { batched: false });
-    const rng = random(2);
-    // Whole numbers: ties, and sums without rounding.
-    const data = Float32Array.from({ length: 2 * 3 * 7 * 8 }, () => rng.integer(9) - 4);
-    const session = await createSession(graph, { device: "webgpu" });
-    const found = await session.run({ x: tensor("float32", shape, data) });
-    await session.release();
-    const expected = evaluate(graph, { x: { shape, data: Float64Array.from(data) } });
-    const [name] = graph.outputs;
-    expect(differenceOf(found[name], expected[name])).toBe(0);
-  },
-);
+])("max pooling, windows %s: its gradient on WebGPU is that of the reference", async (_, pool) => {
+  const shape = [2, 3, 7, 8];
+  const graph = createGraph("pool");
+  const x = input(graph, "x", shape, { batched: false });
+  const y = pool(x);
+  output(gradients(reduceSum(mul(y, y)), [x])[0], { batched: false });
+  const rng = random(2);
+  // Whole numbers: ties, and sums without rounding.
+  const data = Float32Array.from({ length: 2 * 3 * 7 * 8 }, () => rng.integer(9) - 4);
+  const session = await createSession(graph, { device: "webgpu" });
+  const found = await session.run({ x: tensor("float32", shape, data) });
+  await session.release();
+  const expected = evaluate(graph, { x: { shape, data: Float64Array.from(data) } });
+  const [name] = graph.outputs;
+  expect(differenceOf(found[name], expected[name])).toBe(0);
+});

@@ -16,7 +16,7 @@ describe("P3: digits, 6-10-20 of 16-32-64", () => {
   beforeAll(async () => {
     const comparison = glyphComparison({ methods: METHODS, seeds: [0] });
     for (const method of METHODS) found[method] = await trainMethod(comparison, method, 0);
-  }, 120_000);
+  });
 
   test("WGSEF leaves exactly these by training alone, and nothing happens at the cut", () => {
     const { natural, kept, commitChange } = found.wgsef;

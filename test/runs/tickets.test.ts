@@ -1,9 +1,10 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readMoments } from "../../src/runs/tickets/experiment-directory.node.ts";
 import { executeExperiment, runCount } from "../../src/runs/tickets/experiment-pool.node.ts";
+import { analyzeMasks } from "../../src/runs/tickets/mask-analysis.node.ts";
 import { phaseCells, phaseDiagram } from "../../src/runs/tickets/phase-diagram.ts";
 import { writeSweep } from "../../src/runs/tickets/sweep-report.node.ts";
 import { summarizeExperiment } from "../../src/runs/tickets/ticket-summary.ts";
@@ -86,6 +87,13 @@ describe("an experiment in its directory", () => {
   test("a damaged file of moments is named", async () => {
     await writeFile(join(folder, "stopped", "seed-0", "moments.safetensors"), "broken");
     await expect(readMoments(join(folder, "stopped"), 0)).rejects.toThrow(/moments.safetensors/);
+  });
+
+  test("of several files of moments that cannot be read, the first is named, even where another fails sooner", async () => {
+    const path = join(folder, "whole");
+    await mkdir(join(path, "seed-1"));
+    await writeFile(join(path, "seed-1", "moments.safetensors"), new Uint8Array(20_000_000));
+    await expect(analyzeMasks(TINY, path, [0, 1, 2])).rejects.toThrow(/seed-1/);
   });
 });
 

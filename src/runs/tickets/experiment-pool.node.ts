@@ -150,11 +150,18 @@ function forkedRunner(settings: ExperimentSettings, directory: string, signal?: 
             reject(message.problem ? new Problem(message.failed) : new Error(message.failed));
           else resolve(message.done);
         };
-        const ended = (code: number | null) => {
+        const ended = (code: number | null, by: NodeJS.Signals | null) => {
           leave();
           child = undefined;
-          if (signal?.aborted || code === null) resolve(undefined);
-          else reject(new Error(`the process of run ${job.name}, seed ${job.seed}, ended with code ${code}`));
+          const name = `the process of run ${job.name}, seed ${job.seed},`;
+          if (signal?.aborted) resolve(undefined);
+          else if (by)
+            reject(
+              new Problem(
+                `${name} was killed (${by}); where memory has run out, take fewer --workers and go on by --resume`,
+              ),
+            );
+          else reject(new Error(`${name} ended with code ${code}`));
         };
         child.on("message", hear);
         child.on("exit", ended);

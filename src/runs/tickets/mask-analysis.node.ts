@@ -63,9 +63,9 @@ export async function analyzeMasks(
     weights ? [{ label, masks: magnitudeMasks(weights, ratio) }] : [],
   );
   masks.push({ label: "random", masks: randomMasks(initial, ratio, seeds[0]) });
-  const tickets = await Promise.all(
-    seeds.map(async (seed) => magnitudeMasks((await readMoments(directory, seed)).get("ticket")!, ratio)),
-  );
+  const tickets: Masks[] = [];
+  for (const seed of seeds)
+    tickets.push(magnitudeMasks((await readMoments(directory, seed)).get("ticket")!, ratio));
   const distances = tickets.flatMap((a, i) => tickets.slice(i + 1).map((b) => jaccardDistance(a, b)));
   return {
     masks: masks.map(({ label, masks }) => describe(settings, label, masks, initial)),

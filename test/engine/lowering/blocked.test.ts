@@ -101,7 +101,7 @@ describe.skipIf(block === 0)("blocked lowering", () => {
       { numRuns: 40, seed: 5 },
     );
     expect(mostlyBlocked).toBeGreaterThan(10);
-  }, 60_000);
+  });
 
   const whole: Record<string, [Check, absent: string[]]> = {
     "3×3, stride 1": [conv(8, 16, 24, 8, { pads: 1 }), ["Conv", "ConvTranspose"]],

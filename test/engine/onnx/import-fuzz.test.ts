@@ -135,18 +135,14 @@ describe("damaged files", () => {
   it.each([
     ["that computes its constants", foldingModel(), 8000],
     ["of a network", network, 2500],
-  ])(
-    "%s are imported or refused by a Problem, in bounded time and memory",
-    { timeout: 120_000 },
-    (_, file, runs) => {
-      expect(judge(file)).toEqual({ verdict: "imported", message: "" });
-      const { tally, faults } = campaign(file, runs, 1);
-      expect(faults).toEqual([]);
-      expect(tally).toMatchObject(SOUND);
-      // Else the damage would be too light or too heavy to say anything.
-      expect(Math.min(tally.imported, tally.refused)).toBeGreaterThan(runs / 20);
-    },
-  );
+  ])("%s are imported or refused by a Problem, in bounded time and memory", (_, file, runs) => {
+    expect(judge(file)).toEqual({ verdict: "imported", message: "" });
+    const { tally, faults } = campaign(file, runs, 1);
+    expect(faults).toEqual([]);
+    expect(tally).toMatchObject(SOUND);
+    // Else the damage would be too light or too heavy to say anything.
+    expect(Math.min(tally.imported, tally.refused)).toBeGreaterThan(runs / 20);
+  });
 });
 
 describe("files that ask for more than they hold", () => {

@@ -98,7 +98,6 @@ describe.skipIf(!present)("real files", () => {
 
   test.each(present ? readdirSync(join(models, "light")).filter((f) => f.endsWith(".onnx")) : [])(
     "%s gives its recorded output",
-    { timeout: 120_000 },
     async (file) => {
       const graph = importModel(readFileSync(join(models, "light", file)));
       const expected = decodeTensor(
