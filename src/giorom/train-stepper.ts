@@ -6,7 +6,7 @@ import type { Objective } from "../nn/training-step.ts";
 import { Problem } from "../problem.ts";
 import { checkTraining } from "./check-training.ts";
 import type { StepperConfig } from "./config.ts";
-import { rollout, rolloutError } from "./rollout.ts";
+import { rolloutError, rolloutTrajectory } from "./rollout.ts";
 import type { Setting } from "./setting.ts";
 import { openSimulator } from "./simulator.ts";
 import { SMALLEST, stepper } from "./stepper.ts";
@@ -111,15 +111,15 @@ async function validationError(
 ): Promise<number> {
   const simulator = await openSimulator(bytes);
   try {
+    const { dim, history } = simulator.config;
     let sum = 0;
-    for (const { frames, types } of trajectories) {
-      const seen = simulator.config.history + 1;
-      const truth = frames.slice(seen, seen + horizon);
-      const predicted = await rollout((window) => simulator.step(window, types), frames.slice(0, seen), {
-        frames: truth.length,
-        dim: simulator.config.dim,
-      });
-      sum += rolloutError(predicted, truth, simulator.config.dim);
+    for (const trajectory of trajectories) {
+      const { predicted, truth } = await rolloutTrajectory(
+        (window) => simulator.step(window, trajectory.types),
+        trajectory,
+        { seen: history + 1, most: horizon, dim },
+      );
+      sum += rolloutError(predicted, truth, dim);
     }
     return sum / trajectories.length;
   } catch (error) {

@@ -2,10 +2,11 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
-import { writeNpz } from "../../src/data/npz.ts";
+import { readNpz, writeNpz } from "../../src/data/npz.ts";
 import { tensor } from "../../src/engine/tensor.ts";
 import { rolloutFile } from "../../src/runs/giorom/rollout.node.ts";
 import { openParticles } from "../../src/runs/particle-file.node.ts";
+import { expectProblemLater } from "../data/support.ts";
 import { build, filigree, start } from "./support.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "filigree-giorom-"));
@@ -109,6 +110,82 @@ test("a rollout ends where nobody listens to its frames", async () => {
     warn: () => {},
   });
   expect({ frames, sparse }).toEqual({ frames: 8, sparse: 8 });
+});
+
+test("a ramp is where the scene has it in every frame, carried or not, and nobody is judged by it", async () => {
+  const isRamp = (i: number) => i % 3 === 0;
+  const roll = async (name: string, types: number[]) => {
+    const positions = readNpz(
+      recording(12, 40, (d) =>
+        d.forEach((x, at) => {
+          if (isRamp((at >> 1) % 40)) d[at] = x + 0.01 * (Math.floor(at / 80) % 2);
+        }),
+      ),
+    ).get("positions")!;
+    const particle_type = tensor("uint8", [40], types);
+    writeFileSync(
+      join(folder, `${name}.npz`),
+      writeNpz(new Map(Object.entries({ positions, particle_type }))),
+    );
+    const found = await rolloutFile({
+      model: join(folder, "m.onnx"),
+      scene: join(folder, `${name}.npz`),
+      output: join(folder, `${name}-rolled.npz`),
+      points: 20,
+      decoder: "idw",
+      affine: true,
+      frames: 9,
+      start: 0,
+      threads: 1,
+      warn: () => {},
+    });
+    const [scene, rolled] = await Promise.all(
+      [`${name}.npz`, `${name}-rolled.npz`].map((file) => openParticles(join(folder, file))),
+    );
+    let [off, error, relative] = [0, 0, 0];
+    for (let t = 6; t < rolled.frames; t++) {
+      // The scene ends before the rollout does.
+      const [truth, here] = [await scene.frame(Math.min(t, 11)), await rolled.frame(t)];
+      let [squares, length] = [0, 0];
+      truth.forEach((x, at) => {
+        if (isRamp(at >> 1)) off = Math.max(off, Math.abs(here[at] - x));
+        else if (t < 12) {
+          squares += (here[at] - x) ** 2;
+          length += x ** 2;
+        }
+      });
+      error += squares / types.filter((_, i) => !isRamp(i)).length / 6;
+      if (t < 12) relative += Math.sqrt(squares / length) / 6;
+    }
+    await Promise.all([scene.close(), rolled.close()]);
+    return { found, off, error, relative };
+  };
+  const all = Array.from({ length: 40 }, (_, i) => i);
+  const ramp = await roll(
+    "ramp",
+    all.map((i) => (isRamp(i) ? 3 : 6)),
+  );
+  expect(ramp.found.frames).toBe(15);
+  expect(ramp.off).toBe(0);
+  expect(ramp.found.error! / ramp.error).toBeCloseTo(1, 5);
+  expect(ramp.found.relativeL2! / ramp.relative).toBeCloseTo(1, 5);
+  expect(ramp.found.chamfer!).toBeGreaterThan(0);
+  expect(ramp.found.chamfer!).toBeLessThanOrEqual(2.001 * ramp.error);
+  // Control: sand in their place goes its own way, and counts.
+  const sand = await roll(
+    "no-ramp",
+    all.map(() => 6),
+  );
+  expect(sand.off).toBeGreaterThan(1e-3);
+  expect(sand.found.error! / sand.error).not.toBeCloseTo(1, 1);
+
+  await expectProblemLater(
+    roll(
+      "only-ramp",
+      all.map(() => 3),
+    ),
+    /only-ramp\.npz: all 20 particles that are carried are kinematic \(type 3\); use more --points/,
+  );
 });
 
 test.each([

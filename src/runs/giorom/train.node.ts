@@ -3,11 +3,12 @@ import type { StepperConfig } from "../../giorom/config.ts";
 import { liteConfig } from "../../giorom/config.ts";
 import { trainKernelDecoder } from "../../giorom/decoders/kernel-decoder.ts";
 import type { Positions } from "../../giorom/features.ts";
+import { byMotion } from "../../giorom/kinematic.ts";
 import { coveringRadius, defaultLatentRadius, latentGrid } from "../../giorom/latent-grid.ts";
-import { rollout, rolloutError } from "../../giorom/rollout.ts";
+import { rolloutError, rolloutTrajectory } from "../../giorom/rollout.ts";
 import type { Predictor } from "../../giorom/rules.ts";
 import { constantVelocity, staticRule } from "../../giorom/rules.ts";
-import { coverageOf } from "../../giorom/sample.ts";
+import { coverageOf, pick } from "../../giorom/sample.ts";
 import type { Setting } from "../../giorom/setting.ts";
 import { openSimulator } from "../../giorom/simulator.ts";
 import { SMALLEST, stepper } from "../../giorom/stepper.ts";
@@ -203,24 +204,20 @@ async function measureTest(
     const points = file.points - file.tracers;
     const first = (await file.frame(0)).subarray(0, points * dim);
     const chosen = farthestPoints(first, dim, sampleSize(points, ratio, path));
-    const [{ frames, types }] = await readSamples(file, [chosen]);
+    const [trajectory] = await readSamples(file, [chosen]);
     await file.close();
-    const truth = frames.slice(history + 1);
     const run = (predict: Predictor) =>
-      rollout(predict, frames.slice(0, history + 1), {
-        frames: Math.min(truth.length, HORIZONS[HORIZONS.length - 1]),
-        dim,
-      });
-    const predicted = {
-      network: await run((window) => simulator.step(window, types)),
+      rolloutTrajectory(predict, trajectory, { seen: history + 1, most: Math.max(...HORIZONS), dim });
+    const runs = {
+      network: await run((window) => simulator.step(window, trajectory.types)),
       constantVelocity: await run(constantVelocity),
       static: await run(staticRule),
     };
     for (const horizon of HORIZONS) {
-      if (horizon > truth.length) continue;
+      if (horizon > runs.static.truth.length) continue;
       const sum = sums.get(horizon) ?? { network: 0, constantVelocity: 0, static: 0, count: 0 };
       for (const name of ["network", "constantVelocity", "static"] as const)
-        sum[name] += rolloutError(predicted[name], truth, dim, horizon);
+        sum[name] += rolloutError(runs[name].predicted, runs[name].truth, dim, horizon);
       sum.count++;
       sums.set(horizon, sum);
     }
@@ -247,9 +244,10 @@ export async function trainDecoder(
   for (const path of await trajectoryFiles(folder, "train")) {
     const file = await openParticles(path);
     const stride = Math.max(1, Math.floor(file.frames / DECODER_FRAMES));
+    const { free } = byMotion(file.particleTypes, file.points - file.tracers);
     const frames: Positions[] = [];
     for (let t = 0; t < file.frames; t += stride)
-      frames.push((await file.frame(t)).slice(0, (file.points - file.tracers) * dim));
+      frames.push(Float32Array.from(pick(await file.frame(t), dim, free)));
     trajectories.push(frames);
     await file.close();
   }
