@@ -52,7 +52,7 @@ export function rolloutCommand(): Command {
       "how all other points follow: nearest, idw, mls, or a decoder's .onnx file",
       "mls",
     )
-    .option("--no-affine", "with a decoder's file: its bare means, under which a turn is not exact")
+    .option("--no-affine", "with a kernel decoder's file: its bare means, under which a turn is not exact")
     .option("--rebase <n>", "decode from the cloud of n frames ago on, not from the first", wholeNumber(1))
     .option("--frames <n>", "frames to predict; as many as the scene has left if not given", wholeNumber(1))
     .option("--start <n>", "the first of the farthest points", wholeNumber(0), 0)

@@ -28,6 +28,8 @@ export interface WindowOptions {
   seed: number;
   /** Every window as a random image of the box, for sets whose forces all act along the second axis or at walls. */
   mirror?: boolean;
+  /** Feeds `cleanTargets` too: the accelerations without noise. */
+  cleanTargets?: boolean;
 }
 
 export interface WindowSource extends TrainingSource {
@@ -47,7 +49,7 @@ export function windowSource(
   trajectories: readonly SparseTrajectory[],
   config: StepperConfig,
   setting: Setting,
-  { batch = 2, stepsPerEpoch, seed, mirror = false }: WindowOptions,
+  { batch = 2, stepsPerEpoch, seed, mirror = false, cleanTargets = false }: WindowOptions,
   plane?: PlaneMap,
 ): WindowSource {
   const { dim, history } = config;
@@ -74,6 +76,7 @@ export function windowSource(
       for (const i of motions[which].kinematic) frame.fill(0, i * dim, (i + 1) * dim);
     const noisy = addNoise(window, noise);
     return {
+      window,
       noisy,
       lastNoise: noise[history],
       next: image(frames[at + history + 1]),
@@ -97,6 +100,7 @@ export function windowSource(
     ...allocateFeeds(config, size, true),
     targets: zeros([size.points, dim]),
     lossWeights: zeros([size.points, 1]),
+    ...(cleanTargets && { cleanTargets: zeros([size.points, dim]) }),
   };
   const real = (name: string) => feeds[name].data as Float32Array;
   const fill = (drawn: ReturnType<typeof drawBatch>) => {
@@ -104,9 +108,11 @@ export function windowSource(
     const weight = 1 / (drawn.reduce((sum, { free }) => sum + free.length, 0) * dim);
     const lossWeights = real("lossWeights").fill(0);
     let row = 0;
-    for (const { noisy, lastNoise, next, types, free } of drawn) {
+    for (const { window, noisy, lastNoise, next, types, free } of drawn) {
       windowFeatures(noisy, setting, real("features"), row);
       accelerationTarget(noisy, lastNoise, next, setting, real("targets"), row);
+      if (cleanTargets)
+        accelerationTarget(window, new Float64Array(next.length), next, setting, real("cleanTargets"), row);
       if (feeds.types) (feeds.types.data as Int32Array).set(types ?? [], row);
       for (const i of free) lossWeights[row + i] = weight;
       row += next.length / dim;

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { readNpz, writeNpz } from "../../src/data/npz.ts";
 import { tensor } from "../../src/engine/tensor.ts";
+import { trainDecoderNetwork } from "../../src/giorom/decoders/decoder-file.ts";
 import { rolloutFile } from "../../src/runs/giorom/rollout.node.ts";
 import { openParticles } from "../../src/runs/particle-file.node.ts";
 import { expectProblemLater } from "../data/support.ts";
@@ -110,6 +111,48 @@ test("a rollout ends where nobody listens to its frames", async () => {
     warn: () => {},
   });
   expect({ frames, sparse }).toEqual({ frames: 8, sparse: 8 });
+});
+
+test("a decoder of each kind is known by its file", async () => {
+  const scene = await openParticles(join(folder, "set/test/0000.npz"));
+  const frames = await Promise.all([0, 4, 8].map((t) => scene.frame(t)));
+  await scene.close();
+  const roll = async (decoder: string, affine = true) => {
+    const output = join(folder, "decoded.npz");
+    await rolloutFile({
+      model: join(folder, "m.onnx"),
+      scene: join(folder, "set/test/0000.npz"),
+      output,
+      points: 30,
+      decoder,
+      affine,
+      rebaseEvery: 2,
+      frames: 3,
+      start: 0,
+      threads: 1,
+      warn: () => {},
+    });
+    const rolled = await openParticles(output);
+    const last = await rolled.frame(8);
+    await rolled.close();
+    return last;
+  };
+  const seen = [await roll("nearest")];
+  for (const network of ["subspace", "splat"] as const) {
+    const path = join(folder, `${network}.onnx`);
+    const bytes = await trainDecoderNetwork(network, {
+      dim: 2,
+      trajectories: [frames],
+      steps: 2,
+      seed: 0,
+      threads: 1,
+    });
+    writeFileSync(path, bytes);
+    const last = await roll(path);
+    for (const other of seen) expect(last).not.toEqual(other);
+    seen.push(last);
+    await expectProblemLater(roll(path, false), /\.onnx: the decoder has no weights .* it is no kernel/);
+  }
 });
 
 test("a ramp is where the scene has it in every frame, carried or not, and nobody is judged by it", async () => {
@@ -321,6 +364,12 @@ test.each([
     /set\/train is no set of trajectories: .*filigree simulate --traj/,
   ],
   [
+    ["giorom", "set", "-o", "n.onnx", "--decoder-network", "splat"],
+    2,
+    /--decoder-network needs --decoder, the \.onnx file that it goes to/,
+  ],
+  [["giorom", "set", "-o", "n.onnx", "--network", "T-3d"], 1, /T-3d is a network for 3D, the set is in 2D/],
+  [
     ["rollout", "m.onnx", "set/test/0000.npz", "-o", "x.npz", "--no-affine"],
     2,
     /--no-affine is for a decoder's \.onnx file, and mls is none/,
@@ -335,9 +384,10 @@ test.each([
   expect(readFileSync(path).equals(before)).toBe(true);
 });
 
-test("Ctrl-C stops the training of a decoder too", async () => {
+test.each(["kernel", "subspace"])("Ctrl-C stops the training of a decoder too: %s", async (network) => {
   const train = ["giorom", "set", "-o", "stopped.onnx", "--steps", "1", "--hidden", "8", "--layers", "1"];
-  const child = start([...train, "--threads", "1", "--decoder", "stopped-decoder.onnx", "--json"], folder);
+  const decoder = ["--decoder", "stopped-decoder.onnx", "--decoder-network", network];
+  const child = start([...train, "--threads", "1", ...decoder, "--json"], folder);
   while (!child.stderr().includes("training the decoder")) await new Promise((r) => setTimeout(r, 5));
   child.kill("SIGINT");
   const { code, stdout } = await child.done;

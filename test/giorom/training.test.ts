@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { evaluate } from "../../src/engine/evaluate.ts";
 import { flatArrays } from "../../src/engine/parameters.ts";
 import { chamferDistance } from "../../src/giorom/chamfer.ts";
-import { liteConfig } from "../../src/giorom/config.ts";
+import { liteConfig, transformerConfig } from "../../src/giorom/config.ts";
 import { integrate, type Window, windowFeatures } from "../../src/giorom/features.ts";
 import { allocateFeeds, fillFeeds, neighborhoods, sizeFor } from "../../src/giorom/neighborhood.ts";
 import { relativeL2, rollout, rolloutError, rolloutTrajectory } from "../../src/giorom/rollout.ts";
@@ -77,10 +77,13 @@ test("Adamax, with which the later networks were trained, takes the vectors' two
   expect(after(1.01 * lr)).toBeGreaterThan(1e-5);
 });
 
-test("two windows are learned by heart (spec 7.13)", async () => {
+test.each([
+  ["lite", CONFIG],
+  ["its transformer", transformerConfig({ dim: 2, hidden: 16, layers: 1, grid: 4, channels: 4 })],
+])("two windows are learned by heart (spec 7.13): %s", async (_, config) => {
   const training = [swinging(1, 14, 7), swinging(2, 11, 7)];
-  const source = windowSource(training, CONFIG, SETTING, { stepsPerEpoch: 1, seed: 0 });
-  const model = stepper(CONFIG, source.size, { trains: true });
+  const source = windowSource(training, config, SETTING, { stepsPerEpoch: 1, seed: 0 });
+  const model = stepper(config, source.size, { trains: true });
   const step = await createTrainingStep(model, accelerationLoss, { threads: 1 });
   const optimizer = createOptimizer({ kind: "adam" }, step);
   const [feeds] = source.feeds(0, 0);
@@ -131,6 +134,34 @@ test("training goes on where it was stopped, to the same bytes", async () => {
   expect(Buffer.compare(models[models.length - 1], whole.model)).toBe(0);
   const other = await trainStepper({ ...settings, seed: 5 });
   expect(Buffer.compare(other.model, whole.model)).not.toBe(0);
+});
+
+test("the loss of positions is that of accelerations in box lengths, without noise", async () => {
+  const first = async (positionLossWeight?: number) => {
+    const losses: number[] = [];
+    await trainStepper({
+      ...settings,
+      setting: SETTING,
+      validation: [],
+      steps: 1,
+      stepsPerEpoch: 1,
+      positionLossWeight,
+      onStep: ({ loss }) => losses.push(loss),
+    });
+    return losses[0];
+  };
+  // Accelerations are normalised by 1e-3, and there is no noise.
+  expect((await first(3e6)) / (await first())).toBeCloseTo(4, 4);
+  await expectProblemLater(first(-1), /positionLossWeight is -1; take a number of at least 0/);
+
+  const trajectory = swinging(1, 4, 7);
+  const options = { batch: 1, stepsPerEpoch: 1, seed: 0, cleanTargets: true };
+  const noisy = { ...SETTING, noise: 1e-3 };
+  const [{ cleanTargets, targets }] = windowSource([trajectory], CONFIG, noisy, options).feeds(0, 0);
+  const [a, b, c] = trajectory.frames.slice(-3);
+  const byHand = c.map((x, i) => (x - 2 * b[i] + a[i]) / Math.hypot(1e-3, 1e-3));
+  expect(largestDifference(cleanTargets.data.slice(0, 8) as Float32Array, byHand)).toBeLessThan(1e-5);
+  expect(largestDifference(targets.data.slice(0, 8) as Float32Array, byHand)).toBeGreaterThan(0.1);
 });
 
 describe("a training whose parts do not fit together is refused", () => {

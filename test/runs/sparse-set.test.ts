@@ -35,7 +35,11 @@ const at = (seed: number, t: number, i: number) => [
   0.2 + 0.1 * Math.floor(i / 6),
 ];
 
-function write(path: string, seeds: readonly number[], types = (i: number) => (isWall(i) ? 2 : 0)): void {
+function write(
+  path: string,
+  seeds: readonly number[],
+  types = (i: number): number => (isWall(i) ? 2 : 0),
+): void {
   const arrays = new Map<string, Tensor>();
   seeds.forEach((seed, n) => {
     const key = String(n).padStart(5, "0");

@@ -3,7 +3,7 @@ import { createNpzRows } from "../../data/npz-rows.node.ts";
 import { type Tensor, tensor } from "../../engine/tensor.ts";
 import { chamferDistance } from "../../giorom/chamfer.ts";
 import { frameDecoder } from "../../giorom/decoders/decode-frames.ts";
-import { type KernelDecoder, openKernelDecoder } from "../../giorom/decoders/kernel-decoder.ts";
+import { type DecoderFile, openDecoderFile } from "../../giorom/decoders/decoder-file.ts";
 import type { Rows } from "../../giorom/decoders/rows.ts";
 import { bakeRows } from "../../giorom/decoders/rows.ts";
 import type { Geometry } from "../../giorom/decoders/weightings.ts";
@@ -39,9 +39,9 @@ export interface RolloutFileOptions {
   output: string;
   /** Particles that the network carries. */
   points: number;
-  /** One of DECODERS, or the path of a kernel decoder's .onnx file. */
+  /** One of DECODERS, or the path of a trained decoder's .onnx file. */
   decoder: string;
-  /** A decoder's file gives weights of the best affine function, which keep turns and stretches exact. */
+  /** A kernel decoder gives weights of the best affine function, which keep turns and stretches exact. */
   affine: boolean;
   rebaseEvery?: number;
   /** Frames to predict; default as many as the scene has left. */
@@ -92,9 +92,9 @@ export async function rolloutFile(options: RolloutFileOptions): Promise<RolloutF
     throw problemOf(model, error);
   });
   const file = await openParticles(scene);
-  let kernel: KernelDecoder | undefined;
+  let trained: DecoderFile | undefined;
   try {
-    kernel = await openDecoder(decoder, threads);
+    trained = await openDecoder(options);
     const { config, setting } = simulator;
     const { dim, history } = config;
     const seedFrames = history + 1;
@@ -116,10 +116,9 @@ export async function rolloutFile(options: RolloutFileOptions): Promise<RolloutF
         `${(100 * coverage.connected).toFixed(0)} % of the ${chosen.length} particles have a neighbour within the model's radius ${setting.radius.toPrecision(3)}; use more --points`,
       );
     const frames = options.frames ?? file.frames - seedFrames;
-    const bake = async (geometry: Geometry) => {
-      const rows = kernel ? await kernel.rows(geometry, options) : await classicRows(decoder, geometry);
-      return bakeRows(rows, geometry.queries, dim);
-    };
+    const bake =
+      trained?.bake ??
+      ((geometry: Geometry) => bakeRows(classicRows(decoder, geometry), geometry.queries, dim));
     // Obstacles are where the scene has them; after its end, where they were last.
     let given = seen[seedFrames - 1];
     const types = Uint8Array.from(chosen, (i) => file.particleTypes[i]);
@@ -208,26 +207,30 @@ export async function rolloutFile(options: RolloutFileOptions): Promise<RolloutF
       throw fileProblem("write", output, error);
     }
   } finally {
-    await kernel?.release();
+    await trained?.release();
     await file.close();
     await simulator.release();
   }
 }
 
 /** The network of a decoder's file; undefined for one of DECODERS. */
-async function openDecoder(name: string, threads?: number): Promise<KernelDecoder | undefined> {
+async function openDecoder({
+  decoder: name,
+  affine,
+  threads,
+}: RolloutFileOptions): Promise<DecoderFile | undefined> {
   if (Object.hasOwn(DECODERS, name)) return undefined;
   if (!/\.(onnx|flg)$/.test(name))
     throw new Problem(
       `no decoder ${name}: choose ${Object.keys(DECODERS).join(", ")}, or give an .onnx file`,
     );
   const { onnx } = await readModelFile(name);
-  return openKernelDecoder(onnx, { threads }).catch((error) => {
+  return openDecoderFile(onnx, { affine, threads }).catch((error) => {
     throw problemOf(name, error);
   });
 }
 
-async function classicRows(name: string, geometry: Geometry): Promise<Rows> {
+function classicRows(name: string, geometry: Geometry): Rows {
   if (name === "nearest") return nearestRows(geometry);
   return name === "idw" ? inverseDistanceRows(geometry) : movingLeastSquaresRows(geometry);
 }
