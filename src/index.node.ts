@@ -8,7 +8,12 @@ export { type CompressResult, compress } from "./runs/compress.node.ts";
 export type { CompressRequest } from "./runs/compress-request.ts";
 export { executeRun } from "./runs/execute-run.node.ts";
 export { type PackReport, packFile, unpackFile } from "./runs/pack.node.ts";
-export { openParticles, type ParticleFile, saveRecording } from "./runs/particle-file.node.ts";
+export {
+  listTrajectories,
+  openParticles,
+  type ParticleFile,
+  saveRecording,
+} from "./runs/particle-file.node.ts";
 export { simulateParticleSet } from "./runs/particle-set.node.ts";
 export { parseRecipe, type Recipe } from "./runs/recipe.ts";
 export { loadMemory, saveMemory } from "./runs/saved-memory.node.ts";

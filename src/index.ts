@@ -22,8 +22,22 @@ export { simplify } from "./engine/simplify.ts";
 export { type DType, type Shape, type Tensor, tensor, zeros } from "./engine/tensor.ts";
 export * from "./geometry/index.ts";
 export { fnoConfig, gatConfig, gnsConfig, neuralMpmConfig } from "./giorom/baselines.ts";
-export { CONFIGS, type LiteOptions, liteConfig, type StepperConfig } from "./giorom/config.ts";
+export { chamferDistance } from "./giorom/chamfer.ts";
+export {
+  CONFIGS,
+  type LiteOptions,
+  liteConfig,
+  type StepperConfig,
+  transformerConfig,
+} from "./giorom/config.ts";
 export { type DecodeOptions, type FrameDecoder, frameDecoder } from "./giorom/decoders/decode-frames.ts";
+export {
+  DECODER_NETWORKS,
+  type DecoderFile,
+  type DecoderNetwork,
+  openDecoderFile,
+  trainDecoderNetwork,
+} from "./giorom/decoders/decoder-file.ts";
 export { openFrameNetwork, trainFrameNetwork } from "./giorom/decoders/frame-network.ts";
 export {
   type KernelDecoder,
@@ -41,7 +55,7 @@ export {
   nearestRows,
 } from "./giorom/decoders/weightings.ts";
 export { defaultLatentRadius, latentGrid } from "./giorom/latent-grid.ts";
-export { rollout, rolloutError } from "./giorom/rollout.ts";
+export { relativeL2, rollout, rolloutError, rolloutTrajectory } from "./giorom/rollout.ts";
 export { ballistic, constantVelocity, type Predictor, staticRule } from "./giorom/rules.ts";
 export { connectivityRadius, coverageOf, pick } from "./giorom/sample.ts";
 export type { Setting } from "./giorom/setting.ts";
