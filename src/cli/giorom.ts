@@ -97,13 +97,16 @@ export function gioromCommand(): Command {
 }
 
 async function run(folder: string, options: Options): Promise<void> {
-  const { output, decoder, decoderNetwork } = options;
-  if (decoderNetwork && !decoder)
+  const { output, decoder, decoderNetwork = "kernel" } = options;
+  if (options.decoderNetwork && !decoder)
     throw new InvalidArgumentError("--decoder-network needs --decoder, the .onnx file that it goes to");
-  const { trainDecoder, trainSimulator } = await import("../runs/giorom/train.node.ts");
+  const { checkDecoder, trainDecoder, trainSimulator } = await import("../runs/giorom/train.node.ts");
   const { checkWritable, writeWhole } = await import("../runs/files.node.ts");
   await checkWritable(output);
-  if (decoder) await checkWritable(decoder, output);
+  if (decoder) {
+    await checkWritable(decoder, output);
+    await checkDecoder(folder, decoderNetwork);
+  }
   const interrupt = onInterrupt("stopping after this step; go on with --resume");
   const { signal } = interrupt;
   const started = performance.now();
@@ -133,7 +136,7 @@ async function run(folder: string, options: Options): Promise<void> {
     endProgress();
     let decodes: Uint8Array | undefined;
     if (decoder && result.finished)
-      decodes = await trainDecoder(folder, decoderNetwork ?? "kernel", {
+      decodes = await trainDecoder(folder, decoderNetwork, {
         ...options,
         signal,
         onStep: show("training the decoder"),

@@ -5,7 +5,9 @@ import { beforeEach, expect, test } from "vitest";
 import { writeNpz } from "../../src/data/npz.ts";
 import type { Tensor } from "../../src/engine/tensor.ts";
 import { tensor } from "../../src/engine/tensor.ts";
+import { renderParticles } from "../../src/runs/giorom/render.node.ts";
 import { loadSparseSet, readSetMetadata, trajectoryFiles } from "../../src/runs/giorom/sparse-set.node.ts";
+import { checkDecoder } from "../../src/runs/giorom/train.node.ts";
 import { archiveOf, openParticles } from "../../src/runs/particle-file.node.ts";
 import { expectProblemLater, SHARED_DATA } from "../data/support.ts";
 
@@ -83,6 +85,14 @@ test("a set in LagrangeBench's layout: splits, types in GNS's numbers, statistic
   const frame = await file.frame(7);
   for (const i of [0, 1, 23]) for (const k of [0, 1]) expect(frame[2 * i + k]).toBeCloseTo(at(4, 7, i)[k], 6);
   await file.close();
+  const { panels, points } = await renderParticles({ file: tests[1], points: 12, stride: 1 });
+  expect([panels, points]).toEqual([["recording"], 12]);
+
+  await checkDecoder(folder, "kernel");
+  await expectProblemLater(
+    checkDecoder(folder, "splat"),
+    /splat decodes in the unit box, which the set's bounds/,
+  );
 });
 
 test("all of LagrangeBench's types, and one trajectory alone", async () => {

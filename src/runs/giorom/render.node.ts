@@ -70,7 +70,7 @@ export async function renderParticles({ file, truth, points, stride }: RenderOpt
 }
 
 async function describe(path: string): Promise<RolloutDescription | undefined> {
-  const npz = await openNpz(path);
+  const npz = await openNpz(archiveOf(path));
   const json = await npz.tensor("rollout");
   await npz.close();
   return json && (JSON.parse(new TextDecoder().decode(json.data as Uint8Array)) as RolloutDescription);

@@ -271,17 +271,22 @@ async function measureTest(
 /** Frames of a trajectory that a decoder is trained on. */
 const DECODER_FRAMES = 40;
 
+/** Throws a `Problem` where the decoder is not for the box of the set. */
+export async function checkDecoder(folder: string, network: DecoderNetwork): Promise<void> {
+  const { bounds } = await readSetMetadata(folder);
+  if (network === "splat" && bounds.some(([low, high]) => low < 0 || high > 1))
+    throw new Problem(
+      `${folder}: splat decodes in the unit box, which the set's bounds pass; take another decoder`,
+    );
+}
+
 /** Trains a decoder on the dense clouds of a set; gives the .onnx file, undefined where the signal stopped it. */
 export async function trainDecoder(
   folder: string,
   network: DecoderNetwork,
   options: Pick<TrainSimulatorOptions, "ratio" | "seed" | "threads" | "signal" | "onStep">,
 ): Promise<Uint8Array | undefined> {
-  const { dim, bounds } = await readSetMetadata(folder);
-  if (network === "splat" && bounds.some(([low, high]) => low < 0 || high > 1))
-    throw new Problem(
-      `${folder}: splat decodes in the unit box, which the set's bounds pass; take another decoder`,
-    );
+  const { dim } = await readSetMetadata(folder);
   const trajectories: Positions[][] = [];
   for (const path of await trajectoryFiles(folder, "train")) {
     const file = await openParticles(path);
