@@ -1,4 +1,5 @@
 /** Filigree's library in Node.js: all of `index.ts`, and what needs files. */
+
 export { type HgcnGraph, readHgcn } from "./data/graphs/hgcn.node.ts";
 export { type ImageFolderOptions, loadImageFolder } from "./data/image-folder.node.ts";
 export { type LoadOptions, loadDataset } from "./data/load.node.ts";
@@ -15,6 +16,7 @@ export type { CompressRequest, GroupRequest, PosteriorRequest } from "./runs/com
 export { executeRun, type RunOptions } from "./runs/execute-run.node.ts";
 export { type PackFileOptions, type PackReport, packFile, unpackFile } from "./runs/pack.node.ts";
 export {
+  listTrajectories,
   openParticles,
   type ParticleFile,
   type SaveOptions,

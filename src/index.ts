@@ -1,4 +1,5 @@
 /** Filigree's library, the part that runs everywhere. In Node.js `index.node.ts` adds files, downloads and run directories. */
+
 export {
   type Augment,
   allocateBatch,
@@ -31,12 +32,14 @@ export { simplify } from "./engine/simplify.ts";
 export { type ArrayOf, type DType, type Shape, type Tensor, tensor, zeros } from "./engine/tensor.ts";
 export * from "./geometry/index.ts";
 export { fnoConfig, gatConfig, gnsConfig, neuralMpmConfig } from "./giorom/baselines.ts";
+export { chamferDistance } from "./giorom/chamfer.ts";
 export {
   CONFIGS,
   type LatentConfig,
   type LiteOptions,
   liteConfig,
   type StepperConfig,
+  transformerConfig,
 } from "./giorom/config.ts";
 export {
   type DecodeOptions,
@@ -44,6 +47,13 @@ export {
   type FrameDecoder,
   frameDecoder,
 } from "./giorom/decoders/decode-frames.ts";
+export {
+  DECODER_NETWORKS,
+  type DecoderFile,
+  type DecoderNetwork,
+  openDecoderFile,
+  trainDecoderNetwork,
+} from "./giorom/decoders/decoder-file.ts";
 export {
   type FrameNetwork,
   type FrameNetworkDecoder,
@@ -70,7 +80,13 @@ export type { Positions, Window } from "./giorom/features.ts";
 export type { FnoOptions } from "./giorom/fno.ts";
 export { defaultLatentRadius, type LatentGrid, latentGrid } from "./giorom/latent-grid.ts";
 export type { OperatorTransformerOptions } from "./giorom/operator-transformer.ts";
-export { type RolloutOptions, rollout, rolloutError } from "./giorom/rollout.ts";
+export {
+  type RolloutOptions,
+  relativeL2,
+  rollout,
+  rolloutError,
+  rolloutTrajectory,
+} from "./giorom/rollout.ts";
 export { ballistic, constantVelocity, type Predictor, type Rule, staticRule } from "./giorom/rules.ts";
 export { type Coverage, connectivityRadius, coverageOf, pick } from "./giorom/sample.ts";
 export type { Setting } from "./giorom/setting.ts";
@@ -91,11 +107,7 @@ export {
   evaluateClassifier,
   fittingTemperature,
 } from "./nn/classification.ts";
-export {
-  createGenerator,
-  type GenerateOptions,
-  type Generator,
-} from "./nn/generate.ts";
+export { createGenerator, type GenerateOptions, type Generator } from "./nn/generate.ts";
 export {
   constantFill,
   type Initializer,
@@ -354,11 +366,7 @@ export { type PrecisionPrior, precisionPrior } from "./sparsity/turbo-vbi/precis
 export { type ChainSpec, createPrior, type PriorSpec } from "./sparsity/turbo-vbi/priors/kinds.ts";
 export { type Messages, type SupportPrior, sendMessages } from "./sparsity/turbo-vbi/priors/prior.ts";
 export type { Supports } from "./sparsity/turbo-vbi/supports.ts";
-export {
-  createTurboVbi,
-  type TurboVbiLayer,
-  type TurboVbiOptions,
-} from "./sparsity/turbo-vbi/turbo-vbi.ts";
+export { createTurboVbi, type TurboVbiLayer, type TurboVbiOptions } from "./sparsity/turbo-vbi/turbo-vbi.ts";
 export { type Certificate, fenchelGap, proxCertificate } from "./sparsity/wgsef/certificate.ts";
 export { type DebiasedStep, debiasedProxFactors } from "./sparsity/wgsef/debiased.ts";
 export { applyProx, type ProxResult, type ProxStep, proxFactors } from "./sparsity/wgsef/prox.ts";

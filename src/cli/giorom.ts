@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { InvalidArgumentError } from "commander";
+import { DECODER_NETWORKS, type DecoderNetwork } from "../giorom/decoders/decoder-file.ts";
 import type { StepProgress } from "../nn/trainer.ts";
 import { formatCount, formatMany, formatSeconds } from "../runs/format.ts";
 import { NETWORKS, type NetworkName } from "../runs/giorom/train.node.ts";
@@ -9,10 +10,12 @@ import { INTERRUPTED, onInterrupt } from "./interrupt.ts";
 import { note, startProgress } from "./progress.ts";
 import { table } from "./table.ts";
 
+const DECODER_NAMES = Object.keys(DECODER_NETWORKS) as DecoderNetwork[];
+
 interface Options extends JsonOption {
   output: string;
   network: NetworkName;
-  hidden: number;
+  hidden?: number;
   layers?: number;
   ratio: number;
   samples: number;
@@ -22,7 +25,9 @@ interface Options extends JsonOption {
   noise?: number;
   radius?: number;
   gravity?: number;
+  positionLoss?: number;
   decoder?: string;
+  decoderNetwork?: DecoderNetwork;
   seed: number;
   threads?: number;
   resume?: boolean;
@@ -49,10 +54,10 @@ export function gioromCommand(): Command {
     .argument("<set>", "a folder of filigree simulate --trajectories")
     .requiredOption("-o, --output <path>", "the .onnx file; checkpoints lie beside it")
     .option("--network <name>", "one of those below", choice(Object.keys(NETWORKS) as NetworkName[]), "lite")
-    .option("--hidden <n>", "width", wholeNumber(4, 1024), 32)
+    .option("--hidden <n>", "width; 32 if not given; fixed in those of the paper", wholeNumber(4, 1024))
     .option(
       "--layers <n>",
-      "rounds of messages, before and after the grid; 2, 10 in gns; not for grid, waves, images",
+      "rounds of messages, before and after the grid; 2, 10 in gns; not for grid, waves, images and those of the paper",
       wholeNumber(1, 50),
     )
     .option("--ratio <r>", "share of the particles that the network carries", share, 0.2)
@@ -71,10 +76,20 @@ export function gioromCommand(): Command {
       positive,
     )
     .option(
+      "--position-loss <weight>",
+      "of the next position's squared error, beside the accelerations'; none if not given",
+      positive,
+    )
+    .option(
       "--mirror",
       "learn from mirror images too; right where all but gravity down y is alike on all sides",
     )
-    .option("--decoder <path>", "train a kernel decoder too, into this .onnx file")
+    .option("--decoder <path>", "train a decoder of all particles too, into this .onnx file")
+    .option(
+      "--decoder-network <name>",
+      `which of ${DECODER_NAMES.join(", ")}; kernel if not given`,
+      choice(DECODER_NAMES),
+    )
     .option("--seed <n>", "of weights, samples and noise", wholeNumber(0), 0)
     .option("--threads <n>", "threads of the network", wholeNumber(1, 256))
     .option("--resume", "go on from the newest checkpoint")
@@ -82,11 +97,16 @@ export function gioromCommand(): Command {
 }
 
 async function run(folder: string, options: Options): Promise<void> {
-  const { output, decoder } = options;
-  const { trainDecoder, trainSimulator } = await import("../runs/giorom/train.node.ts");
+  const { output, decoder, decoderNetwork = "kernel" } = options;
+  if (options.decoderNetwork && !decoder)
+    throw new InvalidArgumentError("--decoder-network needs --decoder, the .onnx file that it goes to");
+  const { checkDecoder, trainDecoder, trainSimulator } = await import("../runs/giorom/train.node.ts");
   const { checkWritable, writeWhole } = await import("../runs/files.node.ts");
   await checkWritable(output);
-  if (decoder) await checkWritable(decoder, output);
+  if (decoder) {
+    await checkWritable(decoder, output);
+    await checkDecoder(folder, decoderNetwork);
+  }
   const interrupt = onInterrupt("stopping after this step; go on with --resume");
   const { signal } = interrupt;
   const started = performance.now();
@@ -103,6 +123,7 @@ async function run(folder: string, options: Options): Promise<void> {
   try {
     const result = await trainSimulator({
       ...options,
+      positionLossWeight: options.positionLoss,
       folder,
       signal,
       warn: note,
@@ -115,7 +136,11 @@ async function run(folder: string, options: Options): Promise<void> {
     endProgress();
     let decodes: Uint8Array | undefined;
     if (decoder && result.finished)
-      decodes = await trainDecoder(folder, { ...options, signal, onStep: show("training the decoder") });
+      decodes = await trainDecoder(folder, decoderNetwork, {
+        ...options,
+        signal,
+        onStep: show("training the decoder"),
+      });
     endProgress();
     if (decoder && decodes) await writeWhole(decoder, decodes);
     const finished = result.finished && (!decoder || decodes !== undefined);

@@ -35,6 +35,10 @@ export function rolloutCommand(): Command {
       sparseError:
         "mean squared distance of these to the scene's over the predicted frames; null without any",
       error: "the same of all points",
+      relativeL2:
+        "of all points: length of the error in units of the positions' length, mean over the frames",
+      chamfer:
+        "of all points: mean squared distance to the nearest of the other cloud, both ways added, mean over the frames",
       millisecondsPerStep: "of the network, neighbours included",
       millisecondsPerDecode: "of decoding all points",
     },
@@ -48,7 +52,7 @@ export function rolloutCommand(): Command {
       "how all other points follow: nearest, idw, mls, or a decoder's .onnx file",
       "mls",
     )
-    .option("--no-affine", "with a decoder's file: its bare means, under which a turn is not exact")
+    .option("--no-affine", "with a kernel decoder's file: its bare means, under which a turn is not exact")
     .option("--rebase <n>", "decode from the cloud of n frames ago on, not from the first", wholeNumber(1))
     .option("--frames <n>", "frames to predict; as many as the scene has left if not given", wholeNumber(1))
     .option("--start <n>", "the first of the farthest points", wholeNumber(0), 0)
@@ -59,9 +63,9 @@ export function rolloutCommand(): Command {
           `--no-affine is for a decoder's .onnx file, and ${options.decoder} is none`,
         );
       const { rolloutFile } = await import("../runs/giorom/rollout.node.ts");
-      const { openParticles } = await import("../runs/particle-file.node.ts");
+      const { archiveOf, openParticles } = await import("../runs/particle-file.node.ts");
       const { checkWritable } = await import("../runs/files.node.ts");
-      await checkWritable(options.output, model, scene, options.decoder);
+      await checkWritable(options.output, model, archiveOf(scene), options.decoder);
       const file = await openParticles(scene);
       const points = options.points ?? Math.max(2, Math.round((file.points - file.tracers) / 5));
       await file.close();
@@ -94,7 +98,10 @@ export function rolloutCommand(): Command {
             `${formatMany(sparse, "particle")} through the network, ${step.toFixed(1)} ms a step; decoded to all in ${decode.toFixed(2)} ms`,
             ...(error === null
               ? []
-              : [`root mean square distance to the scene: ${Math.sqrt(error).toPrecision(3)}`]),
+              : [
+                  `root mean square distance to the scene: ${Math.sqrt(error).toPrecision(3)}`,
+                  `relative L2 ${result.relativeL2!.toPrecision(3)}, Chamfer distance ${result.chamfer!.toExponential(2)}`,
+                ]),
           ].join("\n"),
         );
         if (!finished) process.exitCode = INTERRUPTED;

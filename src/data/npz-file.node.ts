@@ -15,6 +15,8 @@ export interface Rows {
 
 /** A .npz file of which only what is asked for is read. */
 export interface NpzFile {
+  /** Of its arrays. */
+  readonly names: readonly string[];
   /** `undefined` where there is no such array. */
   tensor(name: string): Promise<Tensor | undefined>;
   /**
@@ -55,6 +57,7 @@ export async function openNpz(path: string): Promise<NpzFile> {
       return readNpy(entry.deflated ? inflate(plain, entry.size, entry.crc, label) : plain, label);
     };
     return {
+      names: [...entries.keys()].filter((name) => name.endsWith(".npy")).map((name) => name.slice(0, -4)),
       tensor,
       rows: async (name) => {
         const entry = await locate(read, entries, name);

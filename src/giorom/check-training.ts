@@ -16,9 +16,11 @@ export function checkTraining(options: TrainStepperOptions): void {
     steps,
     stepsPerEpoch = 1,
     batch = 1,
+    positionLossWeight = 0,
   } = options;
   for (const [name, value] of Object.entries({ horizon, steps, stepsPerEpoch, batch }))
     checkWhole(name, value, 1);
+  checkNotNegative("positionLossWeight", positionLossWeight);
   checkConfig(config);
   checkSetting(setting, config);
   for (const [i, { frames, types }] of training.entries())

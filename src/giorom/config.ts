@@ -60,9 +60,9 @@ const officialFno: LatentConfig["processor"] = {
   block: "official",
 };
 
-const attention = (blocks: number): LatentConfig["processor"] => ({
+const attention = (blocks: number, width = 256): LatentConfig["processor"] => ({
   kind: "transformer",
-  width: 256,
+  width,
   heads: 4,
   blocks,
   experts: 2,
@@ -186,6 +186,15 @@ export function liteConfig(options: LiteOptions): StepperConfig {
       projection: [],
     },
   };
+}
+
+/** `lite` with the linear-attention transformer of the paper's later versions in place of the Fourier operator. */
+export function transformerConfig(options: LiteOptions): StepperConfig {
+  const { latent, ...base } = liteConfig(options);
+  if (!latent) return base;
+  // Twice the width of the messages, as published, and a multiple of the heads.
+  const width = 4 * Math.ceil(base.hidden / 2);
+  return { ...base, latent: { ...latent, processor: attention(1, width) } };
 }
 
 /** Nodes along an axis of the grid of `lite`. */

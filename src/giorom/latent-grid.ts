@@ -1,3 +1,5 @@
+import type { StepperConfig } from "./config.ts";
+
 /** Nodes of a regular grid over a box, walls included; flat index with the last axis fastest. */
 export interface LatentGrid {
   readonly size: number;
@@ -19,6 +21,16 @@ export function latentGrid(size: number, bounds: readonly (readonly [number, num
     }
   const spacing = Math.max(...bounds.map(([low, high]) => (high - low) / (size - 1)));
   return { size, bounds, positions, spacing };
+}
+
+/** The grid of a network between walls; over the unit square where v1's map lays 3D particles on a plane. None without one. */
+export function gridOf(
+  { dim, latent }: Pick<StepperConfig, "dim" | "latent">,
+  bounds: LatentGrid["bounds"],
+): LatentGrid | undefined {
+  if (!latent) return undefined;
+  const unit = Array.from({ length: latent.dim }, () => [0, 1] as const);
+  return latentGrid(latent.size, latent.dim < dim ? unit : bounds);
 }
 
 /** The least radius around nodes that leaves no point of the box uncovered: half a cell's diagonal. */

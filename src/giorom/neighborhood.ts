@@ -6,7 +6,7 @@ import { radiusNeighbors } from "../physics/radius-graph.ts";
 import type { StepperConfig } from "./config.ts";
 import type { FnoOptions } from "./fno.ts";
 import type { LatentGrid } from "./latent-grid.ts";
-import { latentGrid } from "./latent-grid.ts";
+import { gridOf } from "./latent-grid.ts";
 import { waveCount, wavesAt } from "./particle-waves.ts";
 import type { Setting } from "./setting.ts";
 import { type SplinePairs, splinePairs } from "./splines.ts";
@@ -36,12 +36,7 @@ export interface Neighborhoods {
 export function neighborhoods(config: StepperConfig, setting: Setting, plane?: PlaneMap): Neighborhoods {
   const { dim, layers, latent } = config;
   const flat = latent !== undefined && latent.dim < dim;
-  const grid =
-    latent &&
-    latentGrid(
-      latent.size,
-      flat ? Array.from({ length: latent.dim }, () => [0, 1] as const) : setting.bounds,
-    );
+  const grid = gridOf(config, setting.bounds);
   return {
     grid,
     of: (positions) => {

@@ -1,12 +1,15 @@
 import { Problem } from "../problem.ts";
 import type { Positions, Window } from "./features.ts";
+import { byMotion } from "./kinematic.ts";
 import type { Predictor } from "./rules.ts";
+import { pick } from "./sample.ts";
+import type { SparseTrajectory } from "./windows.ts";
 
 export interface RolloutOptions {
   /** Frames to predict. */
   frames: number;
   /** Particles that do not obey the simulator (GNS's type 3), and where they are in each predicted frame. */
-  prescribed?: { points: readonly number[]; at: (frame: number) => Positions };
+  prescribed?: { points: Iterable<number>; at: (frame: number) => Positions };
   dim: number;
   onFrame?(frame: number, positions: Positions): void;
   signal?: AbortSignal;
@@ -25,8 +28,10 @@ export async function rollout(
   const predicted: Positions[] = [];
   for (let frame = 0; frame < frames && !signal?.aborted; frame++) {
     const next = await predict(window);
-    for (const i of prescribed?.points ?? [])
-      for (let k = 0; k < dim; k++) next[i * dim + k] = prescribed!.at(frame)[i * dim + k];
+    if (prescribed) {
+      const told = prescribed.at(frame);
+      for (const i of prescribed.points) for (let k = 0; k < dim; k++) next[i * dim + k] = told[i * dim + k];
+    }
     const lost = next.findIndex((x) => !Number.isFinite(x));
     if (lost >= 0)
       throw new Problem(
@@ -41,11 +46,41 @@ export async function rollout(
   return predicted;
 }
 
+/**
+ * Goes on with a known trajectory from its first `seen` frames, kinematic particles as they are given: what is predicted and
+ * what is true of all others, at most `most` frames.
+ */
+export async function rolloutTrajectory(
+  predict: Predictor,
+  { frames, types }: SparseTrajectory,
+  { seen, most, dim }: { seen: number; most: number; dim: number },
+): Promise<{ predicted: Positions[]; truth: Positions[] }> {
+  const truth = frames.slice(seen, seen + most);
+  const { free, kinematic } = byMotion(types, frames[0].length / dim);
+  const predicted = await rollout(predict, frames.slice(0, seen), {
+    frames: truth.length,
+    dim,
+    prescribed: { points: kinematic, at: (t) => truth[t] },
+  });
+  const judged = (all: readonly Positions[]) => all.map((frame) => pick(frame, dim, free));
+  return { predicted: judged(predicted), truth: judged(truth) };
+}
+
 /** Mean over particles of |x − x̂|². */
 export function squaredError(found: ArrayLike<number>, expected: ArrayLike<number>, dim: number): number {
   let sum = 0;
   for (let i = 0; i < expected.length; i++) sum += (found[i] - expected[i]) ** 2;
   return sum / (expected.length / dim);
+}
+
+/** |x̂ − x|/|x|, the positions of all particles taken as one vector (GIOROM spec 3.9). */
+export function relativeL2(found: ArrayLike<number>, expected: ArrayLike<number>): number {
+  let [off, length] = [0, 0];
+  for (let i = 0; i < expected.length; i++) {
+    off += (found[i] - expected[i]) ** 2;
+    length += expected[i] ** 2;
+  }
+  return Math.sqrt(off / length);
 }
 
 /**

@@ -1,13 +1,14 @@
-import { input } from "../engine/graph.ts";
-import { mul, reduceSum, sub } from "../engine/operators/index.ts";
+import { constant, input, valueNamed } from "../engine/graph.ts";
+import { add, mul, reduceSum, sub } from "../engine/operators/index.ts";
+import { tensor } from "../engine/tensor.ts";
 import type { TrainingResult, TrainOptions } from "../nn/trainer.ts";
 import { train } from "../nn/trainer.ts";
 import type { Objective } from "../nn/training-step.ts";
 import { Problem } from "../problem.ts";
 import { checkTraining } from "./check-training.ts";
 import type { StepperConfig } from "./config.ts";
-import { rollout, rolloutError } from "./rollout.ts";
-import type { Setting } from "./setting.ts";
+import { rolloutError, rolloutTrajectory } from "./rollout.ts";
+import { type Setting, scaleOf } from "./setting.ts";
 import { openSimulator } from "./simulator.ts";
 import { SMALLEST, stepper } from "./stepper.ts";
 import { exportStepper } from "./stepper-file.ts";
@@ -28,6 +29,11 @@ export interface TrainStepperOptions extends Partial<Omit<TrainOptions, "evaluat
   batch?: number;
   /** Windows as random images of the box (`windows.ts`). */
   mirror?: boolean;
+  /**
+   * Of the mean squared error of the next position without noise, in box lengths squared, beside that of the accelerations. The later
+   * published code has 1e9, which outweighs all else (GIOROM spec 3.8). Default 0.
+   */
+  positionLossWeight?: number;
   seed: number;
   /** After an epoch whose network is the best so far, its .onnx file. */
   onBest?: (model: Uint8Array, error: number) => Promise<void>;
@@ -47,6 +53,23 @@ export const accelerationLoss: Objective = ([prediction], graph) => {
 };
 
 /**
+ * {@link accelerationLoss} and, with that weight, the mean squared error of the position that follows from the true past. Where
+ * the past is the same for both, positions differ as accelerations do.
+ */
+function stepperLoss({ statistics, noise }: Setting, positionLossWeight: number): Objective {
+  if (positionLossWeight === 0) return accelerationLoss;
+  const scales = statistics.accelerationStd.map((std) => Math.sqrt(positionLossWeight) * scaleOf(std, noise));
+  return (outputs, graph) => {
+    const { loss } = accelerationLoss(outputs, graph);
+    const [prediction] = outputs;
+    const targets = input(graph, "cleanTargets", prediction.shape, { batched: false });
+    const off = mul(sub(prediction, targets), constant(graph, tensor("float32", [1, scales.length], scales)));
+    const weights = valueNamed(graph, "lossWeights");
+    return { loss: add(loss, reduceSum(mul(mul(off, off), weights))) };
+  };
+}
+
+/**
  * Trains a time stepper on sparse trajectories (GIOROM spec 3.8 and 3.9): Adam with a falling learning rate, noise on every
  * window, selection by rollouts, since one-step errors hardly tell good networks from bad ones. Rejects with a `Problem` where
  * network, setting and trajectories do not fit together.
@@ -62,6 +85,7 @@ export async function trainStepper(options: TrainStepperOptions): Promise<Traine
     steps,
     batch,
     mirror,
+    positionLossWeight = 0,
     seed,
     onBest,
     ...rest
@@ -73,7 +97,8 @@ export async function trainStepper(options: TrainStepperOptions): Promise<Traine
     weight: model.parameters.get("plane.weight")!.data,
     bias: model.parameters.get("plane.bias")!.data,
   });
-  const source = windowSource(training, config, setting, { batch, stepsPerEpoch, seed, mirror }, plane);
+  const windows = { batch, stepsPerEpoch, seed, mirror, cleanTargets: positionLossWeight > 0 };
+  const source = windowSource(training, config, setting, windows, plane);
   model = stepper(config, source.size, { seed, trains: true });
   const before = (rest.resume?.history ?? []).map(({ metrics }) => metrics.rolloutError);
   let least = Math.min(Number.POSITIVE_INFINITY, ...before);
@@ -89,7 +114,7 @@ export async function trainStepper(options: TrainStepperOptions): Promise<Traine
     }
     return { rolloutError: error };
   };
-  const result = await train(model, accelerationLoss, source, {
+  const result = await train(model, stepperLoss(setting, positionLossWeight), source, {
     optimizer: { kind: "adam" },
     learningRate: 2e-3,
     schedule: { kind: "cosine", floor: 5e-3 },
@@ -111,15 +136,15 @@ async function validationError(
 ): Promise<number> {
   const simulator = await openSimulator(bytes);
   try {
+    const { dim, history } = simulator.config;
     let sum = 0;
-    for (const { frames, types } of trajectories) {
-      const seen = simulator.config.history + 1;
-      const truth = frames.slice(seen, seen + horizon);
-      const predicted = await rollout((window) => simulator.step(window, types), frames.slice(0, seen), {
-        frames: truth.length,
-        dim: simulator.config.dim,
-      });
-      sum += rolloutError(predicted, truth, simulator.config.dim);
+    for (const trajectory of trajectories) {
+      const { predicted, truth } = await rolloutTrajectory(
+        (window) => simulator.step(window, trajectory.types),
+        trajectory,
+        { seen: history + 1, most: horizon, dim },
+      );
+      sum += rolloutError(predicted, truth, dim);
     }
     return sum / trajectories.length;
   } catch (error) {

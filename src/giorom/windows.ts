@@ -7,6 +7,7 @@ import { randomImage } from "./box-images.ts";
 import type { StepperConfig } from "./config.ts";
 import type { Positions } from "./features.ts";
 import { accelerationTarget, addNoise, walkNoise, windowFeatures } from "./features.ts";
+import { byMotion } from "./kinematic.ts";
 import type { PlaneMap } from "./neighborhood.ts";
 import { allocateFeeds, fillFeeds, fits, neighborhoods, sizeFor } from "./neighborhood.ts";
 import type { Setting } from "./setting.ts";
@@ -16,7 +17,7 @@ import type { StepperSize } from "./stepper.ts";
 export interface SparseTrajectory {
   /** Of every frame, [points, dim]. */
   frames: readonly Positions[];
-  /** GNS's number of each particle's material. */
+  /** GNS's number of each particle's material; kinematic ones are seen by the others and learn nothing. */
   types?: ArrayLike<number>;
 }
 
@@ -27,6 +28,8 @@ export interface WindowOptions {
   seed: number;
   /** Every window as a random image of the box, for sets whose forces all act along the second axis or at walls. */
   mirror?: boolean;
+  /** Feeds `cleanTargets` too: the accelerations without noise. */
+  cleanTargets?: boolean;
 }
 
 export interface WindowSource extends TrainingSource {
@@ -46,7 +49,7 @@ export function windowSource(
   trajectories: readonly SparseTrajectory[],
   config: StepperConfig,
   setting: Setting,
-  { batch = 2, stepsPerEpoch, seed, mirror = false }: WindowOptions,
+  { batch = 2, stepsPerEpoch, seed, mirror = false, cleanTargets = false }: WindowOptions,
   plane?: PlaneMap,
 ): WindowSource {
   const { dim, history } = config;
@@ -57,6 +60,7 @@ export function windowSource(
     throw new Problem(
       `no trajectory has ${history + 2} frames, which one window of ${history} past velocities and its target need`,
     );
+  const motions = trajectories.map(({ frames, types }) => byMotion(types, (frames[0]?.length ?? 0) / dim));
   const draw = (rng: Random) => {
     let at = rng.integer(total);
     const which = starts.findIndex((count) => {
@@ -68,12 +72,16 @@ export function windowSource(
     const image = mirror ? randomImage(setting.bounds, rng) : (positions: Positions) => positions;
     const window = frames.slice(at, at + history + 1).map(image);
     const noise = walkNoise(window, setting.noise, rng);
+    for (const frame of noise)
+      for (const i of motions[which].kinematic) frame.fill(0, i * dim, (i + 1) * dim);
     const noisy = addNoise(window, noise);
     return {
+      window,
       noisy,
       lastNoise: noise[history],
       next: image(frames[at + history + 1]),
       types,
+      free: motions[which].free,
       hood: of(noisy[history]),
     };
   };
@@ -92,21 +100,24 @@ export function windowSource(
     ...allocateFeeds(config, size, true),
     targets: zeros([size.points, dim]),
     lossWeights: zeros([size.points, 1]),
+    ...(cleanTargets && { cleanTargets: zeros([size.points, dim]) }),
   };
   const real = (name: string) => feeds[name].data as Float32Array;
   const fill = (drawn: ReturnType<typeof drawBatch>) => {
     fillFeeds(feeds, hoods(drawn), config, setting, grid);
+    const weight = 1 / (drawn.reduce((sum, { free }) => sum + free.length, 0) * dim);
+    const lossWeights = real("lossWeights").fill(0);
     let row = 0;
-    for (const { noisy, lastNoise, next, types } of drawn) {
+    for (const { window, noisy, lastNoise, next, types, free } of drawn) {
       windowFeatures(noisy, setting, real("features"), row);
       accelerationTarget(noisy, lastNoise, next, setting, real("targets"), row);
+      if (cleanTargets)
+        accelerationTarget(window, new Float64Array(next.length), next, setting, real("cleanTargets"), row);
       if (feeds.types) (feeds.types.data as Int32Array).set(types ?? [], row);
+      for (const i of free) lossWeights[row + i] = weight;
       row += next.length / dim;
     }
     real("features").fill(0, row * dim * (history + 2));
-    real("lossWeights")
-      .fill(1 / (row * dim), 0, row)
-      .fill(0, row);
   };
 
   return {

@@ -34,6 +34,9 @@ export const PARTICLE_TYPES: Readonly<Record<MaterialName, number>> = {
   goop: 7,
 };
 
+/** GNS's type of particles that move as they are told: ramps, walls and other obstacles. */
+export const KINEMATIC = 3;
+
 /**
  * The seed of a trajectory. The lowest bit is the split, so that no trajectory can be in both, whatever seeds and numbers are
  * chosen.

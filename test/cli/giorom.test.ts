@@ -2,10 +2,12 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
-import { writeNpz } from "../../src/data/npz.ts";
+import { readNpz, writeNpz } from "../../src/data/npz.ts";
 import { tensor } from "../../src/engine/tensor.ts";
+import { trainDecoderNetwork } from "../../src/giorom/decoders/decoder-file.ts";
 import { rolloutFile } from "../../src/runs/giorom/rollout.node.ts";
 import { openParticles } from "../../src/runs/particle-file.node.ts";
+import { expectProblemLater } from "../data/support.ts";
 import { build, filigree, start } from "./support.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "filigree-giorom-"));
@@ -109,6 +111,124 @@ test("a rollout ends where nobody listens to its frames", async () => {
     warn: () => {},
   });
   expect({ frames, sparse }).toEqual({ frames: 8, sparse: 8 });
+});
+
+test("a decoder of each kind is known by its file", async () => {
+  const scene = await openParticles(join(folder, "set/test/0000.npz"));
+  const frames = await Promise.all([0, 4, 8].map((t) => scene.frame(t)));
+  await scene.close();
+  const roll = async (decoder: string, affine = true) => {
+    const output = join(folder, "decoded.npz");
+    await rolloutFile({
+      model: join(folder, "m.onnx"),
+      scene: join(folder, "set/test/0000.npz"),
+      output,
+      points: 30,
+      decoder,
+      affine,
+      rebaseEvery: 2,
+      frames: 3,
+      start: 0,
+      threads: 1,
+      warn: () => {},
+    });
+    const rolled = await openParticles(output);
+    const last = await rolled.frame(8);
+    await rolled.close();
+    return last;
+  };
+  const seen = [await roll("nearest")];
+  for (const network of ["subspace", "splat"] as const) {
+    const path = join(folder, `${network}.onnx`);
+    const bytes = await trainDecoderNetwork(network, {
+      dim: 2,
+      trajectories: [frames],
+      steps: 2,
+      seed: 0,
+      threads: 1,
+    });
+    writeFileSync(path, bytes);
+    const last = await roll(path);
+    for (const other of seen) expect(last).not.toEqual(other);
+    seen.push(last);
+    await expectProblemLater(roll(path, false), /\.onnx: the decoder has no weights .* it is no kernel/);
+  }
+});
+
+test("a ramp is where the scene has it in every frame, carried or not, and nobody is judged by it", async () => {
+  const isRamp = (i: number) => i % 3 === 0;
+  const roll = async (name: string, types: number[]) => {
+    const positions = readNpz(
+      recording(12, 40, (d) =>
+        d.forEach((x, at) => {
+          if (isRamp((at >> 1) % 40)) d[at] = x + 0.01 * (Math.floor(at / 80) % 2);
+        }),
+      ),
+    ).get("positions")!;
+    const particle_type = tensor("uint8", [40], types);
+    writeFileSync(
+      join(folder, `${name}.npz`),
+      writeNpz(new Map(Object.entries({ positions, particle_type }))),
+    );
+    const found = await rolloutFile({
+      model: join(folder, "m.onnx"),
+      scene: join(folder, `${name}.npz`),
+      output: join(folder, `${name}-rolled.npz`),
+      points: 20,
+      decoder: "idw",
+      affine: true,
+      frames: 9,
+      start: 0,
+      threads: 1,
+      warn: () => {},
+    });
+    const [scene, rolled] = await Promise.all(
+      [`${name}.npz`, `${name}-rolled.npz`].map((file) => openParticles(join(folder, file))),
+    );
+    let [off, error, relative] = [0, 0, 0];
+    for (let t = 6; t < rolled.frames; t++) {
+      // The scene ends before the rollout does.
+      const [truth, here] = [await scene.frame(Math.min(t, 11)), await rolled.frame(t)];
+      let [squares, length] = [0, 0];
+      truth.forEach((x, at) => {
+        if (isRamp(at >> 1)) off = Math.max(off, Math.abs(here[at] - x));
+        else if (t < 12) {
+          squares += (here[at] - x) ** 2;
+          length += x ** 2;
+        }
+      });
+      error += squares / types.filter((_, i) => !isRamp(i)).length / 6;
+      if (t < 12) relative += Math.sqrt(squares / length) / 6;
+    }
+    await Promise.all([scene.close(), rolled.close()]);
+    return { found, off, error, relative };
+  };
+  const all = Array.from({ length: 40 }, (_, i) => i);
+  const ramp = await roll(
+    "ramp",
+    all.map((i) => (isRamp(i) ? 3 : 6)),
+  );
+  expect(ramp.found.frames).toBe(15);
+  expect(ramp.off).toBe(0);
+  expect(ramp.found.error! / ramp.error).toBeCloseTo(1, 5);
+  expect(ramp.found.relativeL2! / ramp.relative).toBeCloseTo(1, 5);
+  expect(ramp.found.chamfer!).toBeGreaterThan(0);
+  expect(ramp.found.chamfer!).toBeLessThanOrEqual(2.001 * ramp.error);
+  // Control: sand in their place goes its own way, and counts.
+  const sand = await roll(
+    "no-ramp",
+    all.map(() => 6),
+  );
+  expect(sand.off).toBeGreaterThan(1e-3);
+  expect(sand.found.error! / sand.error).not.toBeCloseTo(1, 1);
+
+  await expectProblemLater(
+    roll(
+      "only-ramp",
+      all.map(() => 3),
+    ),
+    /only-ramp\.npz: all 20 particles that are carried are kinematic \(type 3\); use more --points/,
+  );
 });
 
 test.each([
@@ -244,6 +364,12 @@ test.each([
     /set\/train is no set of trajectories: .*filigree simulate --traj/,
   ],
   [
+    ["giorom", "set", "-o", "n.onnx", "--decoder-network", "splat"],
+    2,
+    /--decoder-network needs --decoder, the \.onnx file that it goes to/,
+  ],
+  [["giorom", "set", "-o", "n.onnx", "--network", "T-3d"], 1, /T-3d is a network for 3D, the set is in 2D/],
+  [
     ["rollout", "m.onnx", "set/test/0000.npz", "-o", "x.npz", "--no-affine"],
     2,
     /--no-affine is for a decoder's \.onnx file, and mls is none/,
@@ -258,9 +384,10 @@ test.each([
   expect(readFileSync(path).equals(before)).toBe(true);
 });
 
-test("Ctrl-C stops the training of a decoder too", async () => {
+test.each(["kernel", "subspace"])("Ctrl-C stops the training of a decoder too: %s", async (network) => {
   const train = ["giorom", "set", "-o", "stopped.onnx", "--steps", "1", "--hidden", "8", "--layers", "1"];
-  const child = start([...train, "--threads", "1", "--decoder", "stopped-decoder.onnx", "--json"], folder);
+  const decoder = ["--decoder", "stopped-decoder.onnx", "--decoder-network", network];
+  const child = start([...train, "--threads", "1", ...decoder, "--json"], folder);
   while (!child.stderr().includes("training the decoder")) await new Promise((r) => setTimeout(r, 5));
   child.kill("SIGINT");
   const { code, stdout } = await child.done;

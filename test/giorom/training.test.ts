@@ -1,10 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { evaluate } from "../../src/engine/evaluate.ts";
 import { flatArrays } from "../../src/engine/parameters.ts";
-import { liteConfig } from "../../src/giorom/config.ts";
+import { chamferDistance } from "../../src/giorom/chamfer.ts";
+import { liteConfig, transformerConfig } from "../../src/giorom/config.ts";
 import { integrate, type Window, windowFeatures } from "../../src/giorom/features.ts";
 import { allocateFeeds, fillFeeds, neighborhoods, sizeFor } from "../../src/giorom/neighborhood.ts";
-import { rollout, rolloutError } from "../../src/giorom/rollout.ts";
+import { relativeL2, rollout, rolloutError, rolloutTrajectory } from "../../src/giorom/rollout.ts";
 import { ballistic, constantVelocity, staticRule } from "../../src/giorom/rules.ts";
 import type { Setting } from "../../src/giorom/setting.ts";
 import { openSimulator } from "../../src/giorom/simulator.ts";
@@ -76,10 +77,13 @@ test("Adamax, with which the later networks were trained, takes the vectors' two
   expect(after(1.01 * lr)).toBeGreaterThan(1e-5);
 });
 
-test("two windows are learned by heart (spec 7.13)", async () => {
+test.each([
+  ["lite", CONFIG],
+  ["its transformer", transformerConfig({ dim: 2, hidden: 16, layers: 1, grid: 4, channels: 4 })],
+])("two windows are learned by heart (spec 7.13): %s", async (_, config) => {
   const training = [swinging(1, 14, 7), swinging(2, 11, 7)];
-  const source = windowSource(training, CONFIG, SETTING, { stepsPerEpoch: 1, seed: 0 });
-  const model = stepper(CONFIG, source.size, { trains: true });
+  const source = windowSource(training, config, SETTING, { stepsPerEpoch: 1, seed: 0 });
+  const model = stepper(config, source.size, { trains: true });
   const step = await createTrainingStep(model, accelerationLoss, { threads: 1 });
   const optimizer = createOptimizer({ kind: "adam" }, step);
   const [feeds] = source.feeds(0, 0);
@@ -130,6 +134,34 @@ test("training goes on where it was stopped, to the same bytes", async () => {
   expect(Buffer.compare(models[models.length - 1], whole.model)).toBe(0);
   const other = await trainStepper({ ...settings, seed: 5 });
   expect(Buffer.compare(other.model, whole.model)).not.toBe(0);
+});
+
+test("the loss of positions is that of accelerations in box lengths, without noise", async () => {
+  const first = async (positionLossWeight?: number) => {
+    const losses: number[] = [];
+    await trainStepper({
+      ...settings,
+      setting: SETTING,
+      validation: [],
+      steps: 1,
+      stepsPerEpoch: 1,
+      positionLossWeight,
+      onStep: ({ loss }) => losses.push(loss),
+    });
+    return losses[0];
+  };
+  // Accelerations are normalised by 1e-3, and there is no noise.
+  expect((await first(3e6)) / (await first())).toBeCloseTo(4, 4);
+  await expectProblemLater(first(-1), /positionLossWeight is -1; take a number of at least 0/);
+
+  const trajectory = swinging(1, 4, 7);
+  const options = { batch: 1, stepsPerEpoch: 1, seed: 0, cleanTargets: true };
+  const noisy = { ...SETTING, noise: 1e-3 };
+  const [{ cleanTargets, targets }] = windowSource([trajectory], CONFIG, noisy, options).feeds(0, 0);
+  const [a, b, c] = trajectory.frames.slice(-3);
+  const byHand = c.map((x, i) => (x - 2 * b[i] + a[i]) / Math.hypot(1e-3, 1e-3));
+  expect(largestDifference(cleanTargets.data.slice(0, 8) as Float32Array, byHand)).toBeLessThan(1e-5);
+  expect(largestDifference(targets.data.slice(0, 8) as Float32Array, byHand)).toBeGreaterThan(0.1);
 });
 
 describe("a training whose parts do not fit together is refused", () => {
@@ -310,6 +342,100 @@ describe("rollouts", () => {
       /no trajectory has 7 frames/,
     );
   });
+});
+
+/** Two particles that fly freely, and between them an obstacle that is told to jump. */
+function aroundAnObstacle(frames: number): SparseTrajectory {
+  return {
+    types: [5, 3, 5],
+    frames: Array.from({ length: frames }, (_, t) =>
+      Float64Array.from([0.3 + 1e-3 * t, 0.5, 0.5, 0.5 + 0.01 * (t % 3), 0.7, 0.5 - 1e-3 * t]),
+    ),
+  };
+}
+
+test("kinematic particles carry no noise and no loss; their neighbours carry all of it", () => {
+  const trajectory = aroundAnObstacle(9);
+  const setting = { ...SETTING, noise: 1e-3 };
+  const options = { batch: 2, stepsPerEpoch: 1, seed: 0 };
+  const read = (types?: ArrayLike<number>) => {
+    const [{ features, lossWeights }] = windowSource(
+      [{ ...trajectory, types }],
+      CONFIG,
+      setting,
+      options,
+    ).feeds(0, 0);
+    const width = features.shape[1];
+    return {
+      weights: [...(lossWeights.data as Float32Array).slice(0, 6)],
+      // Along x the obstacle stays and the last one stays, but for noise.
+      speeds: [1, 2].map((i) => Number(features.data[i * width])),
+    };
+  };
+  const typed = read(trajectory.types);
+  const [half, sixth] = [1 / 8, 1 / 12].map(Math.fround);
+  expect(typed.weights).toEqual([half, 0, half, half, 0, half]);
+  expect(typed.speeds[0]).toBe(0);
+  expect(typed.speeds[1]).not.toBe(0);
+  // Control: without types nobody is told where to be.
+  const untyped = read();
+  expect(untyped.weights).toEqual(new Array(6).fill(sixth));
+  expect(untyped.speeds[0]).not.toBe(0);
+});
+
+test("a trajectory goes on with its obstacles where they are given, and is judged by the others", async () => {
+  const trajectory = aroundAnObstacle(9);
+  const windows: number[] = [];
+  const predict = (window: Window) => {
+    windows.push(window[window.length - 1][3]);
+    return constantVelocity(window);
+  };
+  const { predicted, truth } = await rolloutTrajectory(predict, trajectory, { seen: 3, most: 4, dim: 2 });
+  expect([predicted.length, truth.length]).toEqual([4, 4]);
+  expect(predicted.map((frame) => frame.length)).toEqual([4, 4, 4, 4]);
+  // Free flight is exact, and the network sees the obstacle where the scene has it.
+  expect(rolloutError(predicted, truth, 2)).toBeLessThan(1e-20);
+  expect(windows).toEqual([2, 3, 4, 5].map((t) => trajectory.frames[t][3]));
+  const without = await rolloutTrajectory(
+    constantVelocity,
+    { frames: trajectory.frames },
+    { seen: 3, most: 4, dim: 2 },
+  );
+  expect(rolloutError(without.predicted, without.truth, 2)).toBeGreaterThan(1e-5);
+});
+
+test("relative L2 and Chamfer distance, against loops over all pairs", () => {
+  const { uniform } = random(3);
+  for (const dim of [2, 3] as const) {
+    const a = Float64Array.from({ length: dim * 60 }, () => uniform());
+    const b = Float64Array.from({ length: dim * 45 }, () => 0.2 + uniform());
+    const nearest = (from: Float64Array, to: Float64Array) => {
+      let sum = 0;
+      for (let i = 0; i < from.length; i += dim) {
+        let least = Number.POSITIVE_INFINITY;
+        for (let j = 0; j < to.length; j += dim) {
+          let d = 0;
+          for (let k = 0; k < dim; k++) d += (from[i + k] - to[j + k]) ** 2;
+          least = Math.min(least, d);
+        }
+        sum += least;
+      }
+      return sum / (from.length / dim);
+    };
+    expect(chamferDistance(a, b, dim)).toBeCloseTo(nearest(a, b) + nearest(b, a), 12);
+    expect(chamferDistance(a, a, dim)).toBe(0);
+    // Another order of the particles is the same cloud, but not the same positions.
+    const turned = Float64Array.from(a, (_, i) => a[(i + dim) % a.length]);
+    expect(chamferDistance(a, turned, dim)).toBe(0);
+    const norm = (x: Float64Array) => Math.hypot(...x);
+    const off = a.map((x, i) => x - turned[i]);
+    expect(relativeL2(a, turned)).toBeCloseTo(norm(off) / norm(turned), 12);
+    expect(relativeL2(a, a)).toBe(0);
+  }
+  // One point far away, as in a rollout that falls apart, costs no grid as wide.
+  expect(
+    chamferDistance(Float64Array.from([0, 0, 1e30, 0]), Float64Array.from([0, 0, 0, 1]), 2),
+  ).toBeGreaterThan(1e50);
 });
 
 test("mirrored windows: velocities and accelerations change sign together, along the floor alone", () => {

@@ -1,6 +1,6 @@
 import type { Tensor } from "../../../src/engine/tensor.ts";
 import { fnoConfig, gatConfig, gnsConfig, neuralMpmConfig } from "../../../src/giorom/baselines.ts";
-import { liteConfig, type StepperConfig } from "../../../src/giorom/config.ts";
+import { liteConfig, type StepperConfig, transformerConfig } from "../../../src/giorom/config.ts";
 import { ruleOf } from "../../../src/giorom/features.ts";
 import { pick } from "../../../src/giorom/sample.ts";
 import type { Setting } from "../../../src/giorom/setting.ts";
@@ -36,6 +36,7 @@ const GNS = gnsConfig({ dim: 2, hidden: 32 });
 export const MODELS = {
   lite: { config: liteConfig({ dim: 2 }) },
   "lite, gravity first": { config: liteConfig({ dim: 2 }), gravityFirst: true },
+  "lite, linear attention": { config: transformerConfig({ dim: 2 }) },
   "messages only": { config: liteConfig({ dim: 2, grid: 0 }) },
   "grid only (GINO)": { config: liteConfig({ dim: 2, layers: 0 }) },
   "Fourier operator on particles": { config: fnoConfig({ dim: 2 }) },

@@ -53,7 +53,7 @@ const DRAWS = 8;
 const TYPICAL = 0.05;
 const CONTENT = 3;
 const WAVES = 3;
-const KEY = "filigree.giorom.frame-decoder";
+export const FRAME_NETWORK_KEY = "filigree.giorom.frame-decoder";
 
 interface Size {
   sources: number;
@@ -124,7 +124,7 @@ const QUERIES = 256;
 /** Trains on true displacements of random frames, as the kernel decoder is trained; gives the .onnx file. */
 export async function trainFrameNetwork(
   kind: FrameNetwork,
-  { dim, trajectories, ratio = 0.2, steps = 2500, seed, threads }: DecoderTrainingOptions,
+  { dim, trajectories, ratio = 0.2, steps = 2500, seed, threads, signal, onStep }: DecoderTrainingOptions,
 ): Promise<Uint8Array> {
   const samples = trajectories.map((frames) => {
     const chosen = farthestPoints(frames[0], dim, Math.round((ratio * frames[0].length) / dim));
@@ -185,12 +185,14 @@ export async function trainFrameNetwork(
       learningRate: 1e-3,
       schedule: { kind: "cosine", floor: 0.01 },
       threads,
+      signal,
+      onStep,
     },
   );
   const graph = frameNetwork(kind, dim, { sources: 2, queries: 3, most: 4 });
   for (const name of graph.parameters.keys()) graph.parameters.set(name, model.parameters.get(name)!);
   return exportModel(graph, {
-    metadata: { [KEY]: JSON.stringify({ kind, dim }) },
+    metadata: { [FRAME_NETWORK_KEY]: JSON.stringify({ kind, dim }) },
     dimensions: {
       displacements: ["sources", dim],
       references: ["sources", dim],
@@ -214,33 +216,49 @@ export async function openFrameNetwork(
   geometry: Geometry,
   options: SessionOptions = {},
 ): Promise<FrameNetworkDecoder> {
-  const text = decodeModel(bytes).metadata[KEY];
+  const { bake, release } = await openFrameNetworkFile(bytes, options);
+  try {
+    return { ...bake(geometry), release };
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}
+
+/** A trained network that decodes from one reference configuration after another. */
+export async function openFrameNetworkFile(bytes: Uint8Array, options: SessionOptions = {}) {
+  const text = decodeModel(bytes).metadata[FRAME_NETWORK_KEY];
   if (text === undefined)
     throw new Problem("not a decoder of frames: its metadata have no entry filigree.giorom.frame-decoder");
   const { kind, dim } = JSON.parse(text) as { kind: FrameNetwork; dim: Dim };
-  if (geometry.dim !== dim)
-    throw new Problem(`the decoder is for ${dim}D, the points are in ${geometry.dim}D`);
-  const rows = rowsFor(kind, geometry);
-  const queries = geometry.queries.length / dim;
-  const most = longest(rows);
-  const columns = zeros([queries, most], "int32");
-  const weights = zeros([queries, most, 1]);
-  padRows(
-    rows,
-    Uint32Array.from({ length: queries }, (_, q) => q),
-    columns.data,
-    weights.data,
-  );
-  const real = (values: Positions) =>
-    tensor("float32", [values.length / dim, dim], Float32Array.from(values));
-  const fixed = kind === "ball" ? { references: real(geometry.sources) } : { places: real(geometry.queries) };
   const session = await openSession(bytes, options);
   return {
-    decode: async (displacements) => {
-      const feeds = { ...fixed, columns, weights, displacements: real(displacements) };
-      const inputs = Object.fromEntries(Object.entries(feeds).map(([name, t]) => [name, toRuntime(t)]));
-      const found = (await session.run(inputs)).found.data as Float32Array;
-      return found.map((u, i) => u + geometry.queries[i]);
+    bake: (geometry: Geometry): Pick<FrameNetworkDecoder, "decode"> => {
+      if (geometry.dim !== dim)
+        throw new Problem(`the decoder is for ${dim}D, the points are in ${geometry.dim}D`);
+      const rows = rowsFor(kind, geometry);
+      const queries = geometry.queries.length / dim;
+      const most = longest(rows);
+      const columns = zeros([queries, most], "int32");
+      const weights = zeros([queries, most, 1]);
+      padRows(
+        rows,
+        Uint32Array.from({ length: queries }, (_, q) => q),
+        columns.data,
+        weights.data,
+      );
+      const real = (values: Positions) =>
+        tensor("float32", [values.length / dim, dim], Float32Array.from(values));
+      const fixed =
+        kind === "ball" ? { references: real(geometry.sources) } : { places: real(geometry.queries) };
+      return {
+        decode: async (displacements) => {
+          const feeds = { ...fixed, columns, weights, displacements: real(displacements) };
+          const inputs = Object.fromEntries(Object.entries(feeds).map(([name, t]) => [name, toRuntime(t)]));
+          const found = (await session.run(inputs)).found.data as Float32Array;
+          return found.map((u, i) => u + geometry.queries[i]);
+        },
+      };
     },
     release: () => session.release(),
   };

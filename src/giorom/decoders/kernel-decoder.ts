@@ -28,7 +28,7 @@ const HIDDEN = [32, 32];
 /** Queries whose weights are computed in one run. */
 const CHUNK = 8192;
 
-const KEY = "filigree.giorom.decoder";
+export const KERNEL_KEY = "filigree.giorom.decoder";
 
 /**
  * The kernel decoder D1 (GIOROM spec 3.10): geometry [queries, k, dim + 1], the vector to each source and its length in units of
@@ -88,7 +88,7 @@ export function exportKernelDecoder(trained: Graph, dim: Dim): Uint8Array {
   const graph = kernelDecoder(dim, 2, NEIGHBORS);
   for (const name of graph.parameters.keys()) graph.parameters.set(name, trained.parameters.get(name)!);
   return exportModel(graph, {
-    metadata: { [KEY]: JSON.stringify({ dim, neighbors: NEIGHBORS }) },
+    metadata: { [KERNEL_KEY]: JSON.stringify({ dim, neighbors: NEIGHBORS }) },
     dimensions: { geometry: ["queries", NEIGHBORS, dim + 1], weights: ["queries", NEIGHBORS] },
   });
 }
@@ -97,7 +97,7 @@ export async function openKernelDecoder(
   bytes: Uint8Array,
   options: SessionOptions = {},
 ): Promise<KernelDecoder> {
-  const text = decodeModel(bytes).metadata[KEY];
+  const text = decodeModel(bytes).metadata[KERNEL_KEY];
   if (text === undefined)
     throw new Problem("not a kernel decoder: its metadata have no entry filigree.giorom.decoder");
   const { dim, neighbors } = JSON.parse(text) as { dim: Dim; neighbors: number };
@@ -132,7 +132,7 @@ export interface DecoderTrainingOptions {
   trajectories: readonly (readonly Positions[])[];
   /** Share of the points that are sources. Default 0.2. */
   ratio?: number;
-  /** Default 1500. */
+  /** Default 1500, 2500 for the networks that run in every frame. */
   steps?: number;
   seed: number;
   threads?: number;

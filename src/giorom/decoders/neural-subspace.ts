@@ -24,7 +24,7 @@ const HIDDEN_LAYERS = 5;
 /** Width of a hidden layer for each dimension of space. */
 const WIDTH = 10;
 export const MODES = 20;
-const KEY = "filigree.giorom.subspace";
+export const SUBSPACE_KEY = "filigree.giorom.subspace";
 
 /** W(X): reference positions [points, dim], standardised, give modes [points, dim · MODES]; ELU after the last layer too (LiCROM). */
 export function subspaceNetwork(dim: Dim, points: number, seed = 0): Graph {
@@ -60,6 +60,8 @@ export async function trainSubspace({
   steps = 1500,
   seed,
   threads,
+  signal,
+  onStep,
 }: DecoderTrainingOptions): Promise<Uint8Array> {
   const standard = standardOf(trajectories, dim);
   const model = subspaceNetwork(dim, SOURCES + QUERIES, seed);
@@ -85,7 +87,7 @@ export async function trainSubspace({
     scale: zeros([]),
   };
   try {
-    for (let at = 0; at < steps; at++) {
+    for (let at = 0; at < steps && !signal?.aborted; at++) {
       const rng = random(deriveSeed(seed, "subspace", at));
       const frames = trajectories[rng.integer(trajectories.length)];
       const points = frames[0].length / dim;
@@ -115,8 +117,10 @@ export async function trainSubspace({
           feeds.z.data[k * FRAMES + f] = sum;
         }
       feeds.scale.data[0] = feeds.targets.data.length / Math.max(squares, 1e-9);
-      await step.run(feeds);
-      optimizer.step(2e-3 * schedule(at, steps));
+      const { loss } = await step.run(feeds);
+      const learningRate = 2e-3 * schedule(at, steps);
+      optimizer.step(learningRate);
+      onStep?.({ step: at + 1, steps, epoch: 0, loss, learningRate });
     }
   } finally {
     await session.release();
@@ -125,7 +129,7 @@ export async function trainSubspace({
   const graph = subspaceNetwork(dim, 2);
   for (const name of graph.parameters.keys()) graph.parameters.set(name, model.parameters.get(name)!);
   return exportModel(graph, {
-    metadata: { [KEY]: JSON.stringify({ dim, standard }) },
+    metadata: { [SUBSPACE_KEY]: JSON.stringify({ dim, standard }) },
     dimensions: { positions: ["points", dim], modes: ["points", dim * MODES] },
   });
 }
@@ -141,7 +145,7 @@ function standardOf(trajectories: readonly (readonly Positions[])[], dim: number
 
 /** The trained modes at the sources and queries of a reference configuration, for `bakeModes`. */
 export async function subspaceModes(bytes: Uint8Array, { dim, sources, queries }: Geometry) {
-  const text = decodeModel(bytes).metadata[KEY];
+  const text = decodeModel(bytes).metadata[SUBSPACE_KEY];
   if (text === undefined)
     throw new Problem("not a subspace decoder: its metadata have no entry filigree.giorom.subspace");
   const own = JSON.parse(text) as { dim: Dim; standard: Standard };

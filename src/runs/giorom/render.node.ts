@@ -2,7 +2,7 @@ import { access } from "node:fs/promises";
 import { dirname, isAbsolute, join } from "node:path";
 import { openNpz } from "../../data/npz-file.node.ts";
 import type { ParticleFile } from "../particle-file.node.ts";
-import { openParticles } from "../particle-file.node.ts";
+import { archiveOf, openParticles } from "../particle-file.node.ts";
 import { particlePage } from "./particle-page.node.ts";
 import type { RolloutDescription } from "./rollout.node.ts";
 
@@ -70,7 +70,7 @@ export async function renderParticles({ file, truth, points, stride }: RenderOpt
 }
 
 async function describe(path: string): Promise<RolloutDescription | undefined> {
-  const npz = await openNpz(path);
+  const npz = await openNpz(archiveOf(path));
   const json = await npz.tensor("rollout");
   await npz.close();
   return json && (JSON.parse(new TextDecoder().decode(json.data as Uint8Array)) as RolloutDescription);
@@ -80,7 +80,7 @@ async function describe(path: string): Promise<RolloutDescription | undefined> {
 async function findScene(rollout: string, scene: string): Promise<string | undefined> {
   for (const path of isAbsolute(scene) ? [scene] : [scene, join(dirname(rollout), scene)])
     if (
-      await access(path).then(
+      await access(archiveOf(path)).then(
         () => true,
         () => false,
       )

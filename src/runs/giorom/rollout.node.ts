@@ -1,8 +1,9 @@
 import { fileProblem } from "../../data/file-problem.node.ts";
 import { createNpzRows } from "../../data/npz-rows.node.ts";
 import { type Tensor, tensor } from "../../engine/tensor.ts";
+import { chamferDistance } from "../../giorom/chamfer.ts";
 import { frameDecoder } from "../../giorom/decoders/decode-frames.ts";
-import { type KernelDecoder, openKernelDecoder } from "../../giorom/decoders/kernel-decoder.ts";
+import { type DecoderFile, openDecoderFile } from "../../giorom/decoders/decoder-file.ts";
 import type { Rows } from "../../giorom/decoders/rows.ts";
 import { bakeRows } from "../../giorom/decoders/rows.ts";
 import type { Geometry } from "../../giorom/decoders/weightings.ts";
@@ -12,10 +13,12 @@ import {
   nearestRows,
 } from "../../giorom/decoders/weightings.ts";
 import type { Positions } from "../../giorom/features.ts";
-import { rollout, squaredError } from "../../giorom/rollout.ts";
+import { byMotion } from "../../giorom/kinematic.ts";
+import { relativeL2, rollout, squaredError } from "../../giorom/rollout.ts";
 import { coverageOf, pick } from "../../giorom/sample.ts";
 import { openSimulator } from "../../giorom/simulator.ts";
-import { farthestPoints } from "../../physics/sampling.ts";
+import { farthestPoints, randomPoints } from "../../physics/sampling.ts";
+import { KINEMATIC } from "../../physics/trajectory.ts";
 import { Problem } from "../../problem.ts";
 import { problemOf, readModelFile } from "../load-model.node.ts";
 import { openParticles } from "../particle-file.node.ts";
@@ -27,15 +30,18 @@ export const DECODERS = {
   mls: "the best affine function of the 8 nearest",
 } as const;
 
+/** Points of a larger cloud whose Chamfer distance stands for all (GIOROM spec 3.9). */
+const CHAMFER_POINTS = 8192;
+
 export interface RolloutFileOptions {
   model: string;
   scene: string;
   output: string;
   /** Particles that the network carries. */
   points: number;
-  /** One of DECODERS, or the path of a kernel decoder's .onnx file. */
+  /** One of DECODERS, or the path of a trained decoder's .onnx file. */
   decoder: string;
-  /** A decoder's file gives weights of the best affine function, which keep turns and stretches exact. */
+  /** A kernel decoder gives weights of the best affine function, which keep turns and stretches exact. */
   affine: boolean;
   rebaseEvery?: number;
   /** Frames to predict; default as many as the scene has left. */
@@ -52,9 +58,15 @@ export interface RolloutFileResult {
   frames: number;
   points: number;
   sparse: number;
-  /** Mean squared error over the predicted frames that the scene has too: of the carried particles, of all points. */
+  /**
+   * Mean squared error over the predicted frames that the scene has too: of the carried particles, of all points. Kinematic ones,
+   * which are where the scene has them, do not count in any of the four.
+   */
   sparseError: number | null;
   error: number | null;
+  /** Means over the same frames, of all points. */
+  relativeL2: number | null;
+  chamfer: number | null;
   millisecondsPerStep: number;
   millisecondsPerDecode: number;
 }
@@ -80,9 +92,9 @@ export async function rolloutFile(options: RolloutFileOptions): Promise<RolloutF
     throw problemOf(model, error);
   });
   const file = await openParticles(scene);
-  let kernel: KernelDecoder | undefined;
+  let trained: DecoderFile | undefined;
   try {
-    kernel = await openDecoder(decoder, threads);
+    trained = await openDecoder(options);
     const { config, setting } = simulator;
     const { dim, history } = config;
     const seedFrames = history + 1;
@@ -104,33 +116,42 @@ export async function rolloutFile(options: RolloutFileOptions): Promise<RolloutF
         `${(100 * coverage.connected).toFixed(0)} % of the ${chosen.length} particles have a neighbour within the model's radius ${setting.radius.toPrecision(3)}; use more --points`,
       );
     const frames = options.frames ?? file.frames - seedFrames;
-    const bake = async (geometry: Geometry) => {
-      const rows = kernel ? await kernel.rows(geometry, options) : await classicRows(decoder, geometry);
-      return bakeRows(rows, geometry.queries, dim);
-    };
-    const last = seen[seedFrames - 1];
+    const bake =
+      trained?.bake ??
+      ((geometry: Geometry) => bakeRows(classicRows(decoder, geometry), geometry.queries, dim));
+    // Obstacles are where the scene has them; after its end, where they were last.
+    let given = seen[seedFrames - 1];
+    const types = Uint8Array.from(chosen, (i) => file.particleTypes[i]);
+    const carried = byMotion(types, chosen.length);
+    const { free } = byMotion(file.particleTypes, file.points);
+    if (carried.free.length === 0)
+      throw new Problem(
+        `${scene}: all ${chosen.length} particles that are carried are kinematic (type ${KINEMATIC}); use more --points`,
+      );
+    const sourcesOf = (positions: Positions) => pick(positions, dim, carried.free);
     const dense = await frameDecoder(
-      { dim, sources: pick(last, dim, chosen), queries: last },
+      { dim, sources: sourcesOf(pick(given, dim, chosen)), queries: pick(given, dim, free) },
       { bake, rebaseEvery },
     );
-    const types = Uint8Array.from(chosen, (i) => file.particleTypes[i]);
-    const held = Array.from(chosen.keys()).filter((i) => types[i] === KINEMATIC);
+    const compared = randomPoints(free.length, Math.min(CHAMFER_POINTS, free.length), 0);
     const rows = await createNpzRows(output, "positions", [file.points, dim]).catch((error) => {
       throw fileProblem("write", output, error);
     });
-    const spent = { steps: 0, decode: 0, sparse: 0, dense: 0, compared: 0 };
+    const spent = { steps: 0, decode: 0 };
+    const sums = { frames: 0, sparse: 0, dense: 0, relativeL2: 0, chamfer: 0 };
     try {
       for (const frame of seen) await rows.append(frame);
       let window: Positions[] = seen.map((frame) => pick(frame, dim, chosen));
       let done = 0;
       while (done < frames && !signal?.aborted) {
         const truth = seedFrames + done < file.frames ? await file.frame(seedFrames + done) : undefined;
+        given = truth ?? given;
+        const told = pick(given, dim, chosen);
         const before = performance.now();
         const [next] = await rollout((w) => simulator.step(w, types), window, {
           frames: 1,
           dim,
-          ...(truth &&
-            held.length > 0 && { prescribed: { points: held, at: () => pick(truth, dim, chosen) } }),
+          prescribed: { points: carried.kinematic, at: () => told },
         }).catch((error) => {
           throw error instanceof Problem
             ? new Problem(error.message.replace(/^frame \d+/, `frame ${seedFrames + done}`))
@@ -138,14 +159,21 @@ export async function rolloutFile(options: RolloutFileOptions): Promise<RolloutF
         });
         window = [...window.slice(1), next];
         const between = performance.now();
-        const positions = await dense.next(next);
+        const decoded = await dense.next(sourcesOf(next));
         spent.decode += performance.now() - between;
         spent.steps += between - before;
         if (truth) {
-          spent.sparse += squaredError(next, pick(truth, dim, chosen), dim);
-          spent.dense += squaredError(positions, truth, dim);
-          spent.compared++;
+          const expected = pick(truth, dim, free);
+          sums.sparse += squaredError(sourcesOf(next), sourcesOf(told), dim);
+          sums.dense += squaredError(decoded, expected, dim);
+          sums.relativeL2 += relativeL2(decoded, expected);
+          sums.chamfer += chamferDistance(pick(decoded, dim, compared), pick(expected, dim, compared), dim);
+          sums.frames++;
         }
+        const positions = given.slice();
+        free.forEach((i, row) => {
+          for (let k = 0; k < dim; k++) positions[i * dim + k] = decoded[row * dim + k];
+        });
         await rows.append(positions);
         done++;
         options.onFrame?.(done, frames);
@@ -162,12 +190,15 @@ export async function rolloutFile(options: RolloutFileOptions): Promise<RolloutF
       ]);
       if (file.metadata) others.set("metadata", json(file.metadata));
       await rows.finish(others);
+      const mean = (sum: number) => (sums.frames > 0 ? sum / sums.frames : null);
       return {
         frames: seedFrames + done,
         points: file.points,
         sparse: chosen.length,
-        sparseError: spent.compared > 0 ? spent.sparse / spent.compared : null,
-        error: spent.compared > 0 ? spent.dense / spent.compared : null,
+        sparseError: mean(sums.sparse),
+        error: mean(sums.dense),
+        relativeL2: mean(sums.relativeL2),
+        chamfer: mean(sums.chamfer),
         millisecondsPerStep: spent.steps / Math.max(1, done),
         millisecondsPerDecode: spent.decode / Math.max(1, done),
       };
@@ -176,29 +207,30 @@ export async function rolloutFile(options: RolloutFileOptions): Promise<RolloutF
       throw fileProblem("write", output, error);
     }
   } finally {
-    await kernel?.release();
+    await trained?.release();
     await file.close();
     await simulator.release();
   }
 }
 
 /** The network of a decoder's file; undefined for one of DECODERS. */
-async function openDecoder(name: string, threads?: number): Promise<KernelDecoder | undefined> {
+async function openDecoder({
+  decoder: name,
+  affine,
+  threads,
+}: RolloutFileOptions): Promise<DecoderFile | undefined> {
   if (Object.hasOwn(DECODERS, name)) return undefined;
   if (!/\.(onnx|flg)$/.test(name))
     throw new Problem(
       `no decoder ${name}: choose ${Object.keys(DECODERS).join(", ")}, or give an .onnx file`,
     );
   const { onnx } = await readModelFile(name);
-  return openKernelDecoder(onnx, { threads }).catch((error) => {
+  return openDecoderFile(onnx, { affine, threads }).catch((error) => {
     throw problemOf(name, error);
   });
 }
 
-/** GNS's type of particles that move as they are told, such as obstacles. */
-const KINEMATIC = 3;
-
-async function classicRows(name: string, geometry: Geometry): Promise<Rows> {
+function classicRows(name: string, geometry: Geometry): Rows {
   if (name === "nearest") return nearestRows(geometry);
   return name === "idw" ? inverseDistanceRows(geometry) : movingLeastSquaresRows(geometry);
 }

@@ -1,7 +1,8 @@
-import { readdir, readFile } from "node:fs/promises";
+import { access, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileProblem } from "../../data/file-problem.node.ts";
 import { type Positions, ruleOf } from "../../giorom/features.ts";
+import { byMotion } from "../../giorom/kinematic.ts";
 import { connectivityRadius, pick } from "../../giorom/sample.ts";
 import type { SparseTrajectory } from "../../giorom/windows.ts";
 import type { Dim } from "../../physics/particles.ts";
@@ -12,13 +13,20 @@ import type { Split } from "../../physics/trajectory.ts";
 import { Problem } from "../../problem.ts";
 import { deriveSeed } from "../../random.ts";
 import type { ParticleFile } from "../particle-file.node.ts";
-import { openParticles } from "../particle-file.node.ts";
+import { listTrajectories, openParticles } from "../particle-file.node.ts";
 
 /** What `metadata.json` of a set says, in GNS's names. */
 export interface SetMetadata {
   bounds: [number, number][];
   dim: Dim;
+  /** From one frame to the next. */
   dt: number;
+}
+
+/** LagrangeBench's `dt` is the solver's, of whose steps it keeps one in `write_every`; it lists three axes in 2D too. */
+interface FileMetadata extends SetMetadata {
+  write_every: number;
+  periodic_boundary_conditions: boolean[];
 }
 
 export interface SparseSetOptions {
@@ -35,9 +43,9 @@ export interface SparseSetOptions {
 export interface SparseSet {
   metadata: SetMetadata;
   training: SparseTrajectory[];
-  /** The last tenth of the training trajectories, at least one where there are four: never trained on. */
+  /** The set's own, or the last tenth of the training trajectories, at least one where there are four: never trained on. */
   validation: SparseTrajectory[];
-  /** Of all points of the trajectories that are trained on; of what gravity leaves unexplained, where it is known. */
+  /** Of all free points of the trajectories that are trained on; of what gravity leaves unexplained, where it is known. */
   statistics: MotionStatistics;
   /** Of each axis, in box lengths per frame². */
   gravity?: number[];
@@ -56,40 +64,58 @@ export async function readSetMetadata(folder: string): Promise<SetMetadata> {
       );
     throw fileProblem("read", path, error);
   });
-  let found: Partial<SetMetadata>;
+  let found: Partial<FileMetadata>;
   try {
-    found = JSON.parse(text) as Partial<SetMetadata>;
+    found = JSON.parse(text) as Partial<FileMetadata>;
   } catch {
     throw new Problem(`${path}: not JSON`);
   }
-  const { bounds, dim, dt } = found;
+  const { bounds, dim, dt, write_every = 1, periodic_boundary_conditions: periodic } = found;
   if ((dim !== 2 && dim !== 3) || bounds?.length !== dim || !(Number(dt) > 0))
     throw new Problem(`${path}: needs "dim" (2 or 3), "bounds" ([low, high] for every axis) and "dt"`);
-  return { bounds, dim, dt: Number(dt) };
+  if (periodic?.slice(0, dim).some(Boolean))
+    throw new Problem(
+      `${path}: the box is periodic; neighbours are sought between walls only, so take a set that has walls on all sides`,
+    );
+  return { bounds, dim, dt: Number(dt) * write_every };
 }
 
 /** Paths of a split's trajectories in the order of their names. */
-export async function trajectoryFiles(folder: string, split: Split): Promise<string[]> {
+export async function trajectoryFiles(folder: string, split: Split | "valid"): Promise<string[]> {
   const names = await readdir(join(folder, split)).catch(() => [] as string[]);
-  return names
-    .filter((name) => name.endsWith(".npz"))
-    .sort()
-    .map((name) => join(folder, split, name));
+  const files = names.filter((name) => name.endsWith(".npz")).sort();
+  if (files.length > 0) return files.map((name) => join(folder, split, name));
+  const archive = join(folder, `${split}.npz`);
+  return (await exists(archive)) ? listTrajectories(archive) : [];
 }
+
+const exists = (path: string) =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
 
 /**
  * Reads the training trajectories of a set frame by frame and keeps samples of their points. A set is made by
- * `filigree simulate --trajectories`, or has its layout: `metadata.json`, `train/*.npz`, `test/*.npz`.
+ * `filigree simulate --trajectories`, or has its layout: `metadata.json`, `train/*.npz`, `test/*.npz`; or LagrangeBench's, where
+ * `train.npz`, `valid.npz` and `test.npz` hold all trajectories of a split.
  */
 export async function loadSparseSet(
   folder: string,
   { ratio, samples, seed, gravity: known, onTrajectory }: SparseSetOptions,
 ): Promise<SparseSet> {
   const metadata = await readSetMetadata(folder);
-  const paths = await trajectoryFiles(folder, "train");
-  if (paths.length === 0)
-    throw new Problem(`${folder}: has no train/*.npz; make a set with filigree simulate --trajectories`);
-  const held = paths.length < 4 ? 0 : Math.max(1, Math.floor(paths.length / 10));
+  const trained = await trajectoryFiles(folder, "train");
+  if (trained.length === 0)
+    throw new Problem(
+      (await exists(join(folder, "train.h5")))
+        ? `${folder}: holds HDF5 files, which are not read; save their arrays as train.npz, valid.npz and test.npz under the names 00000_position, 00000_particle_type and so on`
+        : `${folder}: has no train/*.npz; make a set with filigree simulate --trajectories`,
+    );
+  const valid = await trajectoryFiles(folder, "valid");
+  const paths = [...trained, ...valid];
+  const tenth = paths.length < 4 ? 0 : Math.max(1, Math.floor(paths.length / 10));
+  const held = valid.length || tenth;
   const { bounds, dim, dt } = metadata;
   const gravity =
     known === undefined ? undefined : Array.from({ length: dim }, (_, k) => (k === 1 ? -known * dt ** 2 : 0));
@@ -113,11 +139,12 @@ export async function loadSparseSet(
         if (s % 3 === 2) return randomPoints(points, count, own);
         return farthestPoints(cloud, metadata.dim, count, s === 0 ? 0 : own % points);
       });
+      const { free } = byMotion(file.particleTypes, points);
       for (const type of file.particleTypes) seen.add(type);
       const read = await readSamples(file, chosen, (frame, t) => {
         const massive = frame.subarray(0, points * file.dim);
         requireInside(massive, bounds, `${path}: frame ${t}`);
-        if (trains) pool.frame(massive);
+        if (trains) pool.frame(Float32Array.from(pick(massive, file.dim, free)));
       });
       pool.nextTrajectory();
       (trains ? training : validation).push(...read);

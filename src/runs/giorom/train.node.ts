@@ -1,13 +1,14 @@
 import { fnoConfig, gatConfig, gnsConfig, neuralMpmConfig } from "../../giorom/baselines.ts";
 import type { StepperConfig } from "../../giorom/config.ts";
-import { liteConfig } from "../../giorom/config.ts";
-import { trainKernelDecoder } from "../../giorom/decoders/kernel-decoder.ts";
+import { CONFIGS, liteConfig, transformerConfig } from "../../giorom/config.ts";
+import { type DecoderNetwork, trainDecoderNetwork } from "../../giorom/decoders/decoder-file.ts";
 import type { Positions } from "../../giorom/features.ts";
-import { coveringRadius, defaultLatentRadius, latentGrid } from "../../giorom/latent-grid.ts";
-import { rollout, rolloutError } from "../../giorom/rollout.ts";
+import { byMotion } from "../../giorom/kinematic.ts";
+import { coveringRadius, defaultLatentRadius, gridOf } from "../../giorom/latent-grid.ts";
+import { rolloutError, rolloutTrajectory } from "../../giorom/rollout.ts";
 import type { Predictor } from "../../giorom/rules.ts";
 import { constantVelocity, staticRule } from "../../giorom/rules.ts";
-import { coverageOf } from "../../giorom/sample.ts";
+import { coverageOf, pick } from "../../giorom/sample.ts";
 import type { Setting } from "../../giorom/setting.ts";
 import { openSimulator } from "../../giorom/simulator.ts";
 import { SMALLEST, stepper } from "../../giorom/stepper.ts";
@@ -32,12 +33,17 @@ import {
 
 export const NETWORKS = {
   lite: "messages and a Fourier operator on a grid",
+  transformer: "lite with linear attention in place of the Fourier operator",
   messages: "lite without the grid",
   grid: "lite without messages, as GINO is",
   waves: "a Fourier operator on the particles themselves",
   attention: "graph attention with three heads",
   images: "particles on a grid by splines, and an image network there, after NeuralMPM",
   gns: "sums of messages, as GNS has them",
+  "v1-2d": "the paper's first version: a Fourier operator on a grid of accelerations",
+  "v1-3d-large": "the same in 3D, on a plane that particles are laid on by a learned map",
+  "T-2d": "the paper's later version: linear attention on a grid",
+  "T-3d": "the same in 3D",
 } as const;
 
 export type NetworkName = keyof typeof NETWORKS;
@@ -47,8 +53,9 @@ export interface TrainSimulatorOptions {
   /** Where the .onnx file goes; checkpoints lie beside it. */
   output: string;
   network: NetworkName;
-  hidden: number;
-  /** Rounds of messages; default 2, 10 in gns. */
+  /** Width; default 32. Published networks have their own. */
+  hidden?: number;
+  /** Rounds of messages; default 2, 10 in gns. Published networks have their own. */
   layers?: number;
   ratio: number;
   samples: number;
@@ -56,6 +63,8 @@ export interface TrainSimulatorOptions {
   batch: number;
   /** Windows as random images of the box: for sets whose forces all act along the second axis or at walls. */
   mirror?: boolean;
+  /** Default 0 (`train-stepper.ts`). */
+  positionLossWeight?: number;
   seed: number;
   /** Default a quarter of the accelerations' deviation. */
   noise?: number;
@@ -84,7 +93,7 @@ export async function trainSimulator(options: TrainSimulatorOptions): Promise<Tr
   const { metadata, training, validation, statistics, gravity } = set;
   const dim = metadata.dim;
   const config = networkOf(options, dim, set.types > 1);
-  const grid = config.latent && latentGrid(config.latent.size, metadata.bounds);
+  const grid = gridOf(config, metadata.bounds);
   const noise =
     options.noise ??
     (0.25 * statistics.accelerationStd.reduce((a, b) => a + b, 0)) / statistics.accelerationStd.length;
@@ -111,6 +120,7 @@ export async function trainSimulator(options: TrainSimulatorOptions): Promise<Tr
     steps,
     batch,
     mirror: options.mirror,
+    positionLossWeight: options.positionLossWeight,
     seed,
     threads,
     signal,
@@ -133,24 +143,52 @@ export async function trainSimulator(options: TrainSimulatorOptions): Promise<Tr
 
 /** What has to be given again for a training to go on. */
 function settingsOf(options: TrainSimulatorOptions): Settings {
-  const { network, hidden, layers, ratio, samples, steps, batch, mirror, seed, noise, radius, gravity } =
-    options;
-  return { network, hidden, layers, ratio, samples, steps, batch, mirror, seed, noise, radius, gravity };
+  const { network, layers, ratio, samples, steps, batch, mirror, seed, noise, radius, gravity } = options;
+  const { positionLossWeight } = options;
+  const hidden = options.hidden ?? (Object.hasOwn(CONFIGS, network) ? undefined : HIDDEN);
+  return {
+    network,
+    hidden,
+    layers,
+    ratio,
+    samples,
+    steps,
+    batch,
+    mirror,
+    seed,
+    noise,
+    radius,
+    gravity,
+    positionLossWeight,
+  };
 }
 
-function networkOf(
-  { network, hidden, layers }: TrainSimulatorOptions,
+const HIDDEN = 32;
+
+/** The network of that name; a `Problem` where it is for other dimensions, or has no such setting. */
+export function networkOf(
+  { network, hidden, layers }: Pick<TrainSimulatorOptions, "network" | "hidden" | "layers">,
   dim: Dim,
   typed: boolean,
 ): StepperConfig {
+  if (Object.hasOwn(CONFIGS, network)) {
+    const published = CONFIGS[network as keyof typeof CONFIGS];
+    if (published.dim !== dim)
+      throw new Problem(`${network} is a network for ${published.dim}D, the set is in ${dim}D`);
+    if (hidden !== undefined || layers !== undefined)
+      throw new Problem(`${network} is as published: its width and layers are fixed; leave them out`);
+    return published;
+  }
   if (layers !== undefined && (network === "grid" || network === "waves" || network === "images"))
     throw new Problem(`${network} has no rounds of messages, so that layers are not for it; leave them out`);
   // GNS tells nine types apart.
-  const size = { dim, hidden, types: typed ? 9 : 0 };
+  const size = { dim, hidden: hidden ?? HIDDEN, types: typed ? 9 : 0 };
   const rounds = { ...size, ...(layers !== undefined && { layers }) };
-  switch (network) {
+  switch (network as Exclude<NetworkName, keyof typeof CONFIGS>) {
     case "lite":
       return liteConfig(rounds);
+    case "transformer":
+      return transformerConfig(rounds);
     case "messages":
       return liteConfig({ ...rounds, grid: 0 });
     case "grid":
@@ -203,24 +241,20 @@ async function measureTest(
     const points = file.points - file.tracers;
     const first = (await file.frame(0)).subarray(0, points * dim);
     const chosen = farthestPoints(first, dim, sampleSize(points, ratio, path));
-    const [{ frames, types }] = await readSamples(file, [chosen]);
+    const [trajectory] = await readSamples(file, [chosen]);
     await file.close();
-    const truth = frames.slice(history + 1);
     const run = (predict: Predictor) =>
-      rollout(predict, frames.slice(0, history + 1), {
-        frames: Math.min(truth.length, HORIZONS[HORIZONS.length - 1]),
-        dim,
-      });
-    const predicted = {
-      network: await run((window) => simulator.step(window, types)),
+      rolloutTrajectory(predict, trajectory, { seen: history + 1, most: Math.max(...HORIZONS), dim });
+    const runs = {
+      network: await run((window) => simulator.step(window, trajectory.types)),
       constantVelocity: await run(constantVelocity),
       static: await run(staticRule),
     };
     for (const horizon of HORIZONS) {
-      if (horizon > truth.length) continue;
+      if (horizon > runs.static.truth.length) continue;
       const sum = sums.get(horizon) ?? { network: 0, constantVelocity: 0, static: 0, count: 0 };
       for (const name of ["network", "constantVelocity", "static"] as const)
-        sum[name] += rolloutError(predicted[name], truth, dim, horizon);
+        sum[name] += rolloutError(runs[name].predicted, runs[name].truth, dim, horizon);
       sum.count++;
       sums.set(horizon, sum);
     }
@@ -237,9 +271,19 @@ async function measureTest(
 /** Frames of a trajectory that a decoder is trained on. */
 const DECODER_FRAMES = 40;
 
-/** Trains a kernel decoder on the dense clouds of a set; gives the .onnx file, undefined where the signal stopped it. */
+/** Throws a `Problem` where the decoder is not for the box of the set. */
+export async function checkDecoder(folder: string, network: DecoderNetwork): Promise<void> {
+  const { bounds } = await readSetMetadata(folder);
+  if (network === "splat" && bounds.some(([low, high]) => low < 0 || high > 1))
+    throw new Problem(
+      `${folder}: splat decodes in the unit box, which the set's bounds pass; take another decoder`,
+    );
+}
+
+/** Trains a decoder on the dense clouds of a set; gives the .onnx file, undefined where the signal stopped it. */
 export async function trainDecoder(
   folder: string,
+  network: DecoderNetwork,
   options: Pick<TrainSimulatorOptions, "ratio" | "seed" | "threads" | "signal" | "onStep">,
 ): Promise<Uint8Array | undefined> {
   const { dim } = await readSetMetadata(folder);
@@ -247,13 +291,15 @@ export async function trainDecoder(
   for (const path of await trajectoryFiles(folder, "train")) {
     const file = await openParticles(path);
     const stride = Math.max(1, Math.floor(file.frames / DECODER_FRAMES));
+    const { free } = byMotion(file.particleTypes, file.points - file.tracers);
     const frames: Positions[] = [];
     for (let t = 0; t < file.frames; t += stride)
-      frames.push((await file.frame(t)).slice(0, (file.points - file.tracers) * dim));
+      frames.push(Float32Array.from(pick(await file.frame(t), dim, free)));
     trajectories.push(frames);
     await file.close();
   }
   const { ratio, seed, threads, signal, onStep } = options;
-  const bytes = await trainKernelDecoder({ dim, trajectories, ratio, seed, threads, signal, onStep });
+  const training = { dim, trajectories, ratio, seed, threads, signal, onStep };
+  const bytes = await trainDecoderNetwork(network, training);
   return signal?.aborted ? undefined : bytes;
 }
