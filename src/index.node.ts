@@ -10,6 +10,7 @@ export { executeRun } from "./runs/execute-run.node.ts";
 export { type PackReport, packFile, unpackFile } from "./runs/pack.node.ts";
 export { openParticles, type ParticleFile, saveRecording } from "./runs/particle-file.node.ts";
 export { simulateParticleSet } from "./runs/particle-set.node.ts";
+export { type PruneFileOptions, type PruneResult, pruneFile } from "./runs/prune-file.node.ts";
 export { parseRecipe, type Recipe } from "./runs/recipe.ts";
 export { loadMemory, saveMemory } from "./runs/saved-memory.node.ts";
 export { type Communities, communities } from "./sparsity/tickets/communities.ts";

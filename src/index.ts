@@ -101,15 +101,29 @@ export { createSimulation, type Simulation, type SimulationOptions } from "./phy
 export { type MotionStatistics, poolStatistics } from "./physics/statistics.ts";
 export { Problem } from "./problem.ts";
 export { random } from "./random.ts";
-export { withinBudget } from "./runs/budget.ts";
+export { type KeepCounts, withinBudget } from "./runs/budget.ts";
 export { measureLatency } from "./runs/latency.ts";
 export { METHODS, type MethodName } from "./runs/methods.ts";
+export {
+  IMPORTANCES,
+  type Importance,
+  type PrunedLayer,
+  type PrunedModel,
+  type PruneOptions,
+  pruneModel,
+} from "./runs/prune.ts";
 export { truncateByLatency } from "./runs/spectral-forms.ts";
 export { accountModel } from "./sparsity/accounting.ts";
 export { peakActivationBytes } from "./sparsity/activations.ts";
 export { alignChannels } from "./sparsity/align.ts";
 export type { Allowance } from "./sparsity/allowance.ts";
-export { analyzeChannels, streamPartition } from "./sparsity/channels.ts";
+export {
+  analyzeChannels,
+  type ChannelMember,
+  type ChannelStream,
+  type PartitionOptions,
+  streamPartition,
+} from "./sparsity/channels.ts";
 export {
   isPacked,
   type PackedModel,
@@ -125,7 +139,15 @@ export { type FoldedConstants, foldConstants } from "./sparsity/fold-constants.t
 export type { GroupSet } from "./sparsity/groups/group-set.ts";
 export { findGroups, GROUP_KINDS, type GroupChoice, type GroupKind } from "./sparsity/groups/kinds.ts";
 export { createLedger, type Ledger, type Measure } from "./sparsity/groups/ledger.ts";
-export type { GroupPartition } from "./sparsity/groups.ts";
+export {
+  type Arrays,
+  type GroupPart,
+  type GroupPartition,
+  groupNorms,
+  groupSizes,
+  type LabelledPart,
+  zeroGroups,
+} from "./sparsity/groups.ts";
 export {
   createKAnneal,
   type GroupedLayer,

@@ -96,7 +96,7 @@ export function pruneCommand(): Command {
 
 function describe(result: PruneResult): string {
   const { parameters, nonZeros, macs, usedMacs } = result;
-  const scattered = nonZeros.after < parameters.after;
+  const scattered = parameters.after - nonZeros.after > parameters.before - nonZeros.before;
   const detail = (...figure: Parameters<typeof compared>) => ({ ...compared(...figure), detail: true });
   const figures = [
     compared("parameters", parameters, formatCount),
@@ -118,6 +118,6 @@ function describe(result: PruneResult): string {
   return [
     figureTable(result.model, figures),
     byLayer,
-    `outputs on random inputs differ by ${result.outputError.toExponential(1)} from those with zeros in place\ntook ${formatSeconds(result.seconds)}\nmodel ${result.output}`,
+    `outputs on random inputs differ by ${Number(result.outputError.toPrecision(2))} of the largest from those with zeros in place\ntook ${formatSeconds(result.seconds)}\nmodel ${result.output}`,
   ].join("\n\n");
 }

@@ -73,7 +73,7 @@ export async function pruneFile(path: string, options: PruneFileOptions): Promis
   onStage?.("checking and measuring");
   const written = importModel(onnx, { batch });
   const outputError = await requireSameResults(zeroed, written, Object.values(randomInputs(zeroed)));
-  const [before, after] = await measureLatency([model, written], { batch, threads: 1 });
+  const [before, after] = await measureLatency([model, written], { batch, threads: 1, runs: 20 });
   const costs = [accountModel(model).total, accountModel(graph).total];
   const both = (pick: (cost: Cost) => number) => ({ before: pick(costs[0]), after: pick(costs[1]) });
   const result: PruneResult = {
