@@ -28,6 +28,7 @@ export {
   simulateParticleSet,
 } from "./runs/particle-set.node.ts";
 export { loadPosterior, savePosterior } from "./runs/posterior-file.node.ts";
+export { type PruneFileOptions, type PruneResult, pruneFile } from "./runs/prune-file.node.ts";
 export {
   type LowMemoryRecipe,
   type PosteriorRecipe,

@@ -181,6 +181,14 @@ export type { FastestForm } from "./runs/fastest-form.ts";
 export type { InputScale } from "./runs/input-scale.ts";
 export { type LatencyModel, type LatencyOptions, measureLatency } from "./runs/latency.ts";
 export { METHODS, type MethodName } from "./runs/methods.ts";
+export {
+  IMPORTANCES,
+  type Importance,
+  type PrunedLayer,
+  type PrunedModel,
+  type PruneOptions,
+  pruneModel,
+} from "./runs/prune.ts";
 export type { RunResult } from "./runs/run-result.ts";
 export { type TimedLayer, type TimingOptions, truncateByLatency } from "./runs/spectral-forms.ts";
 export { accountModel, type ModelCost } from "./sparsity/accounting.ts";
@@ -191,6 +199,7 @@ export type { Kept } from "./sparsity/channels/kept.ts";
 export {
   analyzeChannels,
   type ChannelAnalysis,
+  type ChannelMember,
   type ChannelStream,
   type PartitionOptions,
   streamPartition,
@@ -212,7 +221,15 @@ export type { CustomGroups } from "./sparsity/groups/custom.ts";
 export type { GroupSet } from "./sparsity/groups/group-set.ts";
 export { findGroups, GROUP_KINDS, type GroupChoice, type GroupKind } from "./sparsity/groups/kinds.ts";
 export { createLedger, type Ledger, type Measure } from "./sparsity/groups/ledger.ts";
-export type { GroupPart, GroupPartition, LabelledPart } from "./sparsity/groups.ts";
+export {
+  type Arrays,
+  type GroupPart,
+  type GroupPartition,
+  groupNorms,
+  groupSizes,
+  type LabelledPart,
+  zeroGroups,
+} from "./sparsity/groups.ts";
 export {
   createKAnneal,
   type GroupedLayer,

@@ -2,8 +2,6 @@ import { basename, join } from "node:path";
 import type { Command } from "commander";
 import { InvalidArgumentError } from "commander";
 import { MODELS } from "../nn/models/index.ts";
-import { Problem } from "../problem.ts";
-import { parseBudget } from "../runs/budget.ts";
 import type { Compression } from "../runs/compress.node.ts";
 import { compress } from "../runs/compress.node.ts";
 import type { CompressRequest, GroupRequest } from "../runs/compress-request.ts";
@@ -22,12 +20,19 @@ import {
 import { posteriorPath, savePosterior } from "../runs/posterior-file.node.ts";
 import { compressionReport } from "../runs/report/compression-report.node.ts";
 import { numberedDirectory } from "../runs/run-directory.node.ts";
-import { GROUP_KINDS } from "../sparsity/groups/kinds.ts";
 import type { JsonOption } from "./command.ts";
 import { choice, createCommand, emit, wholeNumber } from "./command.ts";
 import { resultTable } from "./compression-table.ts";
 import { downloadProgress } from "./downloads.ts";
-import { checkGroups, readGroups } from "./groups.ts";
+import {
+  budgetOption,
+  excludeOption,
+  groupsOption,
+  keepOption,
+  readGroups,
+  requireSize,
+  roundOption,
+} from "./groups.ts";
 import { INTERRUPTED, onInterrupt } from "./interrupt.ts";
 import { dataDirOption, inputScaleOption, modelName, threadsOption } from "./options.ts";
 import { note } from "./progress.ts";
@@ -44,6 +49,7 @@ interface CompressOptions extends JsonOption {
   groups?: string;
   validation: number;
   round?: number;
+  exclude?: string[];
   slab?: number;
   strength?: number;
   epochs: number;
@@ -122,22 +128,11 @@ export function compressCommand(): Command {
       "hold λ at this value: no ramp and no cut, so that the count need not be met",
       parsePositive,
     )
-    .option("--keep <groups>", "share of every layer's groups (0.3), or counts (conv1=6,fc1=100)", parseKeep)
-    .option(
-      "--budget <what=amount>",
-      "what the whole network may cost: groups, parameters, macs, bytes or ms, as a share (macs=0.2, ms=60%) or an amount (bytes=50kB, ms@64=2.5 for a batch of 64)",
-      checked(parseBudget),
-    )
-    .option(
-      "--groups <kind>",
-      `${GROUP_KINDS.join(", ")} (block:8x4 with the tiles' size), or a .json file with lists; default filter`,
-      checked(checkGroups),
-    )
-    .option(
-      "--round <n>",
-      "keep a multiple of n groups in every layer, as fast kernels like it (8); default 1",
-      wholeNumber(1),
-    )
+    .addOption(keepOption())
+    .addOption(budgetOption())
+    .addOption(groupsOption())
+    .addOption(roundOption())
+    .addOption(excludeOption())
     .option(
       "--slab <ratio>",
       "with turbo-vbi and vbi: variance of weights in use, over that of each layer's weights; smaller keeps more, default 2",
@@ -179,7 +174,7 @@ export function compressCommand(): Command {
 }
 
 async function readRequest(model: string, options: CompressOptions): Promise<CompressRequest> {
-  const { method, keep, budget, groups, round, fixed, slab, strength, learningRate } = options;
+  const { method, keep, budget, groups, round, exclude, fixed, slab, strength, learningRate } = options;
   const name = `compress-${modelName(model)}-${basename(options.data)}`;
   const common = {
     model,
@@ -194,7 +189,9 @@ async function readRequest(model: string, options: CompressOptions): Promise<Com
   };
   if (isPosteriorMethod(method)) {
     const dial = hasSupport(method) ? "slab" : "strength";
-    const other = Object.entries({ keep, budget, groups, round, fixed }).find(([, v]) => v !== undefined);
+    const other = Object.entries({ keep, budget, groups, round, exclude, fixed }).find(
+      ([, v]) => v !== undefined,
+    );
     if (other)
       throw new InvalidArgumentError(
         `--${other[0]} is about groups, and ${method} leaves as many weights as the data need; --${dial} moves that`,
@@ -209,15 +206,13 @@ async function readRequest(model: string, options: CompressOptions): Promise<Com
   if (slab !== undefined || strength !== undefined)
     throw new InvalidArgumentError(`--slab and --strength go with ${POSTERIOR_METHOD_NAMES.join(", ")}`);
   const whole = methodOf(method).reference === "whole";
-  if (keep === undefined && budget === undefined && !whole)
-    throw new InvalidArgumentError("say how small: --keep or --budget, e.g. --keep 0.3");
-  if (keep !== undefined && budget !== undefined)
-    throw new InvalidArgumentError("--keep and --budget both say how small; give one of them");
+  requireSize(options, { orNeither: whole });
   const optimizer = options.optimizer ?? (Object.hasOwn(MODELS, model) ? "sgd" : "adam");
   return {
     ...common,
     method,
     groups: await readGroups(groups),
+    exclude,
     budget: budget !== undefined ? { within: budget } : { keep: keep ?? 1 },
     round,
     optimizer,
@@ -288,39 +283,6 @@ async function save(
   await writeWhole(report, await compressionReport(result, runs));
   await writeWhole(join(directory, "result.json"), `${JSON.stringify(result, undefined, 2)}\n`);
   return report;
-}
-
-function parseKeep(text: string): number | Record<string, number> {
-  const share = Number(text);
-  if (text !== "" && Number.isFinite(share)) {
-    if (share > 0 && share <= 1) return share;
-    throw new InvalidArgumentError(
-      "expected a share above 0 and at most 1, such as 0.3, or counts such as conv1=6",
-    );
-  }
-  const counts: Record<string, number> = Object.create(null);
-  for (const part of text.split(",")) {
-    const match = /^(.+)=(\d+)$/.exec(part.trim());
-    if (!match || Number(match[2]) < 1)
-      throw new InvalidArgumentError(
-        `"${part}" is not layer=count with a count of at least 1, such as conv1=6`,
-      );
-    if (Object.hasOwn(counts, match[1])) throw new InvalidArgumentError(`"${match[1]}" is there twice`);
-    counts[match[1]] = Number(match[2]);
-  }
-  return counts;
-}
-
-/** For `.option`: the text itself where `parse` takes it. */
-function checked(parse: (text: string) => unknown): (text: string) => string {
-  return (text) => {
-    try {
-      parse(text);
-      return text;
-    } catch (error) {
-      throw error instanceof Problem ? new InvalidArgumentError(error.message) : error;
-    }
-  };
 }
 
 function parseHeldOut(text: string): number {

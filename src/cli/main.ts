@@ -9,6 +9,7 @@ import { INTERRUPTED } from "./interrupt.ts";
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
   demo: async () => (await import("./demo.ts")).demoCommand(),
   compress: async () => (await import("./compress.ts")).compressCommand(),
+  prune: async () => (await import("./prune.ts")).pruneCommand(),
   truncate: async () => (await import("./truncate.ts")).truncateCommand(),
   run: async () => (await import("./run.ts")).runCommand(),
   eval: async () => (await import("./eval.ts")).evalCommand(),

@@ -1,12 +1,14 @@
 import type { Command } from "commander";
 import { InvalidArgumentError } from "commander";
+import { compared, comparedShare } from "../runs/compression-rows.ts";
 import { checkWritable } from "../runs/files.node.ts";
-import { formatBytes, formatCount, formatSeconds, formatShare, significant } from "../runs/format.ts";
+import { formatBytes, formatCount, formatSeconds, significant } from "../runs/format.ts";
 import type { InputScale } from "../runs/input-scale.ts";
 import type { TruncateResult } from "../runs/truncate-file.node.ts";
 import type { TruncationRule } from "../sparsity/spectral/truncate.ts";
 import type { JsonOption } from "./command.ts";
 import { choice, createCommand, emit, wholeNumber } from "./command.ts";
+import { figureTable, right } from "./compression-table.ts";
 import { downloadProgress } from "./downloads.ts";
 import { dataDirOption, dimensionOption, inputScaleOption, modelName, threadsOption } from "./options.ts";
 import { note } from "./progress.ts";
@@ -106,36 +108,13 @@ export function truncateCommand(): Command {
 }
 
 function describe({ layers, ...result }: TruncateResult): string {
-  const right = (heading: string) => ({ heading, align: "right" as const });
   const ms = (v: number) => `${significant(v)} ms`;
-  const row = (name: string, { before, after }: { before: number; after: number }, format: typeof ms) => [
-    name,
-    format(before),
-    format(after),
-    `${significant(before / after)}×`,
-  ];
-  const { accuracy } = result;
-  const heads = [
-    { heading: result.data ? `${result.model} on ${result.data}` : result.model },
-    right("before"),
-    right("after"),
-    right("smaller by"),
-  ];
-  const rows = [
-    ...(accuracy
-      ? [
-          [
-            "test accuracy",
-            formatShare(accuracy.before),
-            formatShare(accuracy.after),
-            `${((accuracy.after - accuracy.before) * 100).toFixed(2)} points`,
-          ],
-        ]
-      : []),
-    row("parameters", result.parameters, formatCount),
-    row("bytes on disk", result.bytes, formatBytes),
-    row("multiply-accumulates", result.macs, formatCount),
-    row(`latency, batch ${result.batch}`, result.latencyMs, ms),
+  const figures = [
+    ...(result.accuracy ? [comparedShare("test accuracy", result.accuracy)] : []),
+    compared("parameters", result.parameters, formatCount),
+    compared("bytes on disk", result.bytes, formatBytes),
+    compared("multiply-accumulates", result.macs, formatCount),
+    compared(`latency, batch ${result.batch}`, result.latencyMs, ms),
   ];
   const timed = layers.some((l) => l.latencyMs);
   const byLayer = table(
@@ -154,9 +133,12 @@ function describe({ layers, ...result }: TruncateResult): string {
       ...(timed ? [latencyMs?.merged, latencyMs?.factors].map((t) => (t === undefined ? "" : ms(t))) : []),
     ]),
   );
-  return [table(heads, rows), byLayer, `took ${formatSeconds(result.seconds)}\nmodel ${result.output}`].join(
-    "\n\n",
-  );
+  const heading = result.data ? `${result.model} on ${result.data}` : result.model;
+  return [
+    figureTable(heading, figures),
+    byLayer,
+    `took ${formatSeconds(result.seconds)}\nmodel ${result.output}`,
+  ].join("\n\n");
 }
 
 function parseRule(text: string): TruncationRule {

@@ -12,6 +12,7 @@ import { groupNorms, joinPartitions } from "../sparsity/groups.ts";
 import type { GroupedLayer } from "../sparsity/k-anneal-options.ts";
 import { shrink } from "../sparsity/shrink.ts";
 import { formatCount, significant } from "./format.ts";
+import { nearest } from "./nearest.ts";
 
 /** Groups to keep in each set, by its name. */
 export type KeepCounts = Record<string, number>;
@@ -63,6 +64,37 @@ export function keepShare(sets: readonly GroupSet[], share: number): KeepCounts 
   return Object.fromEntries(
     sets.map(({ name, partition }) => [name, Math.max(1, Math.round(share * partition.groups))]),
   );
+}
+
+/**
+ * The sets that counts name, by themselves or by a layer of theirs, and how many groups each keeps, rounded up; all others
+ * stay whole. Throws a `Problem` where a name fits none, or two fit one.
+ */
+export function byCounts(
+  sets: readonly GroupSet[],
+  keep: KeepCounts,
+  round: number,
+): (GroupedLayer & { keep: number })[] {
+  const taken = new Map<GroupSet, string>();
+  return Object.entries(keep).map(([name, count]) => {
+    const found = sets.find((s) => s.name === name) ?? sets.find((s) => s.layers.includes(name));
+    const other = found && taken.get(found);
+    if (other) throw new Problem(`keep: "${other}" and "${name}" write the same channels; name one of them`);
+    if (found) taken.set(found, name);
+    const { partition } = found ?? {};
+    if (partition)
+      return {
+        name,
+        partition,
+        keep: count > partition.groups ? count : roundedUp(count, partition.groups, round),
+      };
+    const names = sets.map((s) => s.name);
+    const near = nearest(name, names);
+    throw new Problem(
+      `keep: there is no layer "${name}" that can shrink${near ? `; did you mean "${near}"?` : ""}; ` +
+        `there are ${names.join(", ")}`,
+    );
+  });
 }
 
 /** The network with `keep` channels in each set, whichever they are: what it will cost is already exact. */

@@ -28,6 +28,8 @@ export interface GroupRequest extends Request {
   method: MethodName;
   /** What a group is. Default filters. */
   groups?: GroupChoice;
+  /** Layers that keep all their groups. */
+  exclude?: readonly string[];
   /** Groups to keep: a share of every layer's, counts by layer, or as many as a budget for the whole network allows. */
   budget: { keep: number | KeepCounts } | { within: string };
   /** Every layer keeps a multiple of this many groups, or all. Default 1. */
@@ -77,7 +79,7 @@ export function denseRecipe({ optimizer, learningRate, ...request }: CompressReq
 
 /** The training in which groups die out. */
 export function groupRecipe(request: GroupRequest, size: Size, temperature: number): Recipe {
-  const { method, groups, round, fixedLambda, optimizer, learningRate } = request;
+  const { method, groups, exclude, round, fixedLambda, optimizer, learningRate } = request;
   return recipeOf(request, "sparse", {
     optimizer: { kind: plain(optimizer) },
     learningRate,
@@ -86,6 +88,7 @@ export function groupRecipe(request: GroupRequest, size: Size, temperature: numb
     sparsifier: {
       method,
       groups,
+      exclude,
       ...size,
       round,
       ...(fixedLambda !== undefined && { mode: { kind: "fixed", lambda: fixedLambda } }),

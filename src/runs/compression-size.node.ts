@@ -17,6 +17,7 @@ import {
   withCounts,
 } from "./budget.ts";
 import type { GroupRequest, Size } from "./compress-request.ts";
+import { excludeLayers } from "./exclude-layers.ts";
 import { findRun } from "./execute-run.node.ts";
 import { significant } from "./format.ts";
 import { measureLatency } from "./latency.ts";
@@ -29,9 +30,15 @@ import { methodOf } from "./methods.ts";
  */
 export async function createSize(
   original: Graph,
-  { method, groups, budget, round = 1 }: GroupRequest,
+  {
+    method,
+    groups,
+    exclude = [],
+    budget,
+    round = 1,
+  }: Pick<GroupRequest, "method" | "groups" | "exclude" | "budget" | "round">,
 ): Promise<(trained: Graph, earlier?: string) => Promise<Size>> {
-  const sets = findGroups(original, groups);
+  const sets = excludeLayers(original, findGroups(original, groups), exclude);
   if ("within" in budget) {
     const allowed = parseBudget(budget.within);
     if (allowed.measure === "ms") {

@@ -86,6 +86,7 @@ const sparsifierFields = s.object<
 >({
   method: s.oneOf(METHOD_NAMES),
   groups: s.withDefault<GroupChoice>(groups, "filter"),
+  exclude: s.withDefault(s.list(s.text()), []),
   keep: s.orNull(keep),
   budget: s.orNull(budget),
   round: s.withDefault(atLeast(1), 1),

@@ -61,6 +61,8 @@ export interface SparsifierRecipe {
   method: MethodName;
   /** What a group is: a kind by name, or lists of elements by parameter. */
   groups: GroupChoice;
+  /** Layers that keep all their groups. */
+  exclude: readonly string[];
   /** Groups to keep by layer, or the share of every layer's groups; null where there is a budget. */
   keep: number | Record<string, number> | null;
   /** What the whole network may cost, such as `macs=0.3` (see `parseBudget`); null where groups are counted. */

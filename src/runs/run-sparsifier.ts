@@ -10,18 +10,17 @@ import type { GroupedLayer, KAnnealOptions, LayerOutcome } from "../sparsity/k-a
 import { createKAnneal } from "../sparsity/k-anneal.ts";
 import { requireProximal } from "../sparsity/k-anneal-options.ts";
 import { requireSelection } from "../sparsity/phases.ts";
-import type { KeepCounts } from "./budget.ts";
 import {
+  byCounts,
   countsWithin,
   keepShare,
   parseBudget,
   planBudget,
-  roundedUp,
   withCounts,
   withinBudget,
 } from "./budget.ts";
+import { excludeLayers } from "./exclude-layers.ts";
 import { methodOf } from "./methods.ts";
-import { nearest } from "./nearest.ts";
 import type { Recipe, SparsifierRecipe } from "./recipe.ts";
 
 /** What a recipe trains, and how it gets small. */
@@ -43,9 +42,13 @@ export function startRun(graph: Graph, recipe: Recipe): Start {
   return { graph, method };
 }
 
+function groupsOf(graph: Graph, { groups, exclude }: SparsifierRecipe): readonly GroupSet[] {
+  return excludeLayers(graph, findGroups(graph, groups), exclude);
+}
+
 /** The shape that the recipe asks for: of the model nothing is kept but what its norms say about a budget. */
 function smallFromTheStart(graph: Graph, { seed }: Recipe, sparsifier: SparsifierRecipe): Start {
-  const sets = findGroups(graph, sparsifier.groups);
+  const sets = groupsOf(graph, sparsifier);
   if (sets.some(({ stream }) => stream === undefined))
     throw new Problem(
       "scratch starts with fewer channels, and groups of this kind are none; choose filter, zero-invariant, channel or neuron",
@@ -68,7 +71,8 @@ function smallFromTheStart(graph: Graph, { seed }: Recipe, sparsifier: Sparsifie
 function runSparsifierOptions(graph: Graph, recipe: Recipe, sparsifier: SparsifierRecipe): KAnnealOptions {
   const {
     method,
-    groups,
+    groups: _groups,
+    exclude: _exclude,
     keep: _keep,
     budget: _budget,
     round: _round,
@@ -77,7 +81,7 @@ function runSparsifierOptions(graph: Graph, recipe: Recipe, sparsifier: Sparsifi
     ...options
   } = sparsifier;
   const { options: own, onScales } = methodOf(method);
-  const layers = layersToKeep(graph, findGroups(graph, groups), sparsifier);
+  const layers = layersToKeep(graph, groupsOf(graph, sparsifier), sparsifier);
   const found: KAnnealOptions = {
     ...own,
     ...options,
@@ -128,27 +132,4 @@ function layersToKeep(
     return byCounts(able, countsWithin(graph, able, choice), 1);
   }
   return byCounts(sets, typeof keep === "number" ? keepShare(sets, keep) : keep!, round);
-}
-
-function byCounts(sets: readonly GroupSet[], keep: KeepCounts, round: number): GroupedLayer[] {
-  const taken = new Map<GroupSet, string>();
-  return Object.entries(keep).map(([name, count]) => {
-    const found = sets.find((s) => s.name === name) ?? sets.find((s) => s.layers.includes(name));
-    const other = found && taken.get(found);
-    if (other) throw new Problem(`keep: "${other}" and "${name}" write the same channels; name one of them`);
-    if (found) taken.set(found, name);
-    const { partition } = found ?? {};
-    if (partition)
-      return {
-        name,
-        partition,
-        keep: count > partition.groups ? count : roundedUp(count, partition.groups, round),
-      };
-    const names = sets.map((s) => s.name);
-    const near = nearest(name, names);
-    throw new Problem(
-      `keep: there is no layer "${name}" that can shrink${near ? `; did you mean "${near}"?` : ""}; ` +
-        `there are ${names.join(", ")}`,
-    );
-  });
 }

@@ -1,3 +1,5 @@
+import { Problem } from "../problem.ts";
+
 /** What the groups of one regulariser may cost together, and which of them to keep within it. */
 export interface Allowance {
   /** Groups in a row that belong to one layer, where several layers compete. Absent: all are one layer's. */
@@ -39,6 +41,14 @@ export function layerSections(whole: Section, { sections = [whole] }: Allowance)
     const count = (mask: Uint8Array) => mask.subarray(start, end).reduce((sum, alive) => sum + alive, 0);
     return { ...section, start, end, count };
   });
+}
+
+/** Throws a `Problem` where a layer cannot keep so many groups. */
+export function requireKeepable({ name, groups }: Section, keep: number): void {
+  if (!Number.isInteger(keep) || keep < 1 || keep > groups)
+    throw new Problem(
+      `layer "${name}" has ${groups} groups; cannot keep ${keep} of them: ask for 1 to ${groups}`,
+    );
 }
 
 /** At most k groups: the largest, ties to the lowest index. */

@@ -64,6 +64,18 @@ export function groupNorms(
   return out;
 }
 
+/** Sum of the absolute values of every group, m numbers, in float64. */
+export function groupAbsoluteSums({ groups, parts }: GroupPartition, arrays: Arrays): Float64Array {
+  const sums = new Float64Array(groups);
+  for (const part of parts) {
+    const w = arrayOf(part, arrays);
+    forEachRun(part, groups, (j, from, to) => {
+      for (let i = from; i < to; i++) sums[j] += Math.abs(w[i]);
+    });
+  }
+  return sums;
+}
+
 /** Multiplies group j by `factors[j]` in place. A factor of 0 writes exact +0, a factor of 1 touches nothing. */
 export function scaleGroups(partition: GroupPartition, arrays: Arrays, factors: Float64Array): void {
   forParts(partition, [arrays], factors, {

@@ -6,7 +6,7 @@ import { deriveSeed } from "../random.ts";
 import type { AdaptiveMetric } from "./adaptive-metric.ts";
 import { createAdaptiveMetric } from "./adaptive-metric.ts";
 import type { Allowance } from "./allowance.ts";
-import { keepCount, layerSections } from "./allowance.ts";
+import { keepCount, layerSections, requireKeepable } from "./allowance.ts";
 import { atRest } from "./at-rest.ts";
 import { createCertificates } from "./certificates.ts";
 import type { GroupProxStep } from "./group-prox.ts";
@@ -54,10 +54,7 @@ export function createKAnneal(options: KAnnealOptions): KAnneal {
     metric = "block",
   } = options;
   for (const { name, keep, partition } of layers)
-    if (typeof keep === "number" && (!Number.isInteger(keep) || keep < 1 || keep > partition.groups))
-      throw new Problem(
-        `layer "${name}" has ${partition.groups} groups; cannot keep ${keep} of them: ask for 1 to ${partition.groups}`,
-      );
+    if (typeof keep === "number") requireKeepable({ name, groups: partition.groups }, keep);
   const allowances = layers.map(({ keep }) => (typeof keep === "number" ? keepCount(keep) : keep));
   const regularizers = layers.map((l) => createRegularizer(penalty, l.partition, l.gates));
   const rankings = layers.map((l) => createRanking(ranking, l.partition, deriveSeed(seed, l.name)));

@@ -446,6 +446,7 @@ describe("a run from end to end", () => {
 
   test.each([
     ["compress", "model.flg", "--data", "glyphs", "--keep", "0.5", "-o", "./model.flg"],
+    ["prune", "model.onnx", "--keep", "0.5", "-o", "./model.onnx"],
     ["truncate", "model.onnx", "--keep", "energy=0.9", "-o", "./model.onnx"],
   ])("%s: the new model does not take the place of the one it is made from", async (...args) => {
     const folder = temporaryFolder();

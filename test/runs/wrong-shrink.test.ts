@@ -1,10 +1,13 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
+import type { Graph } from "../../src/engine/graph.ts";
 import { exportModel } from "../../src/engine/onnx/export.ts";
+import { resnet } from "../../src/nn/models/resnet.ts";
 import { smallCnn } from "../../src/nn/models/small-cnn.ts";
 import { compress } from "../../src/runs/compress.node.ts";
 import { executeRun } from "../../src/runs/execute-run.node.ts";
+import { pruneFile } from "../../src/runs/prune-file.node.ts";
 import { recipeOf, temporaryFolder, writeTask } from "./support.ts";
 
 const shrinking = vi.hoisted(() => ({ wrong: false }));
@@ -18,6 +21,18 @@ vi.mock("../../src/sparsity/shrink-zeros.ts", async (load) => {
       if (shrinking.wrong) filters.data[0] += 1;
       return found;
     },
+  };
+});
+vi.mock("../../src/sparsity/shrink.ts", async (load) => {
+  const real = await load<typeof import("../../src/sparsity/shrink.ts")>();
+  return {
+    ...real,
+    shrink: (graph: Graph, keep: ReadonlyMap<string, ArrayLike<boolean | number>>) =>
+      real.shrink(
+        graph,
+        // As many channels, but others.
+        shrinking.wrong ? new Map([...keep].map(([name, mask]) => [name, Array.from(mask).reverse()])) : keep,
+      ),
   };
 });
 afterEach(() => {
@@ -65,4 +80,20 @@ test("neither does compress", async () => {
     ),
   ).rejects.toThrow(/outputs differ .* no model was written/);
   expect(existsSync(output)).toBe(false);
+});
+
+test.each(["filter", "layer"] as const)("nor does prune, with groups of kind %s", async (groups) => {
+  const folder = temporaryFolder();
+  const model = join(folder, "net.onnx");
+  const image = { inputShape: [1, 8, 8], classes: 4, widths: [4, 6], blocks: [2, 1] };
+  writeFileSync(model, exportModel(resnet(image)));
+  const output = join(folder, "pruned.onnx");
+  shrinking.wrong = true;
+  await expect(pruneFile(model, { keep: 0.5, groups, output })).rejects.toThrow(
+    /outputs differ .* no model was written/,
+  );
+  expect(existsSync(output)).toBe(false);
+  shrinking.wrong = false;
+  await pruneFile(model, { keep: 0.5, groups, output });
+  expect(existsSync(output)).toBe(true);
 });

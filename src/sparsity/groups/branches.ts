@@ -63,8 +63,10 @@ export function residualBranches(graph: Graph): ResidualBranch[] {
 }
 
 /** All weights of a residual branch as one group: zero, they leave the identity (depth, wgsef.md 3.9). */
-export function branchGroups(graph: Graph): GroupSet[] {
-  const branches = residualBranches(graph);
+export function branchGroups(
+  graph: Graph,
+  branches: readonly ResidualBranch[] = residualBranches(graph),
+): GroupSet[] {
   if (branches.length === 0) return [];
   const parts = branches.flatMap(({ parameters }, j) =>
     parameters.map(
