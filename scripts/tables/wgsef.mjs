@@ -225,6 +225,26 @@ export const TABLES = {
   ],
   "mnist-lenet": ["mnist-lenet", comparison],
   glyphs: ["glyphs", comparison],
+  prune: [
+    "prune",
+    ({ dense, rows }) =>
+      `${table(
+        [
+          "`--keep`",
+          "MACs, fewer by",
+          "`--by l2`, %",
+          "`--by l1`, %",
+          "`--by random`, %",
+          "l2, then trained, %",
+        ],
+        rows.map((r) => [
+          r.keep,
+          times(r.macsRatio),
+          ...["l2", "l1", "random"].map((by) => percent(r.cut[by])),
+          percent(r.tuned),
+        ]),
+      )}\n\nThe whole network: ${percent(dense)} %.`,
+  ],
   images: ["images", images],
   "images-front": ["images", fronts],
   "images-control": [
