@@ -64,6 +64,11 @@ export { DECODER_SIZES, type DecoderOptions, decoder } from "./nn/models/decoder
 export { MODELS } from "./nn/models/index.ts";
 export { lenet } from "./nn/models/lenet.ts";
 export { mlp } from "./nn/models/mlp.ts";
+export {
+  decoderFromSafetensors,
+  type PublishedConfig,
+  type PublishedDecoderOptions,
+} from "./nn/models/published-decoder.ts";
 export { resnet } from "./nn/models/resnet.ts";
 export { smallCnn } from "./nn/models/small-cnn.ts";
 export { transformer } from "./nn/models/transformer.ts";
