@@ -64,11 +64,8 @@ export { DECODER_SIZES, type DecoderOptions, decoder } from "./nn/models/decoder
 export { MODELS } from "./nn/models/index.ts";
 export { lenet } from "./nn/models/lenet.ts";
 export { mlp } from "./nn/models/mlp.ts";
-export {
-  decoderFromSafetensors,
-  type PublishedConfig,
-  type PublishedDecoderOptions,
-} from "./nn/models/published-decoder.ts";
+export type { PublishedConfig } from "./nn/models/published-config.ts";
+export { decoderFromSafetensors, type PublishedDecoderOptions } from "./nn/models/published-decoder.ts";
 export { resnet } from "./nn/models/resnet.ts";
 export { smallCnn } from "./nn/models/small-cnn.ts";
 export { transformer } from "./nn/models/transformer.ts";
@@ -162,6 +159,7 @@ export {
   type LoraOptions,
 } from "./sparsity/spectral/lora.ts";
 export type { SpectralOptions } from "./sparsity/spectral/options.ts";
+export { adapterFromPeft, adapterToPeft } from "./sparsity/spectral/peft.ts";
 export { createRankMethod, RANK_METHODS, type RankMethod } from "./sparsity/spectral/rank-methods.ts";
 export { createSpectralTraining, type SpectralTraining } from "./sparsity/spectral/spectral-training.ts";
 export { type TruncationRule, truncateSpectra } from "./sparsity/spectral/truncate.ts";

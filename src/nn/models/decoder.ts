@@ -150,11 +150,9 @@ function logitsOf(ids: Value, options: DecoderOptions): Value {
   if (embeddingWidth !== width) x = linear("project_in", x, width, false);
   if (layout === "opt") {
     const table = build.weight("positions.weight", [positions, width], width, tableInitializer);
-    const rows =
-      positions === context
-        ? table
-        : slice(table, { 0: { start: positionOffset, end: positionOffset + context } });
-    x = reshape(add(reshape(x, [-1, context, width]), rows), [-1, width]);
+    const sequences = reshape(x, [-1, context, width]);
+    const rows = { start: positionOffset, end: positionOffset + context };
+    x = reshape(add(sequences, positions === context ? table : slice(table, { 0: rows })), [-1, width]);
   }
   const sublayer = (name: string, v: Value, compute: (v: Value) => Value) =>
     normAfter ? norm(name, add(v, compute(v))) : add(v, compute(norm(name, v)));

@@ -5,9 +5,9 @@ import { Problem } from "../../problem.ts";
 import { unfilled } from "../initializers.ts";
 import type { DecoderOptions } from "./decoder.ts";
 import { decoder } from "./decoder.ts";
-
-/** What a model's config.json holds. */
-export type PublishedConfig = Readonly<Record<string, unknown>>;
+import type { PublishedConfig } from "./published-config.ts";
+import { expectSettings, numberOf } from "./published-config.ts";
+import { publishedName } from "./published-names.ts";
 
 export interface PublishedDecoderOptions {
   /** Tokens in a sequence; the mask has the square of it. At most what the model was made for. */
@@ -17,9 +17,9 @@ export interface PublishedDecoderOptions {
 
 /**
  * A published OPT or LLaMA model as a `decoder`: from the tensors of its safetensors files, all shards in one Map, by the
- * names that Hugging Face's Transformers give them, and its config.json. Arrays of float32 are those of the tensors, not
- * copies. Keys and values may have fewer heads than queries. Throws a `Problem` for other models, for settings that
- * `decoder` has not, and where a tensor is missing, left over or of another shape.
+ * names that Hugging Face's Transformers give them, with or without the first `model.`, and its config.json. The arrays are
+ * those of the tensors, not copies. Keys and values may have fewer heads than queries. Throws a `Problem` for other models,
+ * for settings that `decoder` has not, and where a tensor is missing, left over or of another shape.
  */
 export function decoderFromSafetensors(
   tensors: ReadonlyMap<string, Tensor>,
@@ -34,12 +34,19 @@ export function decoderFromSafetensors(
     );
   const graph = decoder({ ...options, initializer: unfilled, tableInitializer: unfilled });
   const left = new Set(tensors.keys());
+  const bare = (name: string) => name.replace(/^model\./, "");
+  const isBare = left.has(bare(publishedName("tokens.weight", options.layout)!));
   for (const [name, { shape }] of graph.parameters) {
-    const published = publishedName(name, options.layout, tensors);
+    const full = publishedName(name, options.layout)!;
+    const published = isBare ? bare(full) : full;
     const found = tensors.get(published);
-    if (found?.dtype !== "float32" || !sameShape(found.shape, shape))
+    if (!found)
       throw new Problem(
-        `"${published}" is ${found ? `${found.dtype}[${found.shape}]` : "missing"}; expected float32[${shape}] by the config; put the tensors of all shards into one Map`,
+        `the tensors lack "${published}", float32[${shape}] by the config; put those of all shards into one Map`,
+      );
+    if (found.dtype !== "float32" || !sameShape(found.shape, shape))
+      throw new Problem(
+        `"${published}" is ${found.dtype}[${found.shape}]; expected float32[${shape}] by the config`,
       );
     graph.parameters.set(name, found as Tensor<"float32">);
     left.delete(published);
@@ -106,71 +113,4 @@ function llamaOptions(config: PublishedConfig, { width, heads }: { width: number
     normEpsilon: numberOf(config, "rms_norm_eps", 1e-6),
     tied: config.tie_word_embeddings === true,
   };
-}
-
-/** Settings that may be left out or null, but not be others. */
-function expectSettings(config: PublishedConfig, settings: PublishedConfig): void {
-  for (const [name, value] of Object.entries(settings))
-    if ((config[name] ?? value) !== value)
-      throw new Problem(
-        `config: ${name} is ${JSON.stringify(config[name])}; only models with ${JSON.stringify(value)} are read`,
-      );
-}
-
-function numberOf(config: PublishedConfig, name: string, fallback?: number): number {
-  const value = config[name] ?? fallback;
-  if (typeof value !== "number")
-    throw new Problem(`config: ${name} is ${JSON.stringify(value)}; expected a number`);
-  return value;
-}
-
-const PARTS: Record<DecoderOptions["layout"], { root: string; names: Record<string, string> }> = {
-  opt: {
-    root: "model.decoder.",
-    names: {
-      tokens: "embed_tokens",
-      positions: "embed_positions",
-      project_in: "project_in",
-      project_out: "project_out",
-      norm: "final_layer_norm",
-      norm1: "self_attn_layer_norm",
-      "attention.q": "self_attn.q_proj",
-      "attention.k": "self_attn.k_proj",
-      "attention.v": "self_attn.v_proj",
-      "attention.out": "self_attn.out_proj",
-      norm2: "final_layer_norm",
-      "mlp.up": "fc1",
-      "mlp.down": "fc2",
-    },
-  },
-  llama: {
-    root: "model.",
-    names: {
-      tokens: "embed_tokens",
-      norm: "norm",
-      norm1: "input_layernorm",
-      "attention.q": "self_attn.q_proj",
-      "attention.k": "self_attn.k_proj",
-      "attention.v": "self_attn.v_proj",
-      "attention.out": "self_attn.o_proj",
-      norm2: "post_attention_layernorm",
-      "mlp.gate": "mlp.gate_proj",
-      "mlp.up": "mlp.up_proj",
-      "mlp.down": "mlp.down_proj",
-    },
-  },
-};
-
-/** What files call a parameter of `decoder`. Those saved without the output layer leave the first part of the root out. */
-function publishedName(
-  name: string,
-  layout: DecoderOptions["layout"],
-  tensors: ReadonlyMap<string, Tensor>,
-): string {
-  if (name === "head.weight") return "lm_head.weight";
-  const { root, names } = PARTS[layout];
-  const [, block = "", part, kind] = /^(layers\.\d+\.)?(.+)\.(weight|bias)$/.exec(name)!;
-  const published = `${block}${names[part]}.${kind}`;
-  const bare = root.replace("model.", "");
-  return (tensors.has(`${bare}embed_tokens.weight`) ? bare : root) + published;
 }
