@@ -11,7 +11,7 @@ import type { DecoderOptions } from "../../src/nn/models/decoder.ts";
 import { decoder } from "../../src/nn/models/decoder.ts";
 import { mlp } from "../../src/nn/models/mlp.ts";
 import { transformer } from "../../src/nn/models/transformer.ts";
-import { findGroups } from "../../src/sparsity/groups/kinds.ts";
+import { findGroups, type GroupKind } from "../../src/sparsity/groups/kinds.ts";
 import { zeroGroups } from "../../src/sparsity/groups.ts";
 import { shrinkZeros } from "../../src/sparsity/shrink-zeros.ts";
 import { truncateSpectra } from "../../src/sparsity/spectral/truncate.ts";
@@ -31,17 +31,28 @@ const layouts: Record<string, DecoderOptions> = {
   llama: { layout: "llama", ...small },
 };
 
+/** Without some groups of a kind: `dead` has those of each set. */
+function without(model: Graph, kind: GroupKind, dead: readonly (readonly number[])[]): void {
+  const arrays = Object.fromEntries([...model.parameters].map(([name, t]) => [name, t.data]));
+  findGroups(model, kind).forEach(({ partition }, set) => {
+    const keep = Uint8Array.from({ length: partition.groups }, (_, i) => Number(!dead[set]?.includes(i)));
+    zeroGroups(partition, arrays, keep);
+  });
+}
+
 /** Without the second head of the first block, and without other neurons in each block. */
 function pruned(model: Graph): Graph {
-  const arrays = Object.fromEntries([...model.parameters].map(([name, t]) => [name, t.data]));
-  const without = (kind: "head" | "neuron", block: number, dead: readonly number[]) => {
-    const { partition } = findGroups(model, kind)[block];
-    const keep = Uint8Array.from({ length: partition.groups }, (_, i) => Number(!dead.includes(i)));
-    zeroGroups(partition, arrays, keep);
-  };
-  without("head", 0, [1]);
-  without("neuron", 0, [0, 3]);
-  without("neuron", 1, [1, 2, 13]);
+  without(model, "head", [[1]]);
+  without(model, "neuron", [
+    [0, 3],
+    [1, 2, 13],
+  ]);
+  return shrinkZeros(model).graph;
+}
+
+/** Without filters wherever there can be fewer, in LLaMA's layout also of the features within heads. */
+function narrowed(model: Graph): Graph {
+  without(model, "zero-invariant", new Array(6).fill([1]));
   return shrinkZeros(model).graph;
 }
 
@@ -54,6 +65,7 @@ const fromFile = (model: Graph) => importModel(exportModel(model));
 
 const compressions: Record<string, (model: Graph) => Graph> = {
   pruned,
+  narrowed,
   truncated,
   "pruned and truncated": (model) => truncated(pruned(model)),
   "pruned and truncated, from a file": (model) => fromFile(truncated(pruned(model))),
