@@ -1,6 +1,7 @@
 import type { Graph, Node } from "../../engine/graph.ts";
 import { consumers, initializer, producers } from "../../engine/graph.ts";
 import { normalizeAxis, numberAttribute, numbersAttribute } from "../../engine/operators/operator.ts";
+import type { Tensor } from "../../engine/tensor.ts";
 import { toNumbers } from "../../engine/tensor.ts";
 import { Problem } from "../../problem.ts";
 
@@ -22,6 +23,13 @@ export interface CausalAttention {
 export function causalAttentions(graph: Graph): CausalAttention[] {
   const makers = producers(graph);
   const users = consumers(graph);
+  // Blocks share their mask, which is large.
+  const hiding = new Map<Tensor | undefined, boolean>();
+  const hidesFuture = ({ op, inputs }: Node, length: number) => {
+    const mask = inputs.map((name) => initializer(graph, name)).find((t) => t !== undefined);
+    if (!hiding.has(mask)) hiding.set(mask, isFutureMask(mask, length));
+    return op === "Add" && hiding.get(mask)!;
+  };
   return graph.nodes
     .filter(({ op }) => op === "Softmax")
     .map((softmax) => {
@@ -48,19 +56,21 @@ export function causalAttentions(graph: Graph): CausalAttention[] {
       const { shape } = graph.types.get(softmax.outputs[0])!;
       const masks = scores.slice(1, -1).filter((node) => !scales(graph, node));
       const [mask] = masks;
-      if (masks.length !== 1 || !addsFutureMask(graph, mask, shape[3]))
+      if (masks.length !== 1 || !hidesFuture(mask, shape[3]))
         throw refuse("its mask does not hide the future, and that alone");
       return { query, key: turn.inputs[0], value: mixed.inputs[1], scores, mask, mixed };
     });
 }
 
-/** Whether a node combines the scores with single numbers alone. */
-function scales(graph: Graph, { inputs }: Node): boolean {
-  return inputs.every((name) => (initializer(graph, name)?.data.length ?? 1) === 1);
+/** Whether a node combines each score with single numbers alone. */
+function scales(graph: Graph, { op, inputs }: Node): boolean {
+  return (
+    ["Mul", "Div", "Add", "Sub"].includes(op) &&
+    inputs.every((name) => (initializer(graph, name)?.data.length ?? 1) === 1)
+  );
 }
 
-function addsFutureMask(graph: Graph, { op, inputs }: Node, length: number): boolean {
-  const mask = inputs.map((name) => initializer(graph, name)).find((t) => t !== undefined);
-  if (op !== "Add" || mask?.data.length !== length * length) return false;
+function isFutureMask(mask: Tensor | undefined, length: number): boolean {
+  if (mask?.data.length !== length * length) return false;
   return toNumbers(mask).every((v, i) => (i % length > Math.floor(i / length) ? v <= -1e4 : v === 0));
 }
