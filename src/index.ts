@@ -125,6 +125,8 @@ export { type LenetOptions, lenet } from "./nn/models/lenet.ts";
 export { mlp } from "./nn/models/mlp.ts";
 export { type MobilenetOptions, mobilenetV1, mobilenetV2 } from "./nn/models/mobilenet.ts";
 export type { ModelBuilder, ModelOptions } from "./nn/models/model.ts";
+export type { PublishedConfig } from "./nn/models/published-config.ts";
+export { decoderFromSafetensors, type PublishedDecoderOptions } from "./nn/models/published-decoder.ts";
 export { type ResnetOptions, resnet } from "./nn/models/resnet.ts";
 export { smallCnn } from "./nn/models/small-cnn.ts";
 export { type TransformerOptions, transformer } from "./nn/models/transformer.ts";
@@ -263,6 +265,7 @@ export {
   type ReloraOptions,
 } from "./sparsity/spectral/lora.ts";
 export type { SpectralOptions } from "./sparsity/spectral/options.ts";
+export { adapterFromPeft, adapterToPeft } from "./sparsity/spectral/peft.ts";
 export {
   createRankMethod,
   RANK_METHODS,

@@ -31,17 +31,18 @@ export interface Generator {
 }
 
 /**
- * Opens a trained `decoder` for making text: each token is computed once, and its keys and values are kept for those after
- * it. `options` are those that the model was made with. Throws a `Problem` where its parameters, heads or first position tell
- * that they are of another model.
+ * Opens a trained `decoder` for making text, or what pruning and truncation left of one: each token is computed once, and its
+ * keys and values are kept for those after it. `options` are those that the decoder was made with, where they are to be
+ * checked. Throws a `Problem` where the model's parameters, heads or first position tell that it is of others, or where it is
+ * no decoder.
  */
 export async function createGenerator(
   model: Graph,
-  options: DecoderOptions,
+  options?: DecoderOptions,
   session?: SessionOptions,
 ): Promise<Generator> {
-  const { context, vocabulary } = options;
   const next = await openCachedDecoder(model, options, session);
+  const { context, vocabulary } = next;
   let busy = false;
   return {
     async *generate(prompt, { tokens, temperature = 0, topK = vocabulary, seed = 0, stop }) {
@@ -58,16 +59,18 @@ export async function createGenerator(
       try {
         const rng = random(deriveSeed(seed, "generate"));
         let logits: Float32Array = new Float32Array(0);
-        for (const [position, token] of prompt.entries()) logits = await next.step(token, position);
+        // The caller may add what is made to the prompt.
+        const given = [...prompt];
+        for (const [position, token] of given.entries()) logits = await next.step(token, position);
         for (let made = 0; made < tokens; made++) {
           if (!logits.every(Number.isFinite))
             throw new Problem(
-              `after ${prompt.length + made} tokens the model's logits are no numbers; its training has diverged`,
+              `after ${given.length + made} tokens the model's logits are no numbers; its training has diverged`,
             );
           const token = drawToken(logits, { temperature, topK }, rng);
           yield token;
           if (token === stop || made === tokens - 1) return;
-          logits = await next.step(token, prompt.length + made);
+          logits = await next.step(token, given.length + made);
         }
       } finally {
         busy = false;
@@ -98,6 +101,9 @@ function check(
 
 /** A decoder that takes one token after the other. */
 export interface CachedDecoder {
+  /** How many tokens there can be. */
+  context: number;
+  vocabulary: number;
   /** Logits [vocabulary] of what follows `token`; everything before `position` has been given. The array is used again. */
   step(token: number, position: number): Promise<Float32Array>;
   release(): Promise<void>;
@@ -105,10 +111,10 @@ export interface CachedDecoder {
 
 export async function openCachedDecoder(
   model: Graph,
-  options: DecoderOptions,
+  options?: DecoderOptions,
   session?: SessionOptions,
 ): Promise<CachedDecoder> {
-  const graph = cachedDecoder(model, { ...options, batch: 1 });
+  const graph = cachedDecoder(model, options && { ...options, batch: 1 });
   const allocate = (names: readonly string[]): Record<string, Tensor> =>
     Object.fromEntries(
       names.map((name) => [name, zeros(graph.types.get(name)!.shape, graph.types.get(name)!.dtype)]),
@@ -119,13 +125,17 @@ export async function openCachedDecoder(
     .filter((name) => name.startsWith("past."))
     .map((name) => ({ past: feeds[name], present: results[name.replace("past", "present")] }));
   const { run, release } = await createSession(graph, session);
+  const [ids] = graph.inputs;
+  const [logits] = graph.outputs;
   return {
+    context: options?.context ?? model.types.get(ids)!.shape[1],
+    vocabulary: results[logits].shape[1],
     step: async (token, position) => {
-      feeds.input.data[0] = token;
+      feeds[ids].data[0] = token;
       feeds.position.data[0] = position;
       await run(feeds, results);
       for (const { past, present } of pasts) keep(past, present, position);
-      return results[graph.outputs[0]].data as Float32Array;
+      return results[logits].data as Float32Array;
     },
     release,
   };

@@ -37,3 +37,6 @@ export function normal(std: number): Initializer {
 export function constantFill(value: number): Initializer {
   return (shape) => filled(shape, () => value);
 }
+
+/** Shapes without numbers, of a graph that only tells sizes or gets its weights from elsewhere. */
+export const unfilled: Initializer = (shape) => ({ dtype: "float32", shape, data: new Float32Array(0) });

@@ -75,7 +75,8 @@ function canAlign(
   { blocked, crosses, members, count }: ChannelStream,
   grouped: ReadonlySet<string>,
 ): boolean {
-  const filters = members.some((m) => m.role === "writer" && initializer(graph, m.name)!.shape.length === 4);
+  // The analysis takes constants apart that are read in several places: the graph has not all of its members.
+  const filters = members.some((m) => m.role === "writer" && initializer(graph, m.name)?.shape.length === 4);
   return (
     blocked === undefined &&
     crosses.length === 0 &&
@@ -86,7 +87,7 @@ function canAlign(
 
 /** Whether the channels cover the axis in their order, each with a run of the same length. */
 function isWholeAxis(graph: Graph, { name, axis, positions }: ChannelMember, count: number): boolean {
-  const run = initializer(graph, name)!.shape[axis] / count;
+  const run = (initializer(graph, name)?.shape[axis] ?? Number.NaN) / count;
   return (
     Number.isInteger(run) &&
     positions.every((list, channel) => list.length === run && list.every((p, i) => p === channel * run + i))

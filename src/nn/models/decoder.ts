@@ -4,6 +4,7 @@ import {
   add,
   concat,
   embedding,
+  gather,
   gemm,
   matmul,
   mul,
@@ -36,6 +37,8 @@ export interface DecoderOptions {
   width: number;
   blocks: number;
   heads: number;
+  /** Heads of keys and values, each for as many of the queries (Ainslie et al. 2023). Default `heads`. */
+  keyValueHeads?: number;
   mlpWidth: number;
   /** Rows of OPT's table of positions. Default `context`. */
   positions?: number;
@@ -45,6 +48,10 @@ export interface DecoderOptions {
   embeddingWidth?: number;
   /** Normalise after each sublayer is added, and not at the end, as OPT-350M does. Default false: before each, and at the end. */
   normAfter?: boolean;
+  /** Of LLaMA's rotary positions: coordinates i and i + size/2 of a head turn by base^(−2i/size) a token. Default 10,000. */
+  rotaryBase?: number;
+  /** What LLaMA's norms add to the mean square. Default 1e-6. */
+  normEpsilon?: number;
   /** The output layer is the token table. Default: in OPT's layout. */
   tied?: boolean;
   /** Of all matrices but the tables. Default normal with standard deviation .02; biases are 0. */
@@ -82,7 +89,7 @@ export function decoder(options: DecoderOptions): Graph {
   const { context, batch = 1 } = options;
   const graph = createGraph("decoder");
   const ids = input(graph, "input", [batch, context], { dtype: "int32" });
-  output(decoderLogits(ids, options, wholeSequence(graph, context)));
+  output(logitsOf(ids, options));
   return graph;
 }
 
@@ -96,44 +103,31 @@ function checkOptions({
   ...more
 }: DecoderOptions): void {
   const { blocks, positions = context, positionOffset = 0, embeddingWidth = width, batch = 1 } = more;
+  const { keyValueHeads = heads, rotaryBase = 10_000, normEpsilon = 1e-6 } = more;
   if (layout !== "opt" && layout !== "llama")
     throw new Problem(`decoder: there is no layout "${layout}"; take opt or llama`);
-  const sizes = { vocabulary, context, width, blocks, heads, mlpWidth, positions, embeddingWidth, batch };
-  checkTransformer("decoder", sizes, { evenHeads: layout === "llama" });
+  const sizes = { vocabulary, context, width, blocks, heads, keyValueHeads, mlpWidth, positions };
+  checkTransformer("decoder", { ...sizes, embeddingWidth, batch }, { evenHeads: layout === "llama" });
+  if (heads % keyValueHeads !== 0)
+    throw new Problem(
+      `decoder: ${keyValueHeads} heads of keys and values cannot serve ${heads} of queries in equal shares; take a divisor of ${heads}`,
+    );
+  for (const [name, value] of Object.entries({ rotaryBase, normEpsilon }))
+    if (!(value > 0 && Number.isFinite(value)))
+      throw new Problem(`decoder: ${name} is ${value}; take a number above 0`);
   if (layout === "opt" && positions < context + positionOffset)
     throw new Problem(
       `decoder: a table of ${positions} positions ends before the context of ${context} from row ${positionOffset} on; take ${context + positionOffset} or more`,
     );
 }
 
-/** Where the tokens of a run stand in their sequence, and what they see of it. */
-export interface Sequence {
-  /** Rows of a table, one for each token, from the row of position 0 on. */
-  rows(table: Value, first: number): Value;
-  /** What queries [batch, heads, tokens, size] find by attention, of the same shape. */
-  attend(block: number, query: Value, key: Value, value: Value): Value;
-}
-
-function wholeSequence(graph: Graph, context: number): Sequence {
-  const mask = futureMask(graph, context);
-  return {
-    rows: (table, first) =>
-      table.shape[0] === context ? table : slice(table, { 0: { start: first, end: first + context } }),
-    attend: (_, query, key, value) => matmul(softmax(add(attentionScores(query, key), mask)), value),
-  };
-}
-
-/** Products of queries with keys over the root of their length: [batch, heads, queries, keys]. */
-export function attentionScores(query: Value, key: Value): Value {
-  return mul(matmul(query, transpose(key, [0, 1, 3, 2])), query.shape[3] ** -0.5);
-}
-
-/** Logits [batch·tokens, vocabulary] of what follows each of `ids` [batch, tokens]; adds the parameters to its graph. */
-export function decoderLogits(ids: Value, options: DecoderOptions, sequence: Sequence): Value {
-  const { layout, vocabulary, context, width, blocks, seed = 0 } = options;
+/** Logits [batch·context, vocabulary] of what follows each of `ids` [batch, context]; adds the parameters to its graph. */
+function logitsOf(ids: Value, options: DecoderOptions): Value {
+  const { layout, vocabulary, context, width, blocks, heads, seed = 0 } = options;
   const { positions = context, positionOffset = 0, embeddingWidth = width, normAfter = false } = options;
   const { initializer = normal(0.02), tableInitializer = initializer, tied = layout === "opt" } = options;
-  const [, length] = ids.shape;
+  const { keyValueHeads = heads, rotaryBase = 10_000, normEpsilon = 1e-6 } = options;
+  const mask = futureMask(ids.graph, context);
   const build = layers(ids.graph, seed);
   const linear = (name: string, x: Value, features: number, bias = layout === "opt") => {
     const inputs = x.shape[1];
@@ -144,7 +138,7 @@ export function decoderLogits(ids: Value, options: DecoderOptions, sequence: Seq
   const norm = (name: string, x: Value) =>
     layout === "opt"
       ? build.layerNorm(name, x)
-      : rmsNorm(x, build.weight(`${name}.weight`, [width], width, constantFill(1)), { epsilon: 1e-6 });
+      : rmsNorm(x, build.weight(`${name}.weight`, [width], width, constantFill(1)), { epsilon: normEpsilon });
 
   const tokens = build.weight(
     "tokens.weight",
@@ -156,19 +150,27 @@ export function decoderLogits(ids: Value, options: DecoderOptions, sequence: Seq
   if (embeddingWidth !== width) x = linear("project_in", x, width, false);
   if (layout === "opt") {
     const table = build.weight("positions.weight", [positions, width], width, tableInitializer);
-    x = reshape(add(reshape(x, [-1, length, width]), sequence.rows(table, positionOffset)), [-1, width]);
+    const sequences = reshape(x, [-1, context, width]);
+    const rows = { start: positionOffset, end: positionOffset + context };
+    x = reshape(add(sequences, positions === context ? table : slice(table, { 0: rows })), [-1, width]);
   }
   const sublayer = (name: string, v: Value, compute: (v: Value) => Value) =>
     normAfter ? norm(name, add(v, compute(v))) : add(v, compute(norm(name, v)));
   for (let i = 0; i < blocks; i++) {
     const part = (name: string) => `layers.${i}.${name}`;
     x = sublayer(part("norm1"), x, (v) => {
-      const project = (name: string) => {
-        const heads = [-1, length, options.heads, width / options.heads];
-        return transpose(reshape(linear(part(`attention.${name}`), v, width), heads), [0, 2, 1, 3]);
-      };
-      const place = (u: Value) => (layout === "llama" ? rotate(u, context, sequence) : u);
-      const mixed = sequence.attend(i, place(project("q")), place(project("k")), project("v"));
+      const size = width / heads;
+      const project = (name: string, count: number) =>
+        transpose(
+          reshape(linear(part(`attention.${name}`), v, count * size), [-1, context, count, size]),
+          [0, 2, 1, 3],
+        );
+      const place = (u: Value) => (layout === "llama" ? rotate(u, rotaryBase) : u);
+      const share = (u: Value) => (keyValueHeads === heads ? u : repeatHeads(u, heads / keyValueHeads));
+      const [query, key] = [place(project("q", heads)), share(place(project("k", keyValueHeads)))];
+      const value = share(project("v", keyValueHeads));
+      const scores = mul(matmul(query, transpose(key, [0, 1, 3, 2])), size ** -0.5);
+      const mixed = matmul(softmax(add(scores, mask)), value);
       return linear(part("attention.out"), reshape(transpose(mixed, [0, 2, 1, 3]), [-1, width]), width);
     });
     x = sublayer(part("norm2"), x, (v) => mlp(part("mlp"), v, options, linear));
@@ -186,15 +188,25 @@ function mlp(name: string, x: Value, { layout, width, mlpWidth }: DecoderOptions
   return linear(`${name}.down`, hidden, width);
 }
 
-/** Rotary positions of x [batch, heads, tokens, size]: coordinates i and i + size/2 turn by position·10000^(−2i/size). */
-function rotate(x: Value, context: number, sequence: Sequence): Value {
-  const [, , , size] = x.shape;
+/** Each head of x [batch, heads, tokens, size] so many times, one after the other. */
+function repeatHeads(x: Value, times: number): Value {
+  const [, count] = x.shape;
+  return gather(
+    x,
+    Array.from({ length: count * times }, (_, i) => Math.floor(i / times)),
+    1,
+  );
+}
+
+/** Rotary positions of x [batch, heads, tokens, size]: coordinates i and i + size/2 turn by position·base^(−2i/size). */
+function rotate(x: Value, base: number): Value {
+  const [, , tokens, size] = x.shape;
   const half = size / 2;
   const table = (f: (angle: number) => number) => {
-    const data = new Float32Array(context * size);
-    for (let p = 0; p < context; p++)
-      for (let i = 0; i < size; i++) data[p * size + i] = f(p * 10_000 ** ((-2 * (i % half)) / size));
-    return sequence.rows(constant(x.graph, tensor("float32", [context, size], data)), 0);
+    const data = new Float32Array(tokens * size);
+    for (let p = 0; p < tokens; p++)
+      for (let i = 0; i < size; i++) data[p * size + i] = f(p * base ** ((-2 * (i % half)) / size));
+    return constant(x.graph, tensor("float32", [tokens, size], data));
   };
   const turned = concat([neg(slice(x, { 3: { start: half } })), slice(x, { 3: { start: 0, end: half } })], 3);
   return add(mul(x, table(Math.cos)), mul(turned, table(Math.sin)));

@@ -35,7 +35,8 @@ export function mergedWeight(
   };
 }
 
-function transposed(data: Float32Array, rows: number, columns: number): Float32Array {
+/** Rows as columns; row-major. */
+export function transposed(data: Float32Array, rows: number, columns: number): Float32Array {
   const turned = new Float32Array(data.length);
   for (let i = 0; i < rows; i++)
     for (let j = 0; j < columns; j++) turned[j * rows + i] = data[i * columns + j];

@@ -4,6 +4,7 @@ import { exportModel } from "../../../src/engine/onnx/export.ts";
 import { importModel } from "../../../src/engine/onnx/import.ts";
 import { concat, matmul, pad } from "../../../src/engine/operators/index.ts";
 import { tensor } from "../../../src/engine/tensor.ts";
+import { decoder } from "../../../src/nn/models/decoder.ts";
 import { deriveSeed, random } from "../../../src/random.ts";
 import { alignChannels, storePadding } from "../../../src/sparsity/align.ts";
 import { paddedDeviations } from "../../../src/sparsity/turbo-vbi/deviations.ts";
@@ -33,6 +34,13 @@ it("rounds every convolution of a plain network, and the readers with them", () 
     .map((n) => graph.types.get(n.outputs[0])!.shape[1]);
   expect(before.some((w) => w % 8 !== 0)).toBe(true);
   expect(widths).toEqual(before.map((w) => Math.ceil(w / 8) * 8));
+});
+
+it("leaves a network alone whose analysis takes a shared constant apart", () => {
+  // Both blocks read one mask.
+  const sizes = { vocabulary: 5, context: 4, width: 4, blocks: 2, heads: 1, mlpWidth: 3 };
+  const graph = decoder({ layout: "opt", ...sizes, positions: 6, positionOffset: 2 });
+  expect(alignChannels(graph)).toBe(graph);
 });
 
 it("with the zeros in the file computes the same, and weights keep their names there", () => {
