@@ -1,15 +1,15 @@
 import { type Shape, sizeOf, type Tensor } from "../engine/tensor.ts";
 import { Problem } from "../problem.ts";
 
-/** Labelled samples: inputs [samples, ...inputShape], pixels 0..255 as uint8 or anything as float32. */
+/** Labelled samples: inputs [samples, ...inputShape], pixels 0..255 as uint8, ids as int32, or anything as float32. */
 export interface Split {
-  inputs: Tensor<"float32" | "uint8">;
+  inputs: Tensor<"float32" | "uint8" | "int32">;
   labels: Int32Array;
 }
 
 /**
  * How stored inputs become what a network sees: (x − mean) / std per channel, where uint8 inputs are first divided by
- * 255. One entry a channel; inputs that are not [channels, height, width] count as one channel.
+ * 255. One entry a channel; inputs that are not [channels, height, width] count as one channel. Ids are fed as they are.
  */
 export interface Scale {
   mean: number[];
@@ -35,6 +35,12 @@ export function channelsOf(inputShape: Shape): number {
 /** Factor that brings stored values to the units of {@link Scale}: 1/255 for pixels. */
 export function unitOf(inputs: Split["inputs"]): number {
   return inputs.dtype === "uint8" ? 1 / 255 : 1;
+}
+
+/** The scale that changes nothing. */
+export function unscaled(inputShape: Shape): Scale {
+  const channels = channelsOf(inputShape);
+  return { mean: new Array<number>(channels).fill(0), std: new Array<number>(channels).fill(1) };
 }
 
 /** Mean and standard deviation (over all pixels and samples) of each channel, in the units of {@link Scale}. */

@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { Dataset } from "../data/dataset.ts";
+import type { Dataset, Split } from "../data/dataset.ts";
 import type { Graph } from "../engine/graph.ts";
 import { importModel } from "../engine/onnx/import.ts";
 import { decodeModel } from "../engine/onnx/proto.ts";
@@ -8,6 +8,7 @@ import { MODELS } from "../nn/models/index.ts";
 import { Problem } from "../problem.ts";
 import { isPacked, unpackModel } from "../sparsity/encoding/packed-model.ts";
 import { readBytes } from "./files.node.ts";
+import { checkLookups } from "./lookups.ts";
 import { nearest } from "./nearest.ts";
 
 export interface LoadedModel {
@@ -24,7 +25,8 @@ export interface LoadModelOptions {
   /** Seed of a built-in model's weights. */
   seed?: number;
   /** What the model is for: shapes a built-in one, and is checked against a file's. */
-  data?: Pick<Dataset, "name" | "inputShape" | "classes">;
+  data?: Pick<Dataset, "name" | "inputShape" | "classes"> &
+    Partial<Pick<Dataset, "train" | "test"> & { validation: Split }>;
   /** Lengths of a file's open dimensions, by name. */
   dimensions?: Readonly<Record<string, number>>;
 }
@@ -48,6 +50,10 @@ export async function loadModel(
   if (build) {
     if (!data) throw new Problem(`"${nameOrPath}" is a built-in model; say what data it is for`);
     const { inputShape, classes } = data;
+    if (data.train?.inputs.dtype === "int32")
+      throw new Problem(
+        `"${nameOrPath}" does not take ids, which the samples of ${data.name} are; give an .onnx file that does`,
+      );
     const graph = build({ inputShape, classes: classes.length, batch, seed });
     return { graph, metadata: {}, bytes: 0 };
   }
@@ -93,19 +99,29 @@ export async function loadModelFile(path: string, options?: LoadModelOptions): P
   return await loadModel(path, options);
 }
 
-function checkFits(graph: Graph, { name, inputShape, classes }: NonNullable<LoadModelOptions["data"]>): void {
+function checkFits(graph: Graph, data: NonNullable<LoadModelOptions["data"]>): void {
+  const { name, inputShape, classes, train } = data;
   if (graph.inputs.length !== 1)
     throw new Problem(`has ${graph.inputs.length} inputs (${graph.inputs.join(", ")}); a classifier has one`);
-  const input = graph.types.get(graph.inputs[0])!.shape;
+  const { shape: input, dtype } = graph.types.get(graph.inputs[0])!;
   if (`${input.slice(1)}` !== `${inputShape}`)
     throw new Problem(
       `takes inputs of shape [batch, ${input.slice(1)}], but the samples of ${name} have shape [${inputShape}]; give data of that shape, such as an .npz file`,
+    );
+  const isIds = train?.inputs.dtype === "int32";
+  if (train && !(isIds ? ["int32", "int64"] : ["float32"]).includes(dtype))
+    throw new Problem(
+      `takes ${dtype}, but the samples of ${name} are ${isIds ? "ids, which are fed as integers" : "fed as float32"}; in an .npz file ids are int32 or int64, and anything else float32 or uint8`,
     );
   const output = graph.types.get(graph.outputs[0])!.shape;
   if (output.length !== 2 || output[0] !== input[0] || output[1] < classes.length)
     throw new Problem(
       `gives an output of shape [${output}], but ${name} has ${classes.length} classes: expected [${input[0]}, ${classes.length}]`,
     );
+  for (const part of ["train", "test", "validation"] as const) {
+    const split = data[part];
+    if (split?.inputs.dtype === "int32") checkLookups(graph, split, `the ${part} samples of ${name}`);
+  }
 }
 
 /** Reads the parts of tensors that lie in files beside the model. */
