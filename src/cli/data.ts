@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { Dataset, Split } from "../data/dataset.ts";
+import { isFedAsIs } from "../data/dataset.ts";
 import { REMOTE_DATASETS } from "../data/registry.ts";
 import { formatBytes, formatCount, significant } from "../runs/format.ts";
 import type { JsonOption } from "./command.ts";
@@ -115,7 +116,7 @@ function describe({ name, inputShape, classes, train, test, scale }: Dataset) {
     classes,
     samples: { train: train.labels.length, test: test.labels.length },
     perClass: { train: count(train), test: count(test) },
-    ...(train.inputs.dtype === "int32" ? { mean: null, std: null } : scale),
+    ...(isFedAsIs(train) ? { mean: null, std: null } : scale),
   };
 }
 

@@ -1,7 +1,7 @@
 import { type Shape, sizeOf, type Tensor, zeros } from "../engine/tensor.ts";
 import { Problem } from "../problem.ts";
 import { deriveSeed, random } from "../random.ts";
-import { channelsOf, type Scale, type Split, unitOf } from "./dataset.ts";
+import { channelsOf, isFedAsIs, type SampleTensor, type Scale, type Split, unitOf } from "./dataset.ts";
 
 type IntegerType = "int32" | "int64";
 
@@ -12,6 +12,8 @@ export type InputType = "float32" | IntegerType;
 export interface Batch<L extends IntegerType = IntegerType, I extends InputType = "float32"> {
   /** Inputs [batch, ...inputShape], floats normalised. */
   readonly inputs: Tensor<I>;
+  /** Further inputs of a network that takes several, see {@link Split.others}. */
+  readonly others?: readonly Tensor<InputType>[];
   /** Class numbers [batch]. */
   readonly labels: Tensor<L>;
   /** Rows that hold samples; the rest, in the last batch of an evaluation, is zeros. */
@@ -74,10 +76,10 @@ export function* batchesOfEpoch<B extends AnyBatch = Batch>(split: Split, option
   const fill = rowFiller(split, batch, scale);
   const order = random(deriveSeed(seed, "order", epoch)).permutation(split.labels.length);
   const { crop = 0, flip = false } = augment;
-  const { dtype, shape } = split.inputs;
-  if ((crop || flip) && (shape.length !== 4 || dtype === "int32"))
+  const { shape } = split.inputs;
+  if ((crop || flip) && (shape.length !== 4 || isFedAsIs(split)))
     throw new Problem(
-      `crop and flip need images [channels, height, width], not ${dtype === "int32" ? "ids " : ""}[${shape.slice(1)}]`,
+      `crop and flip need images [channels, height, width], not ${isFedAsIs(split) ? "ids or several inputs " : ""}[${shape.slice(1)}]`,
     );
   batch.count = size;
   for (let step = from; step < steps; step++) {
@@ -102,10 +104,11 @@ export function* batchesInOrder<B extends AnyBatch>(split: Split, batch: B, scal
     batch.count = Math.min(size, samples - step * size);
     for (let row = 0; row < batch.count; row++) fill(row, step * size + row, 0, 0, false);
     if (batch.count < size) {
-      const from = batch.count * sizeOf(batch.inputs.shape.slice(1));
-      const { data } = batch.inputs;
-      if (data instanceof BigInt64Array) data.fill(0n, from);
-      else data.fill(0, from);
+      for (const { shape, data } of [batch.inputs, ...(batch.others ?? [])]) {
+        const from = batch.count * sizeOf(shape.slice(1));
+        if (data instanceof BigInt64Array) data.fill(0n, from);
+        else data.fill(0, from);
+      }
       for (let row = batch.count; row < size; row++) setLabel(batch, row, 0);
     }
     yield batch;
@@ -114,26 +117,39 @@ export function* batchesInOrder<B extends AnyBatch>(split: Split, batch: B, scal
 
 type FillRow = (row: number, sample: number, down: number, right: number, mirror: boolean) => void;
 
-/** Copies one sample into a row: ids as they are, anything else by its pixels. */
+/** Copies one sample into a row: pixels and floats as they are scaled, anything else as it is. */
 function rowFiller(split: Split, batch: AnyBatch, scale: Scale): FillRow {
-  const shape = split.inputs.shape.slice(1);
-  if (`${batch.inputs.shape.slice(1)}` !== `${shape}`)
-    throw new Problem(
-      `the batch holds samples of shape [${batch.inputs.shape.slice(1)}], the data [${shape}]`,
-    );
-  if ((batch.inputs.dtype === "float32") === (split.inputs.dtype === "int32"))
-    throw new Problem(
-      `the batch holds ${batch.inputs.dtype}, the data ${split.inputs.dtype}; ids are fed as integers, anything else as float32`,
-    );
+  const others = split.others ?? [];
+  checkFits(split.inputs, batch.inputs);
   const { data } = batch.inputs;
-  const fill = data instanceof Float32Array ? pixelCopier(split, data, scale) : idCopier(split, data);
+  const fill =
+    data instanceof Float32Array && !isFedAsIs(split)
+      ? pixelCopier(split, data, scale)
+      : copier(split.inputs, data);
+  const fillOthers = (batch.others ?? []).map((to, i) => {
+    checkFits(others[i], to);
+    return copier(others[i], to.data);
+  });
   return (row, sample, down, right, mirror) => {
     fill(row, sample, down, right, mirror);
+    for (const fillOther of fillOthers) fillOther(row, sample);
     setLabel(batch, row, split.labels[sample]);
   };
 }
 
-function idCopier({ inputs: { data, shape } }: Split, to: Int32Array | BigInt64Array): FillRow {
+function checkFits(from: SampleTensor, to: Tensor<InputType>): void {
+  const [given, taken] = [from, to].map(({ shape }) => `${shape.slice(1)}`);
+  if (taken !== given) throw new Problem(`the batch holds samples of shape [${taken}], the data [${given}]`);
+  if ((to.dtype === "float32") === (from.dtype === "int32"))
+    throw new Problem(
+      `the batch holds ${to.dtype}, the data ${from.dtype}; ids are fed as integers, anything else as float32`,
+    );
+}
+
+function copier(
+  { data, shape }: SampleTensor,
+  to: Float32Array | Int32Array | BigInt64Array,
+): (row: number, sample: number) => void {
   const size = sizeOf(shape.slice(1));
   return (row, sample) => {
     const [source, target] = [sample * size, row * size];

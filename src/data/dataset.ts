@@ -1,9 +1,17 @@
 import { type Shape, sizeOf, type Tensor } from "../engine/tensor.ts";
 import { Problem } from "../problem.ts";
 
-/** Labelled samples: inputs [samples, ...inputShape], pixels 0..255 as uint8, ids as int32, or anything as float32. */
+/** What samples are given as, [samples, ...shape]: pixels 0..255 as uint8, ids as int32, or anything as float32. */
+export type SampleTensor = Tensor<"float32" | "uint8" | "int32">;
+
+/** Labelled samples, [samples, ...inputShape]. */
 export interface Split {
-  inputs: Tensor<"float32" | "uint8" | "int32">;
+  inputs: SampleTensor;
+  /**
+   * What a network of several inputs takes besides, in the order of its inputs. Where this is there, even without any, all
+   * inputs are fed as they are.
+   */
+  others?: readonly SampleTensor[];
   labels: Int32Array;
 }
 
@@ -35,6 +43,11 @@ export function channelsOf(inputShape: Shape): number {
 /** Factor that brings stored values to the units of {@link Scale}: 1/255 for pixels. */
 export function unitOf(inputs: Split["inputs"]): number {
   return inputs.dtype === "uint8" ? 1 / 255 : 1;
+}
+
+/** Whether samples are fed as they are, rather than scaled. */
+export function isFedAsIs({ inputs, others }: Split): boolean {
+  return inputs.dtype === "int32" || others !== undefined;
 }
 
 /** The scale that changes nothing. */
@@ -69,17 +82,17 @@ export function checkDataset(data: Dataset): Dataset {
   if (scale.mean.length !== channels || scale.std.length !== channels)
     throw new Problem(`${name}: the scale must have one mean and std for each of the ${channels} channels`);
   for (const part of ["train", "test"] as const) {
-    const { inputs, labels } = data[part];
+    const { inputs, others = [], labels } = data[part];
     if (labels.length === 0) throw new Problem(`${name}: there are no ${part} samples; give at least one`);
     if (`${inputs.shape.slice(1)}` !== `${inputShape}`)
       throw new Problem(`${name}: ${part} inputs are [${inputs.shape}], expected [samples, ${inputShape}]`);
-    if (inputs.shape[0] !== labels.length)
-      throw new Problem(`${name}: ${part} has ${inputs.shape[0]} inputs but ${labels.length} labels`);
-    if (inputs.dtype === "float32") {
-      const lost = inputs.data.findIndex((x) => !Number.isFinite(x));
+    for (const { dtype, shape, data: values } of [inputs, ...others]) {
+      if (shape[0] !== labels.length)
+        throw new Problem(`${name}: ${part} has ${shape[0]} inputs but ${labels.length} labels`);
+      const lost = dtype === "float32" ? values.findIndex((x) => !Number.isFinite(x)) : -1;
       if (lost >= 0)
         throw new Problem(
-          `${name}: ${part} sample ${Math.floor(lost / sizeOf(inputShape))} holds ${inputs.data[lost]}; replace what is not a finite number, or leave such samples out`,
+          `${name}: ${part} sample ${Math.floor(lost / sizeOf(shape.slice(1)))} holds ${values[lost]}; replace what is not a finite number, or leave such samples out`,
         );
     }
     const wrong = labels.findIndex((label) => label < 0 || label >= classes.length);

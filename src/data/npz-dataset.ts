@@ -1,17 +1,30 @@
-import type { DType, Tensor } from "../engine/tensor.ts";
+import type { Tensor } from "../engine/tensor.ts";
 import { Problem } from "../problem.ts";
-import { checkDataset, type Dataset, measureScale, type Split, unscaled } from "./dataset.ts";
+import {
+  checkDataset,
+  type Dataset,
+  isFedAsIs,
+  measureScale,
+  type SampleTensor,
+  type Split,
+  unscaled,
+} from "./dataset.ts";
 import { readNpz } from "./npz.ts";
 
 /**
  * A data set from an .npz file with x_train, y_train, x_test and y_test (the names of Keras' own files). Inputs are
  * uint8 or float32 with samples first and channels before height and width, where [samples, height, width] counts as
  * grey; or ids, int32 or int64, in any shape. Labels are integers from 0; classes are called by their numbers.
+ *
+ * @param inputNames Of a network. Where there are several, or no x_train, inputs are arrays under these names, such as
+ *   ids_train and mask_train, float32 or ids, of any shape and fed as they are.
  */
-export function datasetFromNpz(bytes: Uint8Array, name: string): Dataset {
+export function datasetFromNpz(bytes: Uint8Array, name: string, inputNames: readonly string[] = []): Dataset {
   const arrays = readNpz(bytes, name);
-  const train = splitOf(arrays, "train", name);
-  const test = splitOf(arrays, "test", name);
+  const named = inputNames.length > 1 || (inputNames.length === 1 && !arrays.has("x_train"));
+  const read = (part: string) => splitOf(arrays, part, name, named ? inputNames : undefined);
+  const train = read("train");
+  const test = read("test");
   const highest = train.labels.reduce((a, b) => Math.max(a, b), 0);
   if (train.labels.length > 0 && highest >= train.labels.length)
     throw new Problem(
@@ -24,31 +37,41 @@ export function datasetFromNpz(bytes: Uint8Array, name: string): Dataset {
     test,
     classes: Array.from({ length: highest + 1 }, (_, i) => `${i}`),
     inputShape,
-    scale: train.inputs.dtype === "int32" ? unscaled(inputShape) : measureScale(train.inputs),
+    scale: isFedAsIs(train) ? unscaled(inputShape) : measureScale(train.inputs),
   });
 }
 
-const INPUT_TYPES: readonly DType[] = ["uint8", "float32", "int32", "int64"];
-
-function splitOf(arrays: Map<string, Tensor>, part: string, name: string): Split {
+function splitOf(
+  arrays: Map<string, Tensor>,
+  part: string,
+  name: string,
+  inputNames?: readonly string[],
+): Split {
   const array = (key: string) => {
     const found = arrays.get(key);
     if (!found) throw new Problem(`${name}: has no array ${key}; found ${[...arrays.keys()].join(", ")}`);
     return found;
   };
-  const x = array(`x_${part}`);
+  const [inputs, ...others] = (inputNames ?? ["x"]).map((input): SampleTensor => {
+    const key = `${input}_${part}`;
+    const x = array(key);
+    if (x.dtype === "int32" || x.dtype === "int64") return idsOf(x, `${name}: ${key}`);
+    if (x.dtype !== "float32" && (inputNames || x.dtype !== "uint8"))
+      throw new Problem(
+        `${name}: ${key} is ${x.dtype} [${x.shape}]; expected ${inputNames ? "" : "uint8 or "}float32 [samples, ...], or ids as int32 or int64`,
+      );
+    const [samples, ...rest] = x.shape;
+    const shape = rest.length === 2 && !inputNames ? [samples, 1, ...rest] : x.shape;
+    return { ...x, shape } as SampleTensor;
+  });
   const y = array(`y_${part}`);
-  if (!INPUT_TYPES.includes(x.dtype) || x.shape.length < 2)
-    throw new Problem(
-      `${name}: x_${part} is ${x.dtype} [${x.shape}]; expected uint8 or float32 [samples, ...], or ids as int32 or int64`,
-    );
   if (y.dtype.startsWith("float") || y.dtype === "bool" || y.shape.length !== 1)
     throw new Problem(`${name}: y_${part} is ${y.dtype} [${y.shape}]; expected integers [samples]`);
-  const labels = Int32Array.from(y.data, toLabel);
-  if (x.dtype === "int32" || x.dtype === "int64") return { inputs: idsOf(x, `${name}: x_${part}`), labels };
-  const [samples, ...rest] = x.shape;
-  const shape = rest.length === 2 ? [samples, 1, ...rest] : x.shape;
-  return { inputs: { ...x, shape } as Split["inputs"], labels };
+  return {
+    inputs,
+    ...(inputNames && { others }),
+    labels: Int32Array.from(y.data, toLabel),
+  };
 }
 
 /** Ids as int32. */

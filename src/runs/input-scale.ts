@@ -1,10 +1,10 @@
 import type { Dataset, Scale } from "../data/dataset.ts";
-import { channelsOf } from "../data/dataset.ts";
+import { channelsOf, isFedAsIs } from "../data/dataset.ts";
 import { Problem } from "../problem.ts";
 
 /**
  * What a network expects its inputs to be: `standard`, normalised by the data set's mean and standard deviation;
- * `unit`, pixels from 0 to 1; `bytes`, pixels from 0 to 255. Ids are fed as they are, which is their `standard`.
+ * `unit`, pixels from 0 to 1; `bytes`, pixels from 0 to 255. Ids, and several inputs, are fed as they are: that is their `standard`.
  */
 export const INPUT_SCALES = ["standard", "unit", "bytes"] as const;
 export type InputScale = (typeof INPUT_SCALES)[number];
@@ -12,15 +12,15 @@ export type InputScale = (typeof INPUT_SCALES)[number];
 /** Entry of a model file's metadata that holds the scale it was trained with, as JSON. */
 export const SCALE_KEY = "filigree.scale";
 
-/** Throws a `Problem` where ids are to be scaled. */
+/** Throws a `Problem` where samples are to be scaled that are fed as they are. */
 export function scaleFor(
   kind: InputScale,
   { name, scale, train }: Pick<Dataset, "name" | "scale" | "train">,
 ): Scale {
   if (kind === "standard") return scale;
-  if (train.inputs.dtype === "int32")
+  if (isFedAsIs(train))
     throw new Problem(
-      `the samples of ${name} are ids, which are not scaled; leave out the input scale ${kind}`,
+      `the samples of ${name} are ids or several inputs, which are not scaled; leave out the input scale ${kind}`,
     );
   const every = (value: number) => scale.mean.map(() => value);
   return { mean: every(0), std: every(kind === "unit" ? 1 : 1 / 255) };
@@ -33,9 +33,7 @@ export function scaleOfFile(
   asked?: InputScale,
 ): Scale {
   const recorded =
-    asked || data.train.inputs.dtype === "int32"
-      ? undefined
-      : recordedScale(metadata, channelsOf(data.inputShape));
+    asked || isFedAsIs(data.train) ? undefined : recordedScale(metadata, channelsOf(data.inputShape));
   return recorded ?? scaleFor(asked ?? "standard", data);
 }
 

@@ -1,6 +1,7 @@
-import type { Split } from "../data/dataset.ts";
+import type { SampleTensor, Split } from "../data/dataset.ts";
 import { evaluate } from "../engine/evaluate.ts";
 import type { Graph, Node } from "../engine/graph.ts";
+import type { Numeric } from "../engine/operators/operator.ts";
 import { numberAttribute } from "../engine/operators/operator.ts";
 import { rebatch } from "../engine/replay.ts";
 import { sizeOf } from "../engine/tensor.ts";
@@ -15,25 +16,25 @@ const BATCH = 256;
  *
  * @param what Names the samples.
  */
-export function checkLookups(model: Graph, { inputs, labels }: Split, what: string): void {
+export function checkLookups(model: Graph, { inputs, others = [], labels }: Split, what: string): void {
   const samples = labels.length;
   const size = Math.min(BATCH, samples);
   const graph = rebatch(model, size);
   const { lookups, reader } = lookupsOf(graph);
   if (lookups.length === 0) return;
-  const [name] = graph.inputs;
-  const { shape } = graph.types.get(name)!;
-  const width = sizeOf(shape.slice(1));
+  const given = [inputs, ...others];
   for (let start = 0; start < samples; start += size) {
     // The last ones overlap, so that there is nothing but samples.
     const from = Math.min(start, samples - size);
-    const data = new Float64Array(inputs.data.subarray(from * width, (from + size) * width));
+    const feeds = Object.fromEntries(
+      graph.inputs.map((name, i) => [name, rowsOf(given[i], from, from + size)]),
+    );
     for (const {
       inputs: [table, ids],
       attributes,
     } of lookups) {
       const rows = graph.types.get(table)!.shape.at(numberAttribute(attributes, "axis", 0))!;
-      const found = evaluate(reader, { [name]: { shape, data } }, [ids])[ids].data;
+      const found = evaluate(reader, feeds, [ids])[ids].data;
       const wrong = found.find((id) => id < 0 || id >= rows);
       if (wrong !== undefined)
         throw new Problem(
@@ -41,6 +42,11 @@ export function checkLookups(model: Graph, { inputs, labels }: Split, what: stri
         );
     }
   }
+}
+
+function rowsOf({ shape: [_, ...shape], data }: SampleTensor, from: number, to: number): Numeric {
+  const width = sizeOf(shape);
+  return { shape: [to - from, ...shape], data: new Float64Array(data.subarray(from * width, to * width)) };
 }
 
 /** The nodes that look ids up in a table, and what of the graph computes these ids. */

@@ -21,7 +21,8 @@ export async function requireSameOutputs(
   const sized = rebatch(original, size);
   const { batch, feeds } = sampleBatch(sized, split);
   batchesInOrder(split, batch, scale).next();
-  return await requireSameResults(sized, rebatch(changed, size), Object.values(feeds));
+  const inputs = sized.inputs.map((name) => feeds[name]);
+  return await requireSameResults(sized, rebatch(changed, size), inputs);
 }
 
 /**

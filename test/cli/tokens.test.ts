@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Command } from "commander";
@@ -7,15 +7,25 @@ import { compressCommand } from "../../src/cli/compress.ts";
 import { dataCommand } from "../../src/cli/data.ts";
 import { evalCommand } from "../../src/cli/eval.ts";
 import { truncateCommand } from "../../src/cli/truncate.ts";
+import type { SampleTensor, Split } from "../../src/data/dataset.ts";
 import { Problem } from "../../src/problem.ts";
 import { loadModelFile } from "../../src/runs/load-model.node.ts";
-import { recoded, sequences, trainedClassifier, writeSamples, writeTokenTask } from "../runs/token-task.ts";
+import {
+  maskedClassifier,
+  paddedSequences,
+  recoded,
+  sequences,
+  textClassifier,
+  trained,
+  writeSamples,
+} from "../runs/token-task.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "filigree-"));
 const path = (name: string) => join(folder, name);
 
 beforeAll(async () => {
-  writeTokenTask(folder, await trainedClassifier());
+  writeFileSync(path("text.onnx"), await trained(textClassifier(50), sequences(1500, 1)));
+  writeSamples(path("text.npz"), sequences(1500, 1), sequences(300, 2));
   writeSamples(path("recoded.npz"), recoded(sequences(1500, 1)), recoded(sequences(300, 2)));
   const strange = sequences(300, 3);
   strange.inputs.data[1234] = 40;
@@ -104,7 +114,77 @@ describe("a classifier of tokens, from a file that takes int64", () => {
     const info = await printed(dataCommand(), "info", path("text.npz"));
     expect(info).toMatchObject({ inputShape: [12], samples: { train: 1500 }, mean: null, std: null });
     await expect(evaluated("text.onnx", "text.npz", "--input-scale", "unit")).rejects.toThrow(
-      "the samples of text are ids, which are not scaled; leave out the input scale unit",
+      "the samples of text are ids or several inputs, which are not scaled; leave out the input scale unit",
     );
+  });
+});
+
+describe("a classifier of two inputs", () => {
+  const names = ["ids", "mask"];
+  beforeAll(async () => {
+    const [training, testing] = [paddedSequences(1500, 1), paddedSequences(300, 2)];
+    writeFileSync(path("masked.onnx"), await trained(maskedClassifier(50), training));
+    writeSamples(path("padded.npz"), training, testing, names);
+    const whole = (split: Split): Split => ({
+      ...split,
+      others: [{ ...split.inputs, data: new Int32Array(split.inputs.data.length).fill(1) } as SampleTensor],
+    });
+    writeSamples(path("unmasked.npz"), whole(training), whole(testing), names);
+  }, 60_000);
+
+  test("takes both from arrays that are named like them, whatever their order", async () => {
+    expect((await evaluated("masked.onnx", "padded.npz")).accuracy).toBeGreaterThan(0.95);
+    expect((await evaluated("masked.onnx", "unmasked.npz")).accuracy).toBeLessThan(0.8);
+    const swap = ({ others: [mask] = [], inputs, labels }: Split): Split => ({
+      inputs: mask,
+      others: [inputs],
+      labels,
+    });
+    const [training, testing] = [paddedSequences(10, 1), paddedSequences(300, 2)].map(swap);
+    writeSamples(path("swapped.npz"), training, testing, ["mask", "ids"]);
+    expect((await evaluated("masked.onnx", "swapped.npz")).accuracy).toBeGreaterThan(0.95);
+  });
+
+  test("is compressed", { timeout: 60_000 }, async () => {
+    const sizes = ["--groups", "neuron", "--keep", "0.5", "--epochs", "4", "--batch", "50"];
+    const result = await printed(
+      compressCommand(),
+      ...[path("masked.onnx"), "--data", path("padded.npz"), ...sizes, "--validation", "0.2"],
+      ...["-o", path("small.onnx"), "--runs", path("masked-runs"), "--threads", "1"],
+    );
+    expect(result.kept).toEqual({ up: 16 });
+    expect(result.accuracy.after).toBeGreaterThan(0.9);
+    expect(result.validation.after).toBeGreaterThan(0.9);
+    expect(result.macs.after).toBeLessThan(0.6 * result.macs.before);
+    expect((await evaluated("small.onnx", "padded.npz")).accuracy).toBe(result.accuracy.after);
+  });
+
+  test.each<[string, () => void, string]>([
+    [
+      "no array for one",
+      () => writeSamples(path("wrong.npz"), sequences(9, 1), sequences(9, 1), ["ids"]),
+      "wrong.npz: has no array mask_train; found ids_train, y_train, ids_test, y_test",
+    ],
+    [
+      "one of another shape",
+      () => {
+        const { inputs, labels } = sequences(9, 1);
+        const others = [{ ...inputs, shape: [9, 2, 6] } as SampleTensor];
+        writeSamples(path("wrong.npz"), { inputs, others, labels }, { inputs, others, labels }, names);
+      },
+      'takes inputs of shape [batch, 12] as "mask", but the samples of wrong have shape [2,6]',
+    ],
+    [
+      "one with fewer samples",
+      () => {
+        const { inputs, labels } = sequences(9, 1);
+        const others = [{ ...inputs, shape: [3, 36] } as SampleTensor];
+        writeSamples(path("wrong.npz"), { inputs, others, labels }, { inputs, others, labels }, names);
+      },
+      "wrong: train has 3 inputs but 9 labels",
+    ],
+  ])("is refused data with %s", async (_, write, message) => {
+    write();
+    await expect(evaluated("masked.onnx", "wrong.npz")).rejects.toThrow(message);
   });
 });

@@ -179,7 +179,7 @@ describe("batchesOfEpoch", () => {
     const augment = { flip: true };
     expectProblem(
       () => [...batchesOfEpoch(split, { batch, scale, seed: 1, epoch: 0, augment })],
-      /crop and flip need images \[channels, height, width\], not ids \[3\]/,
+      /crop and flip need images \[channels, height, width\], not ids or several inputs \[3\]/,
     );
     const floats = allocateBatch(3, [3], "int32");
     expectProblem(

@@ -1,5 +1,4 @@
 import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import type { Split } from "../../src/data/dataset.ts";
 import { unscaled } from "../../src/data/dataset.ts";
 import { writeNpz } from "../../src/data/npz.ts";
@@ -8,9 +7,11 @@ import { createGraph, input, output } from "../../src/engine/graph.ts";
 import { exportModel } from "../../src/engine/onnx/export.ts";
 import {
   add,
+  cast,
   matmul,
   mul,
   reduceMean,
+  reduceSum,
   relu,
   reshape,
   softmax,
@@ -66,10 +67,38 @@ export function textClassifier(batch = 1): Graph {
   return graph;
 }
 
-/** The classifier, trained on the sequences, as a file. */
-export async function trainedClassifier(): Promise<Uint8Array> {
-  const model = textClassifier(50);
-  const split = sequences(1500, 1);
+/** Sequences of 4 to 12 ids, filled up with such as say a class, in places that a mask of 0 marks. */
+export function paddedSequences(samples: number, seed: number): Split {
+  const { inputs, labels } = sequences(samples, seed);
+  const rng = random(seed);
+  const ids = inputs.data as Int32Array;
+  const mask = new Int32Array(ids.length).fill(1);
+  for (let start = 0; start < ids.length; start += LENGTH) {
+    const row = ids.subarray(start, start + LENGTH);
+    const length = 4 + rng.integer(LENGTH - 3);
+    const key = row.findIndex((id) => id < 2 * CLASSES);
+    const other = rng.integer(length);
+    [row[key], row[other]] = [row[other], row[key]];
+    for (let i = length; i < LENGTH; i++) row[i] = rng.integer(2 * CLASSES);
+    mask.fill(0, start + length, start + LENGTH);
+  }
+  return { inputs, others: [{ dtype: "int32", shape: inputs.shape, data: mask }], labels };
+}
+
+/** Two inputs, ids and mask: an MLP for each token, the sum over those that the mask leaves, and a linear layer. */
+export function maskedClassifier(batch = 1): Graph {
+  const graph = createGraph("masked");
+  const { embedding, linear } = layers(graph, 3);
+  const ids = input(graph, "ids", [batch, LENGTH], { dtype: "int64" });
+  const mask = input(graph, "mask", [batch, LENGTH], { dtype: "int64" });
+  const x = relu(linear("up", embedding("tokens", ids, VOCABULARY, 16), 32));
+  const seen = mul(x, reshape(cast(mask, "float32"), [-1, LENGTH, 1]));
+  output(linear("classes", reduceSum(seen, [1]), CLASSES));
+  return graph;
+}
+
+/** A classifier with a batch of 50, trained on a split, as a file. */
+export async function trained(model: Graph, split: Split): Promise<Uint8Array> {
   await train(model, classification(), classificationSource(model, split, unscaled([LENGTH]), { seed: 0 }), {
     epochs: 4,
     optimizer: { kind: "adam" },
@@ -80,20 +109,15 @@ export async function trainedClassifier(): Promise<Uint8Array> {
 }
 
 /** Writes samples as a file; ids as int64, like the tools that make them. */
-export function writeSamples(path: string, training: Split, testing: Split): void {
+export function writeSamples(path: string, training: Split, testing: Split, names = ["x"]): void {
   const arrays = Object.entries({ train: training, test: testing }).flatMap(
-    ([part, { inputs, labels }]): [string, Tensor][] => [
-      [
-        `x_${part}`,
-        { dtype: "int64", shape: inputs.shape, data: BigInt64Array.from(inputs.data as Int32Array, BigInt) },
-      ],
+    ([part, { inputs, others = [], labels }]): [string, Tensor][] => [
+      ...[inputs, ...others].map(({ shape, data }, i): [string, Tensor] => [
+        `${names[i]}_${part}`,
+        { dtype: "int64", shape, data: BigInt64Array.from(data as Int32Array, BigInt) },
+      ]),
       [`y_${part}`, { dtype: "int32", shape: [labels.length], data: labels }],
     ],
   );
   writeFileSync(path, writeNpz(new Map(arrays)));
-}
-
-export function writeTokenTask(folder: string, model: Uint8Array): void {
-  writeFileSync(join(folder, "text.onnx"), model);
-  writeSamples(join(folder, "text.npz"), sequences(1500, 1), sequences(300, 2));
 }
