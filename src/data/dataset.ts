@@ -84,9 +84,10 @@ export function checkDataset(data: Dataset): Dataset {
   for (const part of ["train", "test"] as const) {
     const { inputs, others = [], labels } = data[part];
     if (labels.length === 0) throw new Problem(`${name}: there are no ${part} samples; give at least one`);
-    if (`${inputs.shape.slice(1)}` !== `${inputShape}`)
-      throw new Problem(`${name}: ${part} inputs are [${inputs.shape}], expected [samples, ${inputShape}]`);
-    for (const { dtype, shape, data: values } of [inputs, ...others]) {
+    const shapes = [inputShape, ...(data.train.others ?? []).map((t) => t.shape.slice(1))];
+    for (const [i, { dtype, shape, data: values }] of [inputs, ...others].entries()) {
+      if (`${shape.slice(1)}` !== `${shapes[i]}`)
+        throw new Problem(`${name}: ${part} inputs are [${shape}], expected [samples, ${shapes[i]}]`);
       if (shape[0] !== labels.length)
         throw new Problem(`${name}: ${part} has ${shape[0]} inputs but ${labels.length} labels`);
       const lost = dtype === "float32" ? values.findIndex((x) => !Number.isFinite(x)) : -1;

@@ -114,7 +114,7 @@ function checkFits(graph: Graph, data: NonNullable<LoadModelOptions["data"]>): v
   const count = 1 + (train?.others?.length ?? 0);
   if (graph.inputs.length !== count)
     throw new Problem(
-      `has ${graph.inputs.length} inputs (${graph.inputs.join(", ")}), but the samples of ${name} are one; give an .npz file with an array for each input, such as ${graph.inputs[0]}_train`,
+      `has ${graph.inputs.length} inputs (${graph.inputs.join(", ")}), but the samples of ${name} have ${count}; give an .npz file with an array for each input, such as ${graph.inputs[0]}_train`,
     );
   const given = train ? [train.inputs, ...(train.others ?? [])] : [];
   graph.inputs.forEach((input, i) => {

@@ -29,10 +29,8 @@ export function checkLookups(model: Graph, { inputs, others = [], labels }: Spli
     const feeds = Object.fromEntries(
       graph.inputs.map((name, i) => [name, rowsOf(given[i], from, from + size)]),
     );
-    for (const {
-      inputs: [table, ids],
-      attributes,
-    } of lookups) {
+    for (const { inputs: read, attributes } of lookups) {
+      const [table, ids] = read;
       const rows = graph.types.get(table)!.shape.at(numberAttribute(attributes, "axis", 0))!;
       const found = evaluate(reader, feeds, [ids])[ids].data;
       const wrong = found.find((id) => id < 0 || id >= rows);

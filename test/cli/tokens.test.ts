@@ -183,6 +183,20 @@ describe("a classifier of two inputs", () => {
       },
       "wrong: train has 3 inputs but 9 labels",
     ],
+    [
+      "one that is longer in the test",
+      () => {
+        const { inputs, others, labels } = paddedSequences(9, 1);
+        const longer = [{ ...sequences(18, 1).inputs, shape: [9, 24] } as SampleTensor];
+        writeSamples(
+          path("wrong.npz"),
+          { inputs, others, labels },
+          { inputs, others: longer, labels },
+          names,
+        );
+      },
+      "wrong: test inputs are [9,24], expected [samples, 12]",
+    ],
   ])("is refused data with %s", async (_, write, message) => {
     write();
     await expect(evaluated("masked.onnx", "wrong.npz")).rejects.toThrow(message);
