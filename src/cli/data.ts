@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { Dataset, Split } from "../data/dataset.ts";
+import { isFedAsIs } from "../data/dataset.ts";
 import { REMOTE_DATASETS } from "../data/registry.ts";
 import { formatBytes, formatCount, significant } from "../runs/format.ts";
 import type { JsonOption } from "./command.ts";
@@ -89,8 +90,8 @@ function infoCommand(): Command {
       classes: "names of the classes",
       samples: "{ train, test }: how many there are",
       perClass: "{ train, test }: how many of each class",
-      mean: "mean of each channel, of pixels from 0 to 1",
-      std: "standard deviation of each channel",
+      mean: "mean of each channel, of pixels from 0 to 1; null of ids",
+      std: "standard deviation of each channel; null of ids",
     },
   })
     .argument("<name>", "a name, an .npz file, or a folder of images")
@@ -115,7 +116,7 @@ function describe({ name, inputShape, classes, train, test, scale }: Dataset) {
     classes,
     samples: { train: train.labels.length, test: test.labels.length },
     perClass: { train: count(train), test: count(test) },
-    ...scale,
+    ...(isFedAsIs(train) ? { mean: null, std: null } : scale),
   };
 }
 
@@ -123,7 +124,9 @@ function describeText(info: ReturnType<typeof describe>): string {
   const { name, inputShape, samples, classes, perClass, mean, std } = info;
   return [
     `${name}: samples ${inputShape.join("×")}, ${formatCount(samples.train)} to train, ${formatCount(samples.test)} to test`,
-    `mean ${mean.map(significant).join(", ")}, standard deviation ${std.map(significant).join(", ")}`,
+    mean
+      ? `mean ${mean.map(significant).join(", ")}, standard deviation ${std.map(significant).join(", ")}`
+      : "ids, which are fed as they are",
     "",
     table(
       [{ heading: "class" }, { heading: "train", align: "right" }, { heading: "test", align: "right" }],

@@ -1,12 +1,19 @@
 import { type Shape, sizeOf, type Tensor, zeros } from "../engine/tensor.ts";
 import { Problem } from "../problem.ts";
 import { deriveSeed, random } from "../random.ts";
-import { channelsOf, type Scale, type Split, unitOf } from "./dataset.ts";
+import { channelsOf, isFedAsIs, type SampleTensor, type Scale, type Split, unitOf } from "./dataset.ts";
+
+type IntegerType = "int32" | "int64";
+
+/** Element types that a network is fed samples in: floats, or ids. */
+export type InputType = "float32" | IntegerType;
 
 /** Arrays for one batch. They are allocated once and overwritten by every step. */
-export interface Batch<L extends "int32" | "int64" = "int32" | "int64"> {
-  /** Normalised inputs [batch, ...inputShape]. */
-  readonly inputs: Tensor<"float32">;
+export interface Batch<L extends IntegerType = IntegerType, I extends InputType = "float32"> {
+  /** Inputs [batch, ...inputShape], floats normalised. */
+  readonly inputs: Tensor<I>;
+  /** Further inputs of a network that takes several, see {@link Split.others}. */
+  readonly others?: readonly Tensor<InputType>[];
   /** Class numbers [batch]. */
   readonly labels: Tensor<L>;
   /** Rows that hold samples; the rest, in the last batch of an evaluation, is zeros. */
@@ -22,9 +29,11 @@ export interface Augment {
   flip?: boolean;
 }
 
-export interface Epoch {
+type AnyBatch = Batch<IntegerType, InputType>;
+
+export interface Epoch<B extends AnyBatch = Batch> {
   /** Filled anew for every step; its first dimension is the batch size. */
-  batch: Batch;
+  batch: B;
   scale: Scale;
   seed: number;
   epoch: number;
@@ -33,12 +42,18 @@ export interface Epoch {
   from?: number;
 }
 
-export function allocateBatch<L extends "int32" | "int64">(
+export function allocateBatch<L extends IntegerType, I extends InputType = "float32">(
   size: number,
   inputShape: Shape,
   labelType: L,
-): Batch<L> {
-  return { inputs: zeros([size, ...inputShape]), labels: zeros([size], labelType), count: 0, step: 0 };
+  inputType: I = "float32" as I,
+): Batch<L, I> {
+  return {
+    inputs: zeros([size, ...inputShape], inputType),
+    labels: zeros([size], labelType),
+    count: 0,
+    step: 0,
+  };
 }
 
 /** Training steps in an epoch: samples that do not fill a batch are left out (others are, next epoch). */
@@ -52,7 +67,7 @@ export function stepsPerEpoch(split: Split, batchSize: number): number {
  *
  * Augmentation acts on stored pixels before they are normalised: padding is a stored zero.
  */
-export function* batchesOfEpoch(split: Split, options: Epoch): Generator<Batch> {
+export function* batchesOfEpoch<B extends AnyBatch = Batch>(split: Split, options: Epoch<B>): Generator<B> {
   const { batch, scale, seed, epoch, augment = {}, from = 0 } = options;
   const size = batch.labels.shape[0];
   const steps = stepsPerEpoch(split, size);
@@ -61,9 +76,10 @@ export function* batchesOfEpoch(split: Split, options: Epoch): Generator<Batch> 
   const fill = rowFiller(split, batch, scale);
   const order = random(deriveSeed(seed, "order", epoch)).permutation(split.labels.length);
   const { crop = 0, flip = false } = augment;
-  if ((crop || flip) && split.inputs.shape.length !== 4)
+  const { shape } = split.inputs;
+  if ((crop || flip) && (shape.length !== 4 || isFedAsIs(split)))
     throw new Problem(
-      `crop and flip need images [channels, height, width], not [${split.inputs.shape.slice(1)}]`,
+      `crop and flip need images [channels, height, width], not ${isFedAsIs(split) ? "ids or several inputs " : ""}[${shape.slice(1)}]`,
     );
   batch.count = size;
   for (let step = from; step < steps; step++) {
@@ -79,7 +95,7 @@ export function* batchesOfEpoch(split: Split, options: Epoch): Generator<Batch> 
 }
 
 /** All samples in their order, for evaluation; the last batch is padded with zero rows, see {@link Batch.count}. */
-export function* batchesInOrder(split: Split, batch: Batch, scale: Scale): Generator<Batch> {
+export function* batchesInOrder<B extends AnyBatch>(split: Split, batch: B, scale: Scale): Generator<B> {
   const size = batch.labels.shape[0];
   const samples = split.labels.length;
   const fill = rowFiller(split, batch, scale);
@@ -88,7 +104,11 @@ export function* batchesInOrder(split: Split, batch: Batch, scale: Scale): Gener
     batch.count = Math.min(size, samples - step * size);
     for (let row = 0; row < batch.count; row++) fill(row, step * size + row, 0, 0, false);
     if (batch.count < size) {
-      batch.inputs.data.fill(0, batch.count * sizeOf(batch.inputs.shape.slice(1)));
+      for (const { shape, data } of [batch.inputs, ...(batch.others ?? [])]) {
+        const from = batch.count * sizeOf(shape.slice(1));
+        if (data instanceof BigInt64Array) data.fill(0n, from);
+        else data.fill(0, from);
+      }
       for (let row = batch.count; row < size; row++) setLabel(batch, row, 0);
     }
     yield batch;
@@ -97,20 +117,56 @@ export function* batchesInOrder(split: Split, batch: Batch, scale: Scale): Gener
 
 type FillRow = (row: number, sample: number, down: number, right: number, mirror: boolean) => void;
 
-/** Copies one sample into a row: window moved by (down, right), mirrored, normalised, in one pass. */
-function rowFiller(split: Split, batch: Batch, scale: Scale): FillRow {
-  const shape = split.inputs.shape.slice(1);
-  if (`${batch.inputs.shape.slice(1)}` !== `${shape}`)
+/** Copies one sample into a row: pixels and floats as they are scaled, anything else as it is. */
+function rowFiller(split: Split, batch: AnyBatch, scale: Scale): FillRow {
+  const others = split.others ?? [];
+  checkFits(split.inputs, batch.inputs);
+  const { data } = batch.inputs;
+  const fill =
+    data instanceof Float32Array && !isFedAsIs(split)
+      ? pixelCopier(split, data, scale)
+      : copier(split.inputs, data);
+  const fillOthers = (batch.others ?? []).map((to, i) => {
+    checkFits(others[i], to);
+    return copier(others[i], to.data);
+  });
+  return (row, sample, down, right, mirror) => {
+    fill(row, sample, down, right, mirror);
+    for (const fillOther of fillOthers) fillOther(row, sample);
+    setLabel(batch, row, split.labels[sample]);
+  };
+}
+
+function checkFits(from: SampleTensor, to: Tensor<InputType>): void {
+  const [given, taken] = [from, to].map(({ shape }) => `${shape.slice(1)}`);
+  if (taken !== given) throw new Problem(`the batch holds samples of shape [${taken}], the data [${given}]`);
+  if ((to.dtype === "float32") === (from.dtype === "int32"))
     throw new Problem(
-      `the batch holds samples of shape [${batch.inputs.shape.slice(1)}], the data [${shape}]`,
+      `the batch holds ${to.dtype}, the data ${from.dtype}; ids are fed as integers, anything else as float32`,
     );
+}
+
+function copier(
+  { data, shape }: SampleTensor,
+  to: Float32Array | Int32Array | BigInt64Array,
+): (row: number, sample: number) => void {
+  const size = sizeOf(shape.slice(1));
+  return (row, sample) => {
+    const [source, target] = [sample * size, row * size];
+    if (to instanceof BigInt64Array) for (let i = 0; i < size; i++) to[target + i] = BigInt(data[source + i]);
+    else for (let i = 0; i < size; i++) to[target + i] = data[source + i];
+  };
+}
+
+/** Window moved by (down, right), mirrored, normalised, in one pass. */
+function pixelCopier({ inputs }: Split, to: Float32Array, scale: Scale): FillRow {
+  const shape = inputs.shape.slice(1);
   const channels = channelsOf(shape);
   const size = sizeOf(shape);
   const width = shape.at(-1) ?? 1;
   const height = size / channels / width;
-  const from = split.inputs.data;
-  const to = batch.inputs.data;
-  const unit = unitOf(split.inputs);
+  const from = inputs.data;
+  const unit = unitOf(inputs);
   return (row, sample, down, right, mirror) => {
     for (let c = 0; c < channels; c++) {
       const gain = unit / scale.std[c];
@@ -125,11 +181,10 @@ function rowFiller(split: Split, batch: Batch, scale: Scale): FillRow {
         }
       }
     }
-    setLabel(batch, row, split.labels[sample]);
   };
 }
 
-function setLabel({ labels }: Batch, row: number, label: number): void {
+function setLabel({ labels }: AnyBatch, row: number, label: number): void {
   if (labels.dtype === "int64") (labels.data as BigInt64Array)[row] = BigInt(label);
   else (labels.data as Int32Array)[row] = label;
 }

@@ -1,6 +1,6 @@
 import { Problem } from "../problem.ts";
 import { deriveSeed, random } from "../random.ts";
-import type { Dataset, Split } from "./dataset.ts";
+import type { Dataset, SampleTensor, Split } from "./dataset.ts";
 
 /**
  * Takes `share` of the training samples, chosen by the seed, out of a data set: what is tried out is chosen by these, so
@@ -23,13 +23,18 @@ export function holdOut(data: Dataset, share: number, seed: number): Dataset & {
 }
 
 /** The samples at these positions, in the order of the set. */
-function take({ inputs, labels }: Split, positions: Uint32Array): Split {
+function take({ inputs, others, labels }: Split, positions: Uint32Array): Split {
   const sorted = positions.slice().sort();
-  const size = inputs.data.length / labels.length;
-  const samples = inputs.data.slice(0, sorted.length * size);
-  sorted.forEach((from, to) => samples.set(inputs.data.subarray(from * size, (from + 1) * size), to * size));
   return {
-    inputs: { ...inputs, shape: [sorted.length, ...inputs.shape.slice(1)], data: samples } as Split["inputs"],
+    inputs: rowsOf(inputs, sorted),
+    ...(others && { others: others.map((t) => rowsOf(t, sorted)) }),
     labels: Int32Array.from(sorted, (i) => labels[i]),
   };
+}
+
+function rowsOf({ dtype, shape: [count, ...shape], data }: SampleTensor, rows: Uint32Array): SampleTensor {
+  const size = data.length / count;
+  const taken = data.slice(0, rows.length * size);
+  rows.forEach((from, to) => taken.set(data.subarray(from * size, (from + 1) * size), to * size));
+  return { dtype, shape: [rows.length, ...shape], data: taken } as SampleTensor;
 }

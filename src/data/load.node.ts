@@ -34,6 +34,8 @@ export interface LoadOptions {
   signal?: AbortSignal;
   /** How to read a folder of images. */
   images?: ImageFolderOptions;
+  /** The names of a network's inputs, by which an .npz file may have them. */
+  inputNames?: readonly string[];
 }
 
 const CIFAR_BATCHES = [...[1, 2, 3, 4, 5].map((n) => `data_batch_${n}.bin`), "test_batch.bin"];
@@ -69,7 +71,8 @@ export async function loadDataset(nameOrPath: string, options: LoadOptions = {})
 async function fromPath(path: string, options: LoadOptions): Promise<Dataset> {
   const found = await stat(path).catch(() => undefined);
   if (found?.isDirectory()) return await loadImageFolder(path, options.images);
-  if (found && path.endsWith(".npz")) return datasetFromNpz(await readBytes(path), basename(path));
+  if (found && path.endsWith(".npz"))
+    return datasetFromNpz(await readBytes(path), basename(path), options.inputNames);
   throw new Problem(
     `${path}: ${found ? "neither a folder of images nor an .npz file" : "no such data set, folder or file"}; ` +
       `known names are ${DATASET_NAMES.join(", ")}`,

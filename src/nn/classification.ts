@@ -1,5 +1,5 @@
 import type { Augment } from "../data/batches.ts";
-import { allocateBatch, batchesInOrder, batchesOfEpoch, stepsPerEpoch } from "../data/batches.ts";
+import { batchesInOrder, batchesOfEpoch, stepsPerEpoch } from "../data/batches.ts";
 import type { Scale, Split } from "../data/dataset.ts";
 import type { Graph, Value } from "../engine/graph.ts";
 import { input, producers, valueNamed } from "../engine/graph.ts";
@@ -7,10 +7,10 @@ import { correctCount, crossEntropy, div } from "../engine/operators/index.ts";
 import { rebatch } from "../engine/replay.ts";
 import type { Session, SessionOptions } from "../engine/session.ts";
 import { createSession } from "../engine/session.ts";
-import type { Tensor } from "../engine/tensor.ts";
 import { sizeOf } from "../engine/tensor.ts";
 import { Problem } from "../problem.ts";
 import { createCalibration } from "./calibration.ts";
+import { sampleBatch } from "./sample-batch.ts";
 import type { TrainingSource } from "./trainer.ts";
 import type { Objective } from "./training-step.ts";
 import { batchOf } from "./training-step.ts";
@@ -69,8 +69,8 @@ export function classificationSource(
   { seed, augment }: { seed: number; augment?: Augment },
 ): TrainingSource {
   checkLabels(model, split);
-  const batch = allocateBatch(batchOf(model), split.inputs.shape.slice(1), "int32");
-  const feeds: Record<string, Tensor> = { [model.inputs[0]]: batch.inputs, labels: batch.labels };
+  const { batch, feeds: inputs } = sampleBatch(model, split);
+  const feeds = { ...inputs, labels: batch.labels };
   return {
     stepsPerEpoch: stepsPerEpoch(split, batchOf(model)),
     *feeds(epoch, from) {
@@ -96,33 +96,29 @@ export async function evaluateClassifier(
   { batch: size = 250, ...options }: SessionOptions & { batch?: number } = {},
 ): Promise<Evaluation> {
   checkLabels(model, split);
-  const session = await createSession(rebatch(model, size), options);
+  const graph = rebatch(model, size);
+  const session = await createSession(graph, options);
   try {
-    return await evaluateSession(
-      session,
-      { input: model.inputs[0], output: model.outputs[0], batch: size },
-      split,
-      scale,
-    );
+    return await evaluateSession(session, graph, split, scale);
   } finally {
     await session.release();
   }
 }
 
-/** The same for a session that is already open. */
+/** The same for a session of the model that is already open, in batches of the model's size. */
 export async function evaluateSession(
   session: Session,
-  names: { input: string; output: string; batch: number },
+  model: Graph,
   split: Split,
   scale: Scale,
 ): Promise<Evaluation> {
-  const batch = allocateBatch(names.batch, split.inputs.shape.slice(1), "int32");
+  const { batch, feeds } = sampleBatch(model, split);
   const calibration = createCalibration();
   let hits = 0;
   let total = 0;
   for (const { count } of batchesInOrder(split, batch, scale)) {
-    const logits = (await session.run({ [names.input]: batch.inputs }))[names.output];
-    const classes = logits.data.length / names.batch;
+    const logits = (await session.run(feeds))[model.outputs[0]];
+    const classes = logits.data.length / batchOf(model);
     for (let row = 0; row < count; row++) {
       const scores = (logits.data as Float32Array).subarray(row * classes, (row + 1) * classes);
       const label = batch.labels.data[row] as number;
@@ -157,9 +153,9 @@ export async function fittingTemperature(
   const [output] = graph.outputs.map((name) => beforeSoftmax(valueNamed(graph, name)).name);
   graph.outputs = [output];
   const session = await createSession(graph, options);
-  const batch = allocateBatch(size, split.inputs.shape.slice(1), "int32");
+  const { batch, feeds } = sampleBatch(graph, split);
   batchesInOrder(split, batch, scale).next();
-  const logits = (await session.run({ [graph.inputs[0]]: batch.inputs }))[output];
+  const logits = (await session.run(feeds))[output];
   await session.release();
   const classes = logits.data.length / size;
   const lossAt = (temperature: number) => {

@@ -1,4 +1,4 @@
-import { allocateBatch, batchesInOrder } from "../data/batches.ts";
+import { batchesInOrder } from "../data/batches.ts";
 import type { Scale, Split } from "../data/dataset.ts";
 import type { Graph } from "../engine/graph.ts";
 import { replay } from "../engine/replay.ts";
@@ -7,6 +7,7 @@ import { createSession } from "../engine/session.ts";
 import type { Tensor } from "../engine/tensor.ts";
 import { deriveSeed, random } from "../random.ts";
 import { createCalibration } from "./calibration.ts";
+import { sampleBatch } from "./sample-batch.ts";
 
 export interface PredictiveOptions extends SessionOptions {
   /** Networks drawn from the posterior. */
@@ -50,8 +51,8 @@ export async function evaluatePredictive(
     batch: size,
     tensor: (name, t) => (deviations.has(name) ? { ...t, data: (t as Tensor<"float32">).data.slice() } : t),
   });
-  const [input, output] = [graph.inputs[0], graph.outputs[0]];
-  const batch = allocateBatch(size, split.inputs.shape.slice(1), "int32");
+  const [output] = graph.outputs;
+  const { batch, feeds } = sampleBatch(graph, split);
   const samples = split.labels.length;
   const classes = graph.types.get(output)!.shape[1];
   const sums = new Float64Array(samples * classes);
@@ -62,7 +63,7 @@ export async function evaluatePredictive(
       drawWeights(model, graph, deviations, deriveSeed(seed, "predictive", draw));
       let row = 0;
       for (const { count } of batchesInOrder(split, batch, scale)) {
-        const logits = (await session.run({ [input]: batch.inputs }))[output].data as Float32Array;
+        const logits = (await session.run(feeds))[output].data as Float32Array;
         for (let i = 0; i < count; i++, row++) {
           const probabilities = softmax(logits.subarray(i * classes, (i + 1) * classes));
           for (let c = 0; c < classes; c++) {

@@ -1,11 +1,11 @@
 import type { LoadOptions } from "../data/load.node.ts";
 import type { Session, SessionOptions } from "../engine/session.ts";
 import { createSession } from "../engine/session.ts";
-import { zeros } from "../engine/tensor.ts";
 import type { Evaluation } from "../nn/classification.ts";
 import { evaluateSession } from "../nn/classification.ts";
 import type { Predictive } from "../nn/predictive.ts";
 import { evaluatePredictive } from "../nn/predictive.ts";
+import { sampleBatch } from "../nn/sample-batch.ts";
 import type { InputScale } from "./input-scale.ts";
 import { scaleOfFile } from "./input-scale.ts";
 import { loadDataFor } from "./load-data.node.ts";
@@ -42,14 +42,13 @@ export async function evaluateFile(
   const batch = Math.min(largest, data.test.labels.length);
   const { graph, metadata } = await loadModelFile(path, { batch, data });
   const scale = scaleOfFile(metadata, data, inputScale);
-  const [input, output] = [graph.inputs[0], graph.outputs[0]];
   const deviations = draws > 0 ? await loadPosterior(path, graph) : undefined;
   const session = await createSession(graph, { device, threads });
   try {
     // The first run allocates memory: it is not part of the time.
-    await session.run({ [input]: zeros([batch, ...data.inputShape]) });
+    await session.run(sampleBatch(graph, data.test).feeds);
     const timed = withClock(session);
-    const evaluation = await evaluateSession(timed, { input, output, batch }, data.test, scale);
+    const evaluation = await evaluateSession(timed, graph, data.test, scale);
     const runs = Math.ceil(evaluation.samples / batch);
     const msPerSample = timed.milliseconds() / (runs * batch);
     const predictive = deviations

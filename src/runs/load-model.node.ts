@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { Dataset } from "../data/dataset.ts";
+import type { Dataset, Split } from "../data/dataset.ts";
+import { isFedAsIs } from "../data/dataset.ts";
 import type { Graph } from "../engine/graph.ts";
 import { importModel } from "../engine/onnx/import.ts";
 import { decodeModel } from "../engine/onnx/proto.ts";
@@ -8,6 +9,7 @@ import { MODELS } from "../nn/models/index.ts";
 import { Problem } from "../problem.ts";
 import { isPacked, unpackModel } from "../sparsity/encoding/packed-model.ts";
 import { readBytes } from "./files.node.ts";
+import { checkLookups } from "./lookups.ts";
 import { nearest } from "./nearest.ts";
 
 export interface LoadedModel {
@@ -24,7 +26,8 @@ export interface LoadModelOptions {
   /** Seed of a built-in model's weights. */
   seed?: number;
   /** What the model is for: shapes a built-in one, and is checked against a file's. */
-  data?: Pick<Dataset, "name" | "inputShape" | "classes">;
+  data?: Pick<Dataset, "name" | "inputShape" | "classes"> &
+    Partial<Pick<Dataset, "train" | "test"> & { validation: Split }>;
   /** Lengths of a file's open dimensions, by name. */
   dimensions?: Readonly<Record<string, number>>;
 }
@@ -48,6 +51,10 @@ export async function loadModel(
   if (build) {
     if (!data) throw new Problem(`"${nameOrPath}" is a built-in model; say what data it is for`);
     const { inputShape, classes } = data;
+    if (data.train && isFedAsIs(data.train))
+      throw new Problem(
+        `"${nameOrPath}" does not take ids, which the samples of ${data.name} are; give an .onnx file that does`,
+      );
     const graph = build({ inputShape, classes: classes.length, batch, seed });
     return { graph, metadata: {}, bytes: 0 };
   }
@@ -69,15 +76,24 @@ export async function loadModel(
   }
 }
 
-/** The shape of the only input of a model in a file, `undefined` where an axis is open. */
-export async function readInputShape(path: string): Promise<(number | undefined)[] | undefined> {
+/** The inputs of a model in a file, with their shapes, `undefined` where an axis is open. */
+export async function readInputs(path: string): Promise<{ name: string; shape?: (number | undefined)[] }[]> {
   const { onnx } = await readModelFile(path);
-  const { inputs, initializers } = decodeModel(onnx, { external: externalReader(dirname(path)) }).graph;
-  const weights = new Set(initializers.map(({ name }) => name));
-  const [first, ...others] = inputs.filter(({ name }) => !weights.has(name));
-  if (!first || others.length > 0 || first.type.kind !== "tensor") return undefined;
-  return first.type.shape?.map((d) => (typeof d === "number" && d > 0 ? d : undefined));
+  try {
+    const { inputs, initializers } = decodeModel(onnx, { external: externalReader(dirname(path)) }).graph;
+    const weights = new Set(initializers.map(({ name }) => name));
+    return inputs
+      .filter(({ name }) => !weights.has(name))
+      .map(({ name, type }) => ({
+        name,
+        shape: type.kind === "tensor" ? type.shape?.map(lengthOf) : undefined,
+      }));
+  } catch (error) {
+    throw problemOf(path, error);
+  }
 }
+
+const lengthOf = (d: number | string | undefined) => (typeof d === "number" && d > 0 ? d : undefined);
 
 /** An error as one that names the file it is about. */
 export function problemOf(path: string, error: unknown): unknown {
@@ -93,19 +109,39 @@ export async function loadModelFile(path: string, options?: LoadModelOptions): P
   return await loadModel(path, options);
 }
 
-function checkFits(graph: Graph, { name, inputShape, classes }: NonNullable<LoadModelOptions["data"]>): void {
-  if (graph.inputs.length !== 1)
-    throw new Problem(`has ${graph.inputs.length} inputs (${graph.inputs.join(", ")}); a classifier has one`);
-  const input = graph.types.get(graph.inputs[0])!.shape;
-  if (`${input.slice(1)}` !== `${inputShape}`)
+function checkFits(graph: Graph, data: NonNullable<LoadModelOptions["data"]>): void {
+  const { name, inputShape, classes, train } = data;
+  const count = 1 + (train?.others?.length ?? 0);
+  if (graph.inputs.length !== count)
     throw new Problem(
-      `takes inputs of shape [batch, ${input.slice(1)}], but the samples of ${name} have shape [${inputShape}]; give data of that shape, such as an .npz file`,
+      `has ${graph.inputs.length} inputs (${graph.inputs.join(", ")}), but the samples of ${name} have ${count}; give an .npz file with an array for each input, such as ${graph.inputs[0]}_train`,
     );
+  const given = train ? [train.inputs, ...(train.others ?? [])] : [];
+  graph.inputs.forEach((input, i) => {
+    const which = count > 1 ? ` as "${input}"` : "";
+    const { shape, dtype } = graph.types.get(input)!;
+    const sampleShape = i === 0 ? inputShape : given[i].shape.slice(1);
+    if (`${shape.slice(1)}` !== `${sampleShape}`)
+      throw new Problem(
+        `takes inputs of shape [batch, ${shape.slice(1)}]${which}, but the samples of ${name} have shape [${sampleShape}]; give data of that shape, such as an .npz file`,
+      );
+    if (!train) return;
+    const isIds = given[i].dtype === "int32";
+    if (!(isIds ? ["int32", "int64"] : ["float32"]).includes(dtype))
+      throw new Problem(
+        `takes ${dtype}${which}, but the samples of ${name} are ${isIds ? "ids, which are fed as integers" : "fed as float32"}; in an .npz file ids are int32 or int64, and anything else float32 or uint8`,
+      );
+  });
+  const [batch] = graph.types.get(graph.inputs[0])!.shape;
   const output = graph.types.get(graph.outputs[0])!.shape;
-  if (output.length !== 2 || output[0] !== input[0] || output[1] < classes.length)
+  if (output.length !== 2 || output[0] !== batch || output[1] < classes.length)
     throw new Problem(
-      `gives an output of shape [${output}], but ${name} has ${classes.length} classes: expected [${input[0]}, ${classes.length}]`,
+      `gives an output of shape [${output}], but ${name} has ${classes.length} classes: expected [${batch}, ${classes.length}]`,
     );
+  for (const part of ["train", "test", "validation"] as const) {
+    const split = data[part];
+    if (split && isFedAsIs(split)) checkLookups(graph, split, `the ${part} samples of ${name}`);
+  }
 }
 
 /** Reads the parts of tensors that lie in files beside the model. */

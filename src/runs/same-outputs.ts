@@ -1,9 +1,10 @@
-import { allocateBatch, batchesInOrder } from "../data/batches.ts";
+import { batchesInOrder } from "../data/batches.ts";
 import type { Scale, Split } from "../data/dataset.ts";
 import type { Graph } from "../engine/graph.ts";
 import { rebatch } from "../engine/replay.ts";
 import { createSession } from "../engine/session.ts";
 import type { Tensor } from "../engine/tensor.ts";
+import { sampleBatch } from "../nn/sample-batch.ts";
 import { Problem } from "../problem.ts";
 
 /** Larger than any rounding of a float32 sum in another order; anything above is a wrong network. */
@@ -17,9 +18,11 @@ export async function requireSameOutputs(
   scale: Scale,
 ): Promise<number> {
   const size = Math.min(64, split.labels.length);
-  const batch = allocateBatch(size, split.inputs.shape.slice(1), "int32");
+  const sized = rebatch(original, size);
+  const { batch, feeds } = sampleBatch(sized, split);
   batchesInOrder(split, batch, scale).next();
-  return await requireSameResults(rebatch(original, size), rebatch(changed, size), [batch.inputs]);
+  const inputs = sized.inputs.map((name) => feeds[name]);
+  return await requireSameResults(sized, rebatch(changed, size), inputs);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { allocateBatch, batchesOfEpoch } from "../data/batches.ts";
+import { batchesOfEpoch } from "../data/batches.ts";
 import type { Dataset, Scale } from "../data/dataset.ts";
 import type { LoadOptions } from "../data/load.node.ts";
 import type { Graph } from "../engine/graph.ts";
@@ -7,6 +7,7 @@ import { importModel } from "../engine/onnx/import.ts";
 import { rebatch } from "../engine/replay.ts";
 import type { Tensor } from "../engine/tensor.ts";
 import { evaluateClassifier } from "../nn/classification.ts";
+import { sampleBatch } from "../nn/sample-batch.ts";
 import { Problem } from "../problem.ts";
 import { accountModel } from "../sparsity/accounting.ts";
 import type { SecondMoments } from "../sparsity/spectral/calibrate.ts";
@@ -136,12 +137,13 @@ function trainingInputs(model: Graph, { name, train: split }: Dataset, scale: Sc
   let size = Math.min(64, wanted);
   while (wanted % size > 0) size--;
   const steps = wanted / size;
-  const batch = allocateBatch(size, split.inputs.shape.slice(1), "int32");
+  const graph = rebatch(model, size);
+  const { batch, feeds } = sampleBatch(graph, split);
   function* samples(): Generator<Record<string, Tensor>> {
-    for (const { step, inputs } of batchesOfEpoch(split, { batch, scale, seed: 0, epoch: 0 })) {
+    for (const { step } of batchesOfEpoch(split, { batch, scale, seed: 0, epoch: 0 })) {
       if (step === steps) return;
-      yield { [model.inputs[0]]: inputs };
+      yield feeds;
     }
   }
-  return { graph: rebatch(model, size), samples: samples() };
+  return { graph, samples: samples() };
 }

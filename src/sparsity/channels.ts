@@ -1,5 +1,7 @@
 import type { Graph, Node } from "../engine/graph.ts";
-import { initializer } from "../engine/graph.ts";
+import { consumers, initializer } from "../engine/graph.ts";
+import { numbersAttribute } from "../engine/operators/operator.ts";
+import { permutationOf } from "../engine/operators/transpose.ts";
 import { sizeOf } from "../engine/tensor.ts";
 import { Problem } from "../problem.ts";
 import type { Id } from "./channels/atoms.ts";
@@ -77,11 +79,28 @@ interface Place {
   positions: number[];
 }
 
+/** Initialisers that are transposed and read in no other way, by the names of the results. */
+function turnedWeights(graph: Graph): Map<string, { name: string; perm: number[] }> {
+  const found = new Map<string, { name: string; perm: number[] }>();
+  for (const [name, [node, ...others]] of consumers(graph)) {
+    const weight = initializer(graph, name);
+    if (node.op !== "Transpose" || others.length > 0 || !weight) continue;
+    const perm = permutationOf(weight.shape.length, numbersAttribute(node.attributes, "perm"));
+    found.set(node.outputs[0], { name, perm });
+  }
+  return found;
+}
+
 /** The places of every atom, initialisers in the order in which nodes read them. */
 function placesOf({ graph, atoms, axes, contractions }: Flow): Map<Id, Place[]> {
+  const turned = turnedWeights(graph);
   const read = new Set(
     contractions.flatMap(({ node, factors }) =>
-      factors.map(({ input, axis }) => `${node.inputs[input]}\n${axis}`),
+      factors.map(({ input, axis }) => {
+        const value = node.inputs[input];
+        const weight = turned.get(value);
+        return weight ? `${weight.name}\n${weight.perm[axis]}` : `${value}\n${axis}`;
+      }),
     ),
   );
   const places = new Map<Id, Place[]>();

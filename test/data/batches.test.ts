@@ -156,6 +156,38 @@ describe("batchesOfEpoch", () => {
     expectProblem(() => [...batchesOfEpoch(vectors, augmented)], /crop and flip need images.*\[3\]/);
   });
 
+  it.each(["int32", "int64"] as const)("takes ids as they are, as %s, in order and shuffled", (dtype) => {
+    const ids = Int32Array.from({ length: 15 }, (_, i) => 100 * i);
+    const split: Split = {
+      inputs: { dtype: "int32", shape: [5, 3], data: ids },
+      labels: Int32Array.of(0, 1, 2, 3, 4),
+    };
+    const batch = allocateBatch(3, [3], "int32", dtype);
+    const rows = (batches: Iterable<typeof batch>) => {
+      const out: number[][] = [];
+      for (const { inputs } of batches) out.push(Array.from(inputs.data, Number));
+      return out;
+    };
+    // A scale is for what is calculated with.
+    const twice = { mean: [1], std: [0.5] };
+    expect(rows(batchesInOrder(split, batch, twice))).toEqual([
+      [...ids.subarray(0, 9)],
+      [...ids.subarray(9), 0, 0, 0],
+    ]);
+    const [first] = rows(batchesOfEpoch(split, { batch, scale: twice, seed: 1, epoch: 0 }));
+    expect(first).toEqual([...batch.labels.data].flatMap((n) => [...ids.subarray(3 * n, 3 * n + 3)]));
+    const augment = { flip: true };
+    expectProblem(
+      () => [...batchesOfEpoch(split, { batch, scale, seed: 1, epoch: 0, augment })],
+      /crop and flip need images \[channels, height, width\], not ids or several inputs \[3\]/,
+    );
+    const floats = allocateBatch(3, [3], "int32");
+    expectProblem(
+      () => [...batchesInOrder(split, floats, twice)],
+      /holds float32, the data int32; ids are fed/,
+    );
+  });
+
   it("refuses a batch that the data cannot fill or that has another shape", () => {
     expectProblem(() => epoch(split, 24), /batch of 24 is larger than the training set of 23/);
     const batch = allocateBatch(5, [2, 3, 3], "int64");

@@ -7,7 +7,8 @@ import { expectProblem } from "./support.ts";
 function numbered(samples: number): Dataset {
   const labels = Int32Array.from({ length: samples }, (_, i) => i);
   const data = Float32Array.from({ length: 3 * samples }, (_, i) => i);
-  const split = { inputs: { dtype: "float32" as const, shape: [samples, 3], data }, labels };
+  const others = [{ dtype: "int32" as const, shape: [samples], data: labels }];
+  const split = { inputs: { dtype: "float32" as const, shape: [samples, 3], data }, others, labels };
   const classes = Array.from(labels, String);
   return { name: "n", train: split, test: split, classes, inputShape: [3], scale: { mean: [0], std: [1] } };
 }
@@ -18,6 +19,7 @@ test("every training sample lies in one of the two parts, whole, and the seed sa
   expect(validation!.labels).toHaveLength(15);
   expect([...train.labels, ...validation!.labels].sort((a, b) => a - b)).toEqual([...data.train.labels]);
   for (const part of [train, validation!]) {
+    expect(part.others).toEqual([{ dtype: "int32", shape: [part.labels.length], data: part.labels }]);
     expect(part.inputs.shape).toEqual([part.labels.length, 3]);
     expect(Array.from(part.inputs.data)).toEqual(
       Array.from(part.labels).flatMap((i) => [3 * i, 3 * i + 1, 3 * i + 2]),

@@ -207,6 +207,34 @@ describe("loadDataset", () => {
     await expectProblemLater(loadDataset(path), /own\.npz: has no array y_train; found x_train/);
   });
 
+  it.each(["int32", "int64"] as const)(
+    "reads ids of an .npz, %s of any shape, as they are",
+    async (dtype) => {
+      const path = join(dir, "ids.npz");
+      const put = (last: number) => {
+        const values = [5, 0, -1, 70000, 2, last];
+        const ids = (shape: number[]): Tensor =>
+          dtype === "int32"
+            ? { dtype, shape, data: Int32Array.from(values) }
+            : { dtype, shape, data: BigInt64Array.from(values, BigInt) };
+        const y: Tensor = { dtype: "uint8", shape: [3], data: Uint8Array.of(0, 1, 0) };
+        const arrays = { x_train: ids([3, 1, 2]), y_train: y, x_test: ids([3, 1, 2]), y_test: y };
+        writeFileSync(path, writeNpz(new Map(Object.entries(arrays))));
+      };
+      put(2 ** 31 - 1);
+      const { train, scale, inputShape } = await loadDataset(path);
+      expect(train.inputs).toMatchObject({ dtype: "int32", shape: [3, 1, 2] });
+      expect([...train.inputs.data]).toEqual([5, 0, -1, 70000, 2, 2 ** 31 - 1]);
+      expect({ scale, inputShape }).toEqual({ scale: { mean: [0], std: [1] }, inputShape: [1, 2] });
+      if (dtype === "int32") return;
+      put(2 ** 31);
+      await expectProblemLater(
+        loadDataset(path),
+        /x_train holds 2147483648, which does not fit into an int32/,
+      );
+    },
+  );
+
   it("names the first sample of an .npz that holds no finite number", async () => {
     const path = join(dir, "lost.npz");
     const split = (part: string, samples: number, lost?: number): [string, Tensor][] => {

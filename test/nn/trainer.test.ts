@@ -259,6 +259,10 @@ test("what cannot be trained is refused: epochs, steps an epoch, labels", async 
   );
   const short = { ...data, labels: data.labels.subarray(1) };
   await expect(evaluateClassifier(model, short, scale)).rejects.toThrow(/60 inputs but 59 labels/);
+  const more = { ...clouds(60, 1), others: [clouds(60, 1).inputs] };
+  await expect(evaluateClassifier(model, more, scale)).rejects.toThrow(
+    "the samples have 2 inputs, but the model takes 1: ",
+  );
 });
 
 test("what is not trainable stays as it is, bit by bit, and learning goes on in the rest", async () => {

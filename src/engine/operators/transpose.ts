@@ -32,7 +32,8 @@ defineOperator({
   },
 });
 
-function permutationOf(rank: number, perm: number[] | undefined): number[] {
+/** The axes of what is transposed in the order of the result; reversed by default. */
+export function permutationOf(rank: number, perm: number[] | undefined): number[] {
   const result = perm ?? Array.from({ length: rank }, (_, i) => rank - 1 - i);
   if (result.length !== rank || new Set(result).size !== rank || !result.every((p) => p >= 0 && p < rank))
     throw new Error(`perm [${result}] is not a permutation of ${rank} axes`);

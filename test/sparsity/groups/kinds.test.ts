@@ -5,9 +5,11 @@ import { exportModel } from "../../../src/engine/onnx/export.ts";
 import { importModel } from "../../../src/engine/onnx/import.ts";
 import {
   add,
+  embedding,
   matmul,
   mul,
   relu,
+  reshape,
   sigmoid,
   softmax,
   sum,
@@ -149,6 +151,36 @@ describe("kinds", () => {
       expect(accountModel(shrunk).total.macs).toBeLessThan(accountModel(graph).total.macs);
     },
   );
+
+  it.each(["filter", "channel", "neuron", "zero-invariant"] as const)(
+    "%s groups of layers over the last of three axes are those of layers over two",
+    (kind) => {
+      const network = (shape: number[]) => {
+        const graph = createGraph("mlp");
+        const { linear } = layers(graph, 1);
+        const x = linear("first", reshape(input(graph, "x", [4, 15]), [...shape, 5]), 6);
+        const y = add(x, linear("down", relu(linear("up", x, 8)), 6));
+        output(linear("last", reshape(y, [4, 18]), 3));
+        return findGroups(graph, kind).map(({ name, partition }) => ({
+          name,
+          parts: partition.parts.map(({ parameter }) => parameter),
+          sizes: groupSizes(partition),
+        }));
+      };
+      expect(network([4, 3])).toEqual(network([12]));
+    },
+  );
+
+  it("a table that is the output layer as well is what channels are made of", () => {
+    const graph = createGraph("tied");
+    const { weight, linear } = layers(graph, 1);
+    const tokens = weight("tokens", [7, 6], 6);
+    const ids = input(graph, "ids", [2, 4], { dtype: "int32" });
+    const x = embedding(tokens, ids);
+    output(matmul(add(x, linear("down", relu(linear("up", x, 5)), 6)), transpose(tokens, [1, 0])));
+    const parts = findGroups(graph, "filter").map((s) => s.partition.parts.map((p) => p.parameter));
+    expect(parts).toContainEqual(["tokens", "down.weight", "down.bias"]);
+  });
 
   it("zero-invariant groups behind concatenations hold the slices of their batch norms, and go", () => {
     const rng = random(8);
