@@ -111,7 +111,7 @@ export async function evaluateClassifier(
 
 /** The same for a session that is already open. */
 export async function evaluateSession(
-  session: Session,
+  session: Pick<Session, "run">,
   names: { input: string; output: string; batch: number },
   split: Split,
   scale: Scale,
