@@ -1,6 +1,7 @@
 import { basename, join } from "node:path";
 import type { Command } from "commander";
 import { InvalidArgumentError } from "commander";
+import type { Device } from "../engine/session.ts";
 import { MODELS } from "../nn/models/index.ts";
 import { Problem } from "../problem.ts";
 import { parseBudget } from "../runs/budget.ts";
@@ -29,7 +30,7 @@ import { resultTable } from "./compression-table.ts";
 import { downloadProgress } from "./downloads.ts";
 import { checkGroups, readGroups } from "./groups.ts";
 import { INTERRUPTED, onInterrupt } from "./interrupt.ts";
-import { dataDirOption, inputScaleOption, modelName, threadsOption } from "./options.ts";
+import { dataDirOption, deviceOption, inputScaleOption, modelName, threadsOption } from "./options.ts";
 import { note } from "./progress.ts";
 import { trainingDisplay } from "./run.ts";
 import { shellLine } from "./shell.ts";
@@ -53,6 +54,7 @@ interface CompressOptions extends JsonOption {
   batch: number;
   seed: number;
   threads?: number;
+  device: Device;
   output?: string;
   runs: string;
   resume?: boolean;
@@ -94,7 +96,7 @@ export function compressCommand(): Command {
       usedMacs: "{ before, after }; those by weights that are not zero",
       activationBytes: "{ before, after }; the most memory that values of one sample take at once",
       latencyMs:
-        "{ before, after, masked: { b1, b64 } }; medians on one thread, zeros left in place with masked",
+        "{ before, after, masked: { b1, b64 } }; medians on one thread of the CPU, zeros left in place with masked",
       skippingZeros:
         "{ b1, b64 }, each { ms, skipped, why }: the same with kernels that skip zeros, whether they were faster, what was measured; null where few weights are zero",
       columns:
@@ -164,6 +166,7 @@ export function compressCommand(): Command {
     .option("--batch <n>", "samples a step", wholeNumber(1), 128)
     .option("--seed <n>", "seed of weights, order and augmentation", wholeNumber(0), 0)
     .addOption(threadsOption())
+    .addOption(deviceOption())
     .option("-o, --output <file>", "the new model; default <model>-small.onnx")
     .option("--runs <folder>", "folder of the runs' directories", "runs")
     .option("--resume", "go on where the last compression of this model with this data was stopped")
@@ -190,6 +193,7 @@ async function readRequest(model: string, options: CompressOptions): Promise<Com
     seed: options.seed,
     batch: options.batch,
     threads: options.threads ?? defaultThreads(),
+    device: options.device,
     directory: await numberedDirectory(join(options.runs, name), options),
   };
   if (isPosteriorMethod(method)) {

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { InvalidArgumentError } from "commander";
+import type { Device } from "../engine/session.ts";
 import { checkWritable } from "../runs/files.node.ts";
 import { formatBytes, formatCount, formatSeconds, formatShare, significant } from "../runs/format.ts";
 import type { InputScale } from "../runs/input-scale.ts";
@@ -8,7 +9,14 @@ import type { TruncationRule } from "../sparsity/spectral/truncate.ts";
 import type { JsonOption } from "./command.ts";
 import { choice, createCommand, emit, wholeNumber } from "./command.ts";
 import { downloadProgress } from "./downloads.ts";
-import { dataDirOption, dimensionOption, inputScaleOption, modelName, threadsOption } from "./options.ts";
+import {
+  dataDirOption,
+  deviceOption,
+  dimensionOption,
+  inputScaleOption,
+  modelName,
+  threadsOption,
+} from "./options.ts";
 import { note } from "./progress.ts";
 import { table } from "./table.ts";
 
@@ -24,6 +32,7 @@ interface TruncateOptions extends JsonOption {
   calibrate?: number;
   dimension?: Record<string, number>;
   threads?: number;
+  device: Device;
   output?: string;
 }
 
@@ -80,6 +89,7 @@ export function truncateCommand(): Command {
     .option("--calibrate <n>", "cut what n training samples of --data miss least", wholeNumber(1))
     .addOption(dimensionOption())
     .addOption(threadsOption())
+    .addOption(deviceOption())
     .option("-o, --output <file>", "the new model; default <model>-thin.onnx")
     .action(async (model: string, options: TruncateOptions) => {
       if (options.calibrate !== undefined && options.data === undefined)

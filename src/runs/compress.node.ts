@@ -3,6 +3,7 @@ import { holdOut } from "../data/hold-out.ts";
 import type { LoadOptions } from "../data/load.node.ts";
 import type { Graph } from "../engine/graph.ts";
 import { exportModel } from "../engine/onnx/export.ts";
+import { createSession } from "../engine/session.ts";
 import { evaluateClassifier, fittingTemperature } from "../nn/classification.ts";
 import { MODELS } from "../nn/models/index.ts";
 import type { StepProgress } from "../nn/trainer.ts";
@@ -123,6 +124,7 @@ export async function compress(
     request.seed,
   );
   const scale = scaleFor(request.inputScale, data);
+  const { threads, device = "cpu" } = request;
   const load = async (path: string) => (await loadModel(path, { data, seed: request.seed })).graph;
   const original = await load(request.model);
   const size = isPosteriorRequest(request) ? undefined : await createSize(original, request);
@@ -136,12 +138,12 @@ export async function compress(
   if (trial.posterior)
     createRunPosterior(original, trial.posterior, { samples: data.train.labels.length, seed: request.seed });
 
+  if (device !== "cpu") await (await createSession(original, { threads, device })).release();
+
   const builtIn = Object.hasOwn(MODELS, request.model);
   const fresh = !isPosteriorRequest(request) && methodOf(request.method).reference === "fresh";
   const temperature =
-    builtIn || fresh
-      ? 1
-      : await fittingTemperature(original, data.train, scale, { threads: request.threads });
+    builtIn || fresh ? 1 : await fittingTemperature(original, data.train, scale, { threads, device });
   const train = async (recipe: Recipe) => {
     const path = join(request.directory, recipe.name);
     const { finished, ...result } = await executeRun(recipe, path, {
@@ -180,7 +182,7 @@ export async function compress(
     sameNames: deviations !== undefined,
   });
   const accuracy = async (graph: Graph, split = data.test) =>
-    (await evaluateClassifier(graph, split, scale, { threads: request.threads })).accuracy;
+    (await evaluateClassifier(graph, split, scale, { threads, device })).accuracy;
   const costBefore = accountModel(before).total;
   const onnx = exportModel(final, {
     metadata: {
