@@ -86,7 +86,7 @@ export function compressCommand(): Command {
       natural: "groups that training itself had left, before any were cut by force",
       commit: "accuracy before and after groups were cut by force; null where none were",
       patterns:
-        "with posteriors, by layer before shrinking: { name, weights, nonZeros, density, runs, meanRun, liveLines, liveColumns, indexBits, valueBits, totalBits, … }; else null",
+        "with posteriors, by layer before shrinking: { name, weights, nonZeros, density, runs, meanRun, liveLines, liveColumns, indexBits, valueBits, totalBits, macs, usedMacs, latencyMs, … }; latencyMs: { dense, sparse } of the layer alone at batch 64, null without a sparse kernel; else null",
       packedBytes:
         "with posteriors, size of the new model as filigree pack stores it, nothing lost; else null",
       "accuracy, parameters, nonZeros":

@@ -10,7 +10,6 @@ import type { StepProgress } from "../nn/trainer.ts";
 import { accountModel } from "../sparsity/accounting.ts";
 import { packModel } from "../sparsity/encoding/packed-model.ts";
 import type { Commit } from "../sparsity/k-anneal.ts";
-import type { LayerPattern } from "../sparsity/pattern-report.ts";
 import { usedMacs } from "../sparsity/pattern-report.ts";
 import type { Deviations } from "../sparsity/turbo-vbi/deviations.ts";
 import { paddedDeviations } from "../sparsity/turbo-vbi/deviations.ts";
@@ -22,9 +21,12 @@ import { executeRun } from "./execute-run.node.ts";
 import type { FastestForm } from "./fastest-form.ts";
 import { fastestForm } from "./fastest-form.ts";
 import { SCALE_KEY, scaleFor } from "./input-scale.ts";
+import type { LayerLatency } from "./layer-latency.ts";
+import { measureSparseLayers } from "./layer-latency.ts";
 import { loadDataFor } from "./load-data.node.ts";
 import { loadModel } from "./load-model.node.ts";
 import { methodOf } from "./methods.ts";
+import type { TimedPattern } from "./pattern-rows.ts";
 import { loadPosterior } from "./posterior-file.node.ts";
 import type { Recipe } from "./recipe.ts";
 import { createRunPosterior } from "./run-posterior.ts";
@@ -61,7 +63,7 @@ export interface CompressResult extends Omit<FastestForm, "final" | "cost" | "us
   /** Accuracy on the test set right before and right after groups were cut by force; null where none had to be. */
   commit: BeforeAfter | null;
   /** Which weights posteriors left of each layer, before anything was shrunk; null where groups went. */
-  patterns: LayerPattern[] | null;
+  patterns: TimedPattern[] | null;
   /** Size of the new model as `filigree pack` stores it, with nothing lost; null where groups went. */
   packedBytes: number | null;
   accuracy: BeforeAfter;
@@ -201,7 +203,7 @@ export async function compress(
       data: data.name,
       method: request.method,
       ...(isPosteriorRequest(request)
-        ? weightsLeft(sparse.result, packModel(onnx).bytes.length)
+        ? weightsLeft(sparse.result, packModel(onnx).bytes.length, await measureSparseLayers(masked, 64))
         : groupsLeft(sparse.result, request, wanted)),
       accuracy: { before: await accuracy(before), after: await accuracy(final) },
       validation: data.validation
@@ -252,7 +254,11 @@ function groupsLeft({ sparsity }: Outcome, { groups, budget }: GroupRequest, { k
   };
 }
 
-function weightsLeft({ patterns, commit }: Outcome, packedBytes: number): Left {
+function weightsLeft(
+  { patterns, commit }: Outcome,
+  packedBytes: number,
+  latencies: ReadonlyMap<string, LayerLatency>,
+): Left {
   const kept = Object.fromEntries(patterns!.map((l) => [l.name, l.nonZeros]));
   return {
     groups: "weight",
@@ -261,7 +267,7 @@ function weightsLeft({ patterns, commit }: Outcome, packedBytes: number): Left {
     kept,
     natural: kept,
     commit: accuraciesOf(commit!),
-    patterns: patterns!,
+    patterns: patterns!.map((l) => ({ ...l, latencyMs: latencies.get(l.name) ?? null })),
     packedBytes,
   };
 }

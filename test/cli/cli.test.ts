@@ -164,6 +164,11 @@ describe("wrong usage", () => {
       /--skip-zeros is for the CPU/,
     ],
     ["an unknown device", ["bench", "x.onnx", "--device", "gpu"], /expected one of cpu, webgpu, cuda/],
+    [
+      "latency of groups",
+      ["inspect", "x.onnx", "--groups", "--latency", "8"],
+      /--latency is about the whole model/,
+    ],
     ["half of the costs of energy", ["inspect", "x.onnx", "--energy", "mac=4"], /such as mac=4.6,byte=160/],
   ])("%s ends with code 2 and one line", async (_, args, message) => {
     expectFailure(await filigree(args, "."), 2, message);
@@ -347,6 +352,13 @@ describe("a run from end to end", () => {
     writeFileSync(join(folder, "lists.json"), '{"mine": [{"conv1.weight": [0, 1]}, {"conv1.weight": [2]}]}');
     const lists = await filigree(["inspect", model, "--groups", "lists.json", "--json"], folder);
     expect(json(lists).sets).toMatchObject([{ name: "mine", groups: 2, weights: [1, 2], macs: [64, 128] }]);
+    const timed = ["inspect", model, "--latency", "4"];
+    const { layers: timedLayers } = json(await filigree([...timed, "--json"], folder)) as typeof inspected;
+    expect(inspected.layers).toMatchObject(layers.map(() => ({ latencyMs: null })));
+    expect(timedLayers).toMatchObject(layers.map(() => ({ latencyMs: expect.any(Number) })));
+    expect((await filigree(timed, folder)).stdout).toMatch(
+      /bytes +alone +groups\n[\s\S]*conv1 +Conv .* B +[\d.]+ ms +5\n/,
+    );
     const estimate = ["inspect", model, "--energy", "mac=2,byte=100"];
     expect(json(await filigree([...estimate, "--json"], folder)).energy).toBe(
       2 * total.macs + 100 * total.bytes,
