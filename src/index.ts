@@ -103,6 +103,8 @@ export { Problem } from "./problem.ts";
 export { random } from "./random.ts";
 export { withinBudget } from "./runs/budget.ts";
 export { measureLatency } from "./runs/latency.ts";
+export { measureLayers } from "./runs/layer-latency.ts";
+export { layersWithin } from "./runs/layers-within.ts";
 export { METHODS, type MethodName } from "./runs/methods.ts";
 export { truncateByLatency } from "./runs/spectral-forms.ts";
 export { accountModel } from "./sparsity/accounting.ts";
