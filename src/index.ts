@@ -54,6 +54,13 @@ export * from "./memory/index.ts";
 export { type BleuOptions, corpusBleu } from "./nn/bleu.ts";
 export { classification, classificationSource, evaluateClassifier } from "./nn/classification.ts";
 export {
+  bestEpoch,
+  type EarlyStoppingOptions,
+  outOfPatience,
+  restoreWeights,
+  snapshotWeights,
+} from "./nn/early-stopping.ts";
+export {
   createGenerator,
   type GenerateOptions,
   type Generator,

@@ -34,6 +34,8 @@ export function evalCommand(): Command {
       data: "name of the data set",
       samples: "test samples",
       accuracy: "share of them that is classified right, 0 to 1",
+      top5Accuracy:
+        "share of them whose true class is among the five that the model thinks likeliest; null where there are no more classes",
       loss: "mean negative log-likelihood of the true class, in nats, the model's output taken as logits",
       calibrationError:
         "expected calibration error in 15 bins, 0 to 1: how far the chosen class's probability is from how often it is right",
@@ -71,21 +73,12 @@ export function evalCommand(): Command {
         draws: options.samples,
         ...downloadProgress(),
       });
-      const {
-        accuracy,
-        loss,
-        calibrationError,
-        samples,
-        data,
-        msPerSample,
-        batch,
-        predictive,
-        skippingZeros,
-      } = result;
+      const { accuracy, top5Accuracy, loss, calibrationError, samples, data } = result;
+      const { msPerSample, batch, predictive, skippingZeros } = result;
       emit(
         options,
         { model, ...result },
-        `accuracy ${formatShare(accuracy)}, loss ${significant(loss)}, calibration error ${formatShare(calibrationError)} on ${formatCount(samples)} samples of ${data}; ` +
+        `accuracy ${formatShare(accuracy)}${top5Accuracy === null ? "" : `, top-5 accuracy ${formatShare(top5Accuracy)}`}, loss ${significant(loss)}, calibration error ${formatShare(calibrationError)} on ${formatCount(samples)} samples of ${data}; ` +
           `${significant(msPerSample)} ms a sample in batches of ${batch}${skippingZeros ? `\n${skippedInWords(skippingZeros.plan)}` : ""}${predictive ? `\n${describe(predictive, samples)}` : ""}`,
       );
     });

@@ -11,11 +11,11 @@ import { linePlot } from "./plot-svg.ts";
 export function runReport({ recipe, lines, result }: RunRecord): string {
   const subtitle = `${recipe.model} on ${recipe.data}, ${
     result
-      ? `${formatMany(result.epochs, "epoch")} in ${formatSeconds(result.seconds)}`
+      ? `${formatMany(result.epochs, "epoch")} in ${formatSeconds(result.seconds)}${result.bestEpoch === undefined ? "" : `, weights of epoch ${result.bestEpoch}`}`
       : `${lines.length} of ${recipe.epochs} epochs so far`
   }`;
   const sections: Section[] = [];
-  const last = lines.at(-1);
+  const last = lines.at(result?.bestEpoch === undefined ? -1 : result.bestEpoch - 1);
   if (last) {
     sections.push(
       { heading: "Outcome", content: outcome(last) },
