@@ -481,6 +481,8 @@ describe("a run from end to end", () => {
     );
     expect(stopped.stderr.endsWith(`${error}\n`)).toBe(true);
     expect(readdirSync(folder)).toEqual(["runs"]);
+    const report = ["report", "runs/compress-small-cnn-glyphs", "--json"];
+    expect(json(await filigree(report, folder))).toMatchObject({ epochs: expect.any(Number) });
   });
 
   test("what cuts nothing need not be told how small", async () => {
