@@ -40,8 +40,8 @@ export interface EmbedResult extends Reconstruction {
 
 /**
  * Embeds the hierarchy in a file (see `readRelations`), and writes a line "name⇥coordinates" for each node: those of
- * `poincare` and `euclidean` are as many as dimensions, those of `lorentz` one more, the time coordinate first. Throws `Stopped` where the signal came before the last epoch was over: then
- * nothing is written.
+ * `poincare` and `euclidean` are as many as dimensions, those of `lorentz` one more, the time coordinate first. Throws
+ * `Stopped`, and writes nothing, where the signal came before the last epoch was over.
  */
 export async function embedFile(path: string, request: EmbedRequest): Promise<EmbedResult> {
   const { space, dimension, output, disk } = request;

@@ -93,9 +93,9 @@ export async function executeRun(given: Recipe, path: string, options: RunOption
       save: async (take) => {
         const snapshot = take();
         const { history, progress } = snapshot;
-        const atEnd = progress.stepInEpoch === 0 && bestOf(history) === history.length - 1;
+        const isBest = progress.stepInEpoch === 0 && bestOf(history) === history.length - 1;
         // Before the checkpoint, so that a run that goes on from there has it.
-        if (atEnd) await saveBest(checkpoints, snapshot);
+        if (isBest) await saveBest(checkpoints, snapshot);
         await directory.save(snapshot);
       },
       resume: directory.resumed?.snapshot,
