@@ -107,6 +107,13 @@ export {
   evaluateClassifier,
   fittingTemperature,
 } from "./nn/classification.ts";
+export {
+  bestEpoch,
+  type EarlyStoppingOptions,
+  outOfPatience,
+  restoreWeights,
+  snapshotWeights,
+} from "./nn/early-stopping.ts";
 export { createGenerator, type GenerateOptions, type Generator } from "./nn/generate.ts";
 export {
   constantFill,
@@ -182,6 +189,8 @@ export { type KeepCounts, withinBudget } from "./runs/budget.ts";
 export type { FastestForm } from "./runs/fastest-form.ts";
 export type { InputScale } from "./runs/input-scale.ts";
 export { type LatencyModel, type LatencyOptions, measureLatency } from "./runs/latency.ts";
+export { measureLayers } from "./runs/layer-latency.ts";
+export { layersWithin } from "./runs/layers-within.ts";
 export { METHODS, type MethodName } from "./runs/methods.ts";
 export {
   IMPORTANCES,

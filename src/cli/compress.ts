@@ -1,6 +1,7 @@
 import { basename, join } from "node:path";
 import type { Command } from "commander";
 import { InvalidArgumentError } from "commander";
+import type { Device } from "../engine/session.ts";
 import { MODELS } from "../nn/models/index.ts";
 import type { Compression } from "../runs/compress.node.ts";
 import { compress } from "../runs/compress.node.ts";
@@ -34,7 +35,7 @@ import {
   roundOption,
 } from "./groups.ts";
 import { INTERRUPTED, onInterrupt } from "./interrupt.ts";
-import { dataDirOption, inputScaleOption, modelName, threadsOption } from "./options.ts";
+import { dataDirOption, deviceOption, inputScaleOption, modelName, threadsOption } from "./options.ts";
 import { note } from "./progress.ts";
 import { trainingDisplay } from "./run.ts";
 import { shellLine } from "./shell.ts";
@@ -59,6 +60,7 @@ interface CompressOptions extends JsonOption {
   batch: number;
   seed: number;
   threads?: number;
+  device: Device;
   output?: string;
   runs: string;
   resume?: boolean;
@@ -90,7 +92,7 @@ export function compressCommand(): Command {
       natural: "groups that training itself had left, before any were cut by force",
       commit: "accuracy before and after groups were cut by force; null where none were",
       patterns:
-        "with posteriors, by layer before shrinking: { name, weights, nonZeros, density, runs, meanRun, liveLines, liveColumns, indexBits, valueBits, totalBits, … }; else null",
+        "with posteriors, by layer before shrinking: { name, weights, nonZeros, density, runs, meanRun, liveLines, liveColumns, indexBits, valueBits, totalBits, macs, usedMacs, latencyMs, … }; latencyMs: { dense, sparse } of the layer alone at batch 64, null without a sparse kernel; else null",
       packedBytes:
         "with posteriors, size of the new model as filigree pack stores it, nothing lost; else null",
       "accuracy, parameters, nonZeros":
@@ -100,7 +102,7 @@ export function compressCommand(): Command {
       usedMacs: "{ before, after }; those by weights that are not zero",
       activationBytes: "{ before, after }; the most memory that values of one sample take at once",
       latencyMs:
-        "{ before, after, masked: { b1, b64 } }; medians on one thread, zeros left in place with masked",
+        "{ before, after, masked: { b1, b64 } }; medians on one thread of the CPU, zeros left in place with masked",
       skippingZeros:
         "{ b1, b64 }, each { ms, skipped, why }: the same with kernels that skip zeros, whether they were faster, what was measured; null where few weights are zero",
       columns:
@@ -159,6 +161,7 @@ export function compressCommand(): Command {
     .option("--batch <n>", "samples a step", wholeNumber(1), 128)
     .option("--seed <n>", "seed of weights, order and augmentation", wholeNumber(0), 0)
     .addOption(threadsOption())
+    .addOption(deviceOption())
     .option("-o, --output <file>", "the new model; default <model>-small.onnx")
     .option("--runs <folder>", "folder of the runs' directories", "runs")
     .option("--resume", "go on where the last compression of this model with this data was stopped")
@@ -185,6 +188,7 @@ async function readRequest(model: string, options: CompressOptions): Promise<Com
     seed: options.seed,
     batch: options.batch,
     threads: options.threads ?? defaultThreads(),
+    device: options.device,
     directory: await numberedDirectory(join(options.runs, name), options),
   };
   if (isPosteriorMethod(method)) {

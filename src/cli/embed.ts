@@ -7,6 +7,7 @@ import { checkWritable } from "../runs/files.node.ts";
 import { formatMany, formatSeconds, significant } from "../runs/format.ts";
 import type { JsonOption } from "./command.ts";
 import { choice, createCommand, emit, wholeNumber } from "./command.ts";
+import { onInterrupt } from "./interrupt.ts";
 import { note, startProgress } from "./progress.ts";
 
 interface EmbedOptions extends JsonOption {
@@ -62,12 +63,17 @@ export function embedCommand(): Command {
       await checkWritable(output, relations);
       if (disk !== undefined) await checkWritable(disk, relations, output);
       const { embedFile } = await import("../runs/embed-file.node.ts");
+      const interrupt = onInterrupt("stopping after this epoch; nothing will be written");
       const progress = startProgress({ label: basename(relations), total: options.epochs, unit: "epochs" });
       const result = await embedFile(relations, {
         ...options,
         output,
+        signal: interrupt.signal,
         onEpoch: (epoch, loss) => progress.update(epoch + 1, `loss ${significant(loss)}`),
-      }).finally(progress.end);
+      }).finally(() => {
+        progress.end();
+        interrupt.dispose();
+      });
       if (result.space !== "euclidean" && result.map < 0.5)
         note("note: distances tell little of this hierarchy; take more epochs or dimensions");
       emit(

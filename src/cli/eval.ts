@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { InvalidArgumentError } from "commander";
 import type { Device } from "../engine/session.ts";
 import type { Predictive } from "../nn/predictive.ts";
 import { formatCount, formatMany, formatShare, significant } from "../runs/format.ts";
@@ -7,6 +8,7 @@ import type { JsonOption } from "./command.ts";
 import { createCommand, emit, wholeNumber } from "./command.ts";
 import { downloadProgress } from "./downloads.ts";
 import { dataDirOption, deviceOption, inputScaleOption, threadsOption } from "./options.ts";
+import { skippedInWords } from "./skipped.ts";
 
 interface EvalOptions extends JsonOption {
   data: string;
@@ -17,6 +19,7 @@ interface EvalOptions extends JsonOption {
   device: Device;
   samples?: number;
   seed: number;
+  skipZeros?: boolean;
 }
 
 export function evalCommand(): Command {
@@ -31,6 +34,8 @@ export function evalCommand(): Command {
       data: "name of the data set",
       samples: "test samples",
       accuracy: "share of them that is classified right, 0 to 1",
+      top5Accuracy:
+        "share of them whose true class is among the five that the model thinks likeliest; null where there are no more classes",
       loss: "mean negative log-likelihood of the true class, in nats, the model's output taken as logits",
       calibrationError:
         "expected calibration error in 15 bins, 0 to 1: how far the chosen class's probability is from how often it is right",
@@ -41,6 +46,8 @@ export function evalCommand(): Command {
       "…confidence": "mean probability of the chosen class; above the accuracy the network is over-confident",
       "…spread":
         "{ right, wrong }: standard deviation of that probability over the draws, where it is right and where not",
+      skippingZeros:
+        "with --skip-zeros, { outputError, plan }: largest difference of an output from ONNX Runtime's, relative, and what runs where, else null",
     },
   })
     .argument("<model>", "an .onnx or .flg file")
@@ -56,19 +63,23 @@ export function evalCommand(): Command {
       wholeNumber(1),
     )
     .option("--seed <n>", "seed of the draws", wholeNumber(0), 0)
+    .option("--skip-zeros", "run the model by kernels that skip zeros where that is faster")
     .action(async (model: string, options: EvalOptions) => {
+      if (options.skipZeros && options.device !== "cpu")
+        throw new InvalidArgumentError("--skip-zeros is for the CPU; leave out --device");
       const { evaluateFile } = await import("../runs/evaluate-file.node.ts");
       const result = await evaluateFile(model, options.data, {
         ...options,
         draws: options.samples,
         ...downloadProgress(),
       });
-      const { accuracy, loss, calibrationError, samples, data, msPerSample, batch, predictive } = result;
+      const { accuracy, top5Accuracy, loss, calibrationError, samples, data } = result;
+      const { msPerSample, batch, predictive, skippingZeros } = result;
       emit(
         options,
         { model, ...result },
-        `accuracy ${formatShare(accuracy)}, loss ${significant(loss)}, calibration error ${formatShare(calibrationError)} on ${formatCount(samples)} samples of ${data}; ` +
-          `${significant(msPerSample)} ms a sample in batches of ${batch}${predictive ? `\n${describe(predictive, samples)}` : ""}`,
+        `accuracy ${formatShare(accuracy)}${top5Accuracy === null ? "" : `, top-5 accuracy ${formatShare(top5Accuracy)}`}, loss ${significant(loss)}, calibration error ${formatShare(calibrationError)} on ${formatCount(samples)} samples of ${data}; ` +
+          `${significant(msPerSample)} ms a sample in batches of ${batch}${skippingZeros ? `\n${skippedInWords(skippingZeros.plan)}` : ""}${predictive ? `\n${describe(predictive, samples)}` : ""}`,
       );
     });
 }

@@ -6,7 +6,7 @@ import type { ModelInspection, SetInspection } from "../runs/inspect-file.node.t
 import type { EnergyCosts } from "../sparsity/energy.ts";
 import { estimateEnergy } from "../sparsity/energy.ts";
 import type { JsonOption } from "./command.ts";
-import { createCommand, emit } from "./command.ts";
+import { createCommand, emit, wholeNumber } from "./command.ts";
 import { readGroups } from "./groups.ts";
 import { dimensionOption } from "./options.ts";
 import { table } from "./table.ts";
@@ -15,6 +15,7 @@ interface InspectOptions extends JsonOption {
   groups?: string | true;
   dimension?: Record<string, number>;
   energy?: EnergyCosts;
+  latency?: number | true;
 }
 
 export function inspectCommand(): Command {
@@ -24,12 +25,13 @@ export function inspectCommand(): Command {
       "filigree inspect model.onnx",
       "filigree inspect encoder.onnx --dimension sequence=128",
       "filigree inspect encoder.onnx --groups head",
+      "filigree inspect model.onnx --latency 64",
     ],
     keys: {
       model: "path of the model",
       fileBytes: "size of the file",
       "inputs, outputs": "list of { name, dtype, shape }, for one sample",
-      layers: "list of { name, op, shape, parameters, sparsity, macs, bytes, groups, sharedWith }",
+      layers: "list of { name, op, shape, parameters, sparsity, macs, bytes, groups, sharedWith, latencyMs }",
       total: "{ parameters, sparsity, macs, bytes } of the whole model",
       activationBytes: "the most memory that values of one sample take at once",
       energy: "picojoules a sample, an estimate; null without --energy",
@@ -39,6 +41,7 @@ export function inspectCommand(): Command {
       "…bytes": "memory of the weights",
       "…groups": "filters or neurons that --keep can choose among; null where the layer cannot shrink",
       "…sharedWith": "the layer whose choice this one follows, e.g. behind a residual sum; else null",
+      "…latencyMs": "milliseconds of the layer alone, on one thread; null without --latency",
       "kind, sets":
         "with --groups instead: the kind, and a list of { name, layers, groups, weights, parameters, macs, removable }",
       "…parameters, macs": "what the model saves when one of the groups goes alone: [least, most]",
@@ -57,19 +60,26 @@ export function inspectCommand(): Command {
       "--groups [kind]",
       "the groups that --keep can choose among, and what each costs: filter if not given, else a kind or lists as for --groups of compress",
     )
+    .option(
+      "--latency [batch]",
+      "time every layer alone, in ONNX Runtime on one thread, at this batch; 1 if not given",
+      wholeNumber(1),
+    )
     .action(async (path: string, options: InspectOptions) => {
       const { inspectFile, inspectGroups } = await import("../runs/inspect-file.node.ts");
       if (options.groups !== undefined) {
-        if (options.energy)
+        const other = options.energy ? "energy" : options.latency ? "latency" : undefined;
+        if (other)
           throw new InvalidArgumentError(
-            "--energy is about the whole model and --groups about its groups; give one of them",
+            `--${other} is about the whole model and --groups about its groups; give one of them`,
           );
         const kind = options.groups === true ? "filter" : options.groups;
         const sets = await inspectGroups(path, await readGroups(kind), options.dimension);
         emit(options, { model: path, kind, sets }, describeGroups(sets, kind));
         return;
       }
-      const found = await inspectFile(path, options.dimension);
+      const latencyBatch = options.latency === true ? 1 : options.latency;
+      const found = await inspectFile(path, { dimensions: options.dimension, latencyBatch });
       const energy = options.energy ? estimateEnergy(found.total, options.energy) : null;
       emit(options, { model: path, ...found, energy }, describe(basename(path), found, energy));
     });
@@ -85,6 +95,7 @@ function describe(name: string, found: ModelInspection, energy: number | null): 
     formatCount(cost.macs),
     formatBytes(cost.bytes),
   ];
+  const timed = layers.some((l) => l.latencyMs !== null);
   return [
     `${name}: ${formatBytes(fileBytes)}`,
     `in   ${shapes(inputs)}`,
@@ -95,7 +106,10 @@ function describe(name: string, found: ModelInspection, energy: number | null): 
         { heading: "layer" },
         { heading: "operator" },
         { heading: "output" },
-        ...["parameters", "zeros", "MACs", "bytes"].map((heading) => ({ heading, align: "right" as const })),
+        ...["parameters", "zeros", "MACs", "bytes", ...(timed ? ["alone"] : [])].map((heading) => ({
+          heading,
+          align: "right" as const,
+        })),
         { heading: "groups" },
       ],
       [
@@ -104,9 +118,10 @@ function describe(name: string, found: ModelInspection, energy: number | null): 
           l.op,
           l.shape.join("×"),
           ...cells(l),
+          ...(timed ? [`${significant(l.latencyMs!)} ms`] : []),
           l.groups === null ? "" : l.sharedWith === null ? l.groups : `${l.groups}, with ${l.sharedWith}`,
         ]),
-        ["total", "", "", ...cells(total), ""],
+        ["total", "", "", ...cells(total), ...(timed ? [""] : []), ""],
       ],
     ),
     "",

@@ -35,10 +35,11 @@ export function runCommand(): Command {
       directory: "its directory, with recipe.yaml, metrics.jsonl, checkpoints/, model.onnx, result.json",
       finished: "false where Ctrl-C stopped it; go on with --resume",
       epochs: "epochs that are done",
+      bestEpoch: "with earlyStopping in the recipe: the epoch, from 1, whose weights the model has",
       steps: "steps that are done",
       seconds: "time that training has taken",
       metrics:
-        "of the last epoch: loss, trainAccuracy, accuracy and testLoss (on the test set), with held-out samples validationAccuracy and validationLoss, …",
+        "of the last epoch, or the best: loss, trainAccuracy, accuracy and testLoss (on the test set), with held-out samples validationAccuracy and validationLoss, …",
       sparsity:
         "null without a sparsifier, else { layers, commit }: groups, keep, natural, forced of each layer",
       "patterns, commit":
@@ -108,10 +109,10 @@ export function trainingDisplay({ name, epochs }: Pick<Recipe, "name" | "epochs"
 }
 
 function summary(result: RunResult, directory: string): string {
-  const { finished, epochs, seconds, metrics, sparsity, footprint } = result;
+  const { finished, epochs, bestEpoch, seconds, metrics, sparsity, footprint } = result;
   const { accuracy } = metrics;
   const lines = [
-    `${formatMany(epochs, "epoch")} in ${formatSeconds(seconds)}${accuracy === undefined ? "" : `, test accuracy ${formatShare(accuracy)}`}`,
+    `${formatMany(epochs, "epoch")} in ${formatSeconds(seconds)}${accuracy === undefined ? "" : `, test accuracy ${formatShare(accuracy)}`}${bestEpoch !== undefined ? `, weights of epoch ${bestEpoch}` : ""}`,
   ];
   if (sparsity?.layers.length)
     lines.push(

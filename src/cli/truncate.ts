@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { InvalidArgumentError } from "commander";
+import type { Device } from "../engine/session.ts";
 import { compared, comparedShare } from "../runs/compression-rows.ts";
 import { checkWritable } from "../runs/files.node.ts";
 import { formatBytes, formatCount, formatSeconds, significant } from "../runs/format.ts";
@@ -10,7 +11,14 @@ import type { JsonOption } from "./command.ts";
 import { choice, createCommand, emit, wholeNumber } from "./command.ts";
 import { figureTable, right } from "./compression-table.ts";
 import { downloadProgress } from "./downloads.ts";
-import { dataDirOption, dimensionOption, inputScaleOption, modelName, threadsOption } from "./options.ts";
+import {
+  dataDirOption,
+  deviceOption,
+  dimensionOption,
+  inputScaleOption,
+  modelName,
+  threadsOption,
+} from "./options.ts";
 import { note } from "./progress.ts";
 import { table } from "./table.ts";
 
@@ -26,6 +34,7 @@ interface TruncateOptions extends JsonOption {
   calibrate?: number;
   dimension?: Record<string, number>;
   threads?: number;
+  device: Device;
   output?: string;
 }
 
@@ -82,6 +91,7 @@ export function truncateCommand(): Command {
     .option("--calibrate <n>", "cut what n training samples of --data miss least", wholeNumber(1))
     .addOption(dimensionOption())
     .addOption(threadsOption())
+    .addOption(deviceOption())
     .option("-o, --output <file>", "the new model; default <model>-thin.onnx")
     .action(async (model: string, options: TruncateOptions) => {
       if (options.calibrate !== undefined && options.data === undefined)

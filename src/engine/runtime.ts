@@ -16,6 +16,8 @@ export async function openSession(
   model: Uint8Array,
   { device, threads = 0 }: SessionOptions = {},
 ): Promise<ort.InferenceSession> {
+  // What it would write about a missing device is in the error. A program that has set another level keeps it.
+  if (IN_NODE && ort.env.logLevel === "warning") ort.env.logLevel = "fatal";
   try {
     return await ort.InferenceSession.create(model, {
       ...(device && { executionProviders: [device] }),

@@ -30,6 +30,19 @@ export function embedTree(
   relations: Relations,
   options: TreeEmbeddingOptions,
 ): Float64Array[] {
+  const epochs = embedEpochs(manifold, relations, options);
+  for (;;) {
+    const { done, value } = epochs.next();
+    if (done) return value;
+  }
+}
+
+/** `embedTree` epoch by epoch: gives the number of each, from 0, when it is over, and in the end the points. */
+export function* embedEpochs(
+  manifold: Manifold,
+  relations: Relations,
+  options: TreeEmbeddingOptions,
+): Generator<number, Float64Array[]> {
   const { dimension, epochs = 300, learningRate = 0.05, negatives = 50, burnIn = 20, seed = 0 } = options;
   const { names, pairs } = relations;
   for (const [name, value, least] of [
@@ -98,6 +111,7 @@ export function embedTree(
         `embedTree: points left the space in epoch ${epoch + 1}; take a learning rate below ${learningRate}`,
       );
     options.onEpoch?.(epoch, loss / count);
+    yield epoch;
   }
   return points;
 }

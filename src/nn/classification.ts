@@ -81,6 +81,8 @@ export function classificationSource(
 
 export interface Evaluation {
   accuracy: number;
+  /** Share of the samples whose true class is among the five with the highest scores; null where there are no more classes. */
+  top5Accuracy: number | null;
   /** Mean negative log-likelihood of the true class. */
   loss: number;
   /** Expected calibration error, 0 to 1: how far the probability of the chosen class is from how often it is right. */
@@ -107,7 +109,7 @@ export async function evaluateClassifier(
 
 /** The same for a session of the model that is already open, in batches of the model's size. */
 export async function evaluateSession(
-  session: Session,
+  session: Pick<Session, "run">,
   model: Graph,
   split: Split,
   scale: Scale,
@@ -115,16 +117,19 @@ export async function evaluateSession(
   const { batch, feeds } = sampleBatch(model, split);
   const calibration = createCalibration();
   let hits = 0;
+  let amongFive = 0;
+  let classes = 0;
   let total = 0;
   for (const { count } of batchesInOrder(split, batch, scale)) {
     const logits = (await session.run(feeds))[model.outputs[0]];
-    const classes = logits.data.length / batchOf(model);
+    classes = logits.data.length / batchOf(model);
     for (let row = 0; row < count; row++) {
       const scores = (logits.data as Float32Array).subarray(row * classes, (row + 1) * classes);
       const label = batch.labels.data[row] as number;
       let best = 0;
       for (let c = 1; c < classes; c++) if (scores[c] > scores[best]) best = c;
       if (best === label) hits++;
+      if (rankOf(scores, label) < 5) amongFive++;
       calibration.add(Math.exp(-negativeLogLikelihood(scores, best)), best === label);
       total += negativeLogLikelihood(scores, label);
     }
@@ -132,10 +137,19 @@ export async function evaluateSession(
   const samples = split.labels.length;
   return {
     accuracy: hits / samples,
+    top5Accuracy: classes > 5 ? amongFive / samples : null,
     loss: total / samples,
     calibrationError: calibration.error(),
     samples,
   };
+}
+
+/** Classes that come before this one: of equal scores the first does, and what is no number comes before all. */
+function rankOf(scores: Float32Array, label: number): number {
+  let rank = 0;
+  for (let c = 0; c < scores.length; c++)
+    if (c < label ? !(scores[c] < scores[label]) : c > label && !(scores[c] <= scores[label])) rank++;
+  return rank;
 }
 
 /** Temperatures that `fittingTemperature` tries: powers of √10 from 1 to 10⁵. */

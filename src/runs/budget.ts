@@ -186,7 +186,7 @@ export function blockedLayers(graph: Graph): string[] {
 function countable({ measure }: Budget): Measure {
   if (measure === "ms")
     throw new Problem(
-      "a budget in ms needs measurements, which a recipe cannot repeat; filigree compress measures, or name groups by keep",
+      "a budget in ms needs measurements, which a recipe cannot repeat; filigree compress and layersWithin measure, or name groups by keep",
     );
   return measure;
 }

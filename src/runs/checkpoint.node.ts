@@ -3,6 +3,7 @@ import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { bytesOf } from "../data/bytes.ts";
 import { readSafetensors, writeSafetensors } from "../data/safetensors.ts";
+import { snapshotWeights } from "../nn/early-stopping.ts";
 import type { TrainingSnapshot } from "../nn/trainer.ts";
 import { Problem } from "../problem.ts";
 import { readBytes, writeWhole } from "./files.node.ts";
@@ -41,6 +42,24 @@ export async function saveCheckpoint(folder: string, snapshot: TrainingSnapshot)
   await writeWhole(path, encodeCheckpoint(snapshot));
   for (const old of (await listCheckpoints(folder)).slice(KEPT)) await rm(old, { force: true });
   return path;
+}
+
+const BEST = "best.safetensors";
+
+/** Writes the weights of a snapshot to `best.safetensors`, in place of those that were there. */
+export async function saveBest(folder: string, snapshot: TrainingSnapshot): Promise<void> {
+  await writeWhole(join(folder, BEST), encodeCheckpoint({ ...snapshot, tensors: snapshotWeights(snapshot) }));
+}
+
+/** The weights that the epoch of this index ended with. Throws a `Problem` where the file has others. */
+export async function loadBest(folder: string, epoch: number): Promise<TrainingSnapshot["tensors"]> {
+  const path = join(folder, BEST);
+  const { tensors, history } = decodeCheckpoint(await readBytes(path), path);
+  if (history.length - 1 !== epoch)
+    throw new Problem(
+      `${path} has the weights of epoch ${history.length}, but the best were those of epoch ${epoch + 1}; start the run anew`,
+    );
+  return tensors;
 }
 
 /** The paths of a folder's checkpoints, newest first. */

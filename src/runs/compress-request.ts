@@ -1,3 +1,4 @@
+import type { Device } from "../engine/session.ts";
 import { Problem } from "../problem.ts";
 import type { GroupChoice } from "../sparsity/groups/kinds.ts";
 import type { KeepCounts } from "./budget.ts";
@@ -18,6 +19,8 @@ interface Request {
   seed: number;
   batch: number;
   threads: number;
+  /** Where it trains. Default `cpu`. */
+  device?: Device;
   learningRate: number;
   /** Folder of the two training runs. */
   directory: string;
@@ -119,9 +122,9 @@ export function posteriorRecipe(request: PosteriorRequest, model: string, temper
 const plain = (optimizer: GroupRequest["optimizer"]) => (optimizer === "svrg" ? "sgd" : optimizer);
 
 function recipeOf(request: Omit<Request, "learningRate">, name: "dense" | "sparse", fields: object): Recipe {
-  const { model, data, validation = 0, inputScale, epochs, seed, batch, threads } = request;
+  const { model, data, validation = 0, inputScale, epochs, seed, batch, threads, device } = request;
   return readRecipe(
-    { name, model, data, validation, inputScale, epochs, seed, batch, threads, ...fields },
+    { name, model, data, validation, inputScale, epochs, seed, batch, threads, device, ...fields },
     { name, threads },
     (path, reason) => {
       throw new Problem(`${path.join(".")}: ${reason}`);

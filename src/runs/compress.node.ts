@@ -3,13 +3,13 @@ import { holdOut } from "../data/hold-out.ts";
 import type { LoadOptions } from "../data/load.node.ts";
 import type { Graph } from "../engine/graph.ts";
 import { exportModel } from "../engine/onnx/export.ts";
+import { createSession } from "../engine/session.ts";
 import { evaluateClassifier, fittingTemperature } from "../nn/classification.ts";
 import { MODELS } from "../nn/models/index.ts";
 import type { StepProgress } from "../nn/trainer.ts";
 import { accountModel } from "../sparsity/accounting.ts";
 import { packModel } from "../sparsity/encoding/packed-model.ts";
 import type { Commit } from "../sparsity/k-anneal.ts";
-import type { LayerPattern } from "../sparsity/pattern-report.ts";
 import { usedMacs } from "../sparsity/pattern-report.ts";
 import type { Deviations } from "../sparsity/turbo-vbi/deviations.ts";
 import { paddedDeviations } from "../sparsity/turbo-vbi/deviations.ts";
@@ -21,9 +21,12 @@ import { executeRun } from "./execute-run.node.ts";
 import type { FastestForm } from "./fastest-form.ts";
 import { fastestForm } from "./fastest-form.ts";
 import { SCALE_KEY, scaleFor } from "./input-scale.ts";
+import type { LayerLatency } from "./layer-latency.ts";
+import { measureSparseLayers } from "./layer-latency.ts";
 import { loadDataFor } from "./load-data.node.ts";
 import { loadModel } from "./load-model.node.ts";
 import { methodOf } from "./methods.ts";
+import type { TimedPattern } from "./pattern-rows.ts";
 import { loadPosterior } from "./posterior-file.node.ts";
 import type { Recipe } from "./recipe.ts";
 import { createRunPosterior } from "./run-posterior.ts";
@@ -60,7 +63,7 @@ export interface CompressResult extends Omit<FastestForm, "final" | "cost" | "us
   /** Accuracy on the test set right before and right after groups were cut by force; null where none had to be. */
   commit: BeforeAfter | null;
   /** Which weights posteriors left of each layer, before anything was shrunk; null where groups went. */
-  patterns: LayerPattern[] | null;
+  patterns: TimedPattern[] | null;
   /** Size of the new model as `filigree pack` stores it, with nothing lost; null where groups went. */
   packedBytes: number | null;
   accuracy: BeforeAfter;
@@ -123,6 +126,7 @@ export async function compress(
     request.seed,
   );
   const scale = scaleFor(request.inputScale, data);
+  const { threads, device = "cpu" } = request;
   const load = async (path: string) => (await loadModel(path, { data, seed: request.seed })).graph;
   const original = await load(request.model);
   const size = isPosteriorRequest(request) ? undefined : await createSize(original, request);
@@ -136,12 +140,12 @@ export async function compress(
   if (trial.posterior)
     createRunPosterior(original, trial.posterior, { samples: data.train.labels.length, seed: request.seed });
 
+  if (device !== "cpu") await (await createSession(original, { threads, device })).release();
+
   const builtIn = Object.hasOwn(MODELS, request.model);
   const fresh = !isPosteriorRequest(request) && methodOf(request.method).reference === "fresh";
   const temperature =
-    builtIn || fresh
-      ? 1
-      : await fittingTemperature(original, data.train, scale, { threads: request.threads });
+    builtIn || fresh ? 1 : await fittingTemperature(original, data.train, scale, { threads, device });
   const train = async (recipe: Recipe) => {
     const path = join(request.directory, recipe.name);
     const { finished, ...result } = await executeRun(recipe, path, {
@@ -180,7 +184,7 @@ export async function compress(
     sameNames: deviations !== undefined,
   });
   const accuracy = async (graph: Graph, split = data.test) =>
-    (await evaluateClassifier(graph, split, scale, { threads: request.threads })).accuracy;
+    (await evaluateClassifier(graph, split, scale, { threads, device })).accuracy;
   const costBefore = accountModel(before).total;
   const onnx = exportModel(final, {
     metadata: {
@@ -199,7 +203,7 @@ export async function compress(
       data: data.name,
       method: request.method,
       ...(isPosteriorRequest(request)
-        ? weightsLeft(sparse.result, packModel(onnx).bytes.length)
+        ? weightsLeft(sparse.result, packModel(onnx).bytes.length, await measureSparseLayers(masked, 64))
         : groupsLeft(sparse.result, request, wanted)),
       accuracy: { before: await accuracy(before), after: await accuracy(final) },
       validation: data.validation
@@ -250,7 +254,11 @@ function groupsLeft({ sparsity }: Outcome, { groups, budget }: GroupRequest, { k
   };
 }
 
-function weightsLeft({ patterns, commit }: Outcome, packedBytes: number): Left {
+function weightsLeft(
+  { patterns, commit }: Outcome,
+  packedBytes: number,
+  latencies: ReadonlyMap<string, LayerLatency>,
+): Left {
   const kept = Object.fromEntries(patterns!.map((l) => [l.name, l.nonZeros]));
   return {
     groups: "weight",
@@ -259,7 +267,7 @@ function weightsLeft({ patterns, commit }: Outcome, packedBytes: number): Left {
     kept,
     natural: kept,
     commit: accuraciesOf(commit!),
-    patterns: patterns!,
+    patterns: patterns!.map((l) => ({ ...l, latencyMs: latencies.get(l.name) ?? null })),
     packedBytes,
   };
 }

@@ -6,7 +6,9 @@ import type { Graph } from "../engine/graph.ts";
 import { exportModel } from "../engine/onnx/export.ts";
 import { sizeOf } from "../engine/tensor.ts";
 import { classification, classificationSource, evaluateClassifier } from "../nn/classification.ts";
-import type { StepProgress, TrainOptions } from "../nn/trainer.ts";
+import type { EarlyStoppingOptions } from "../nn/early-stopping.ts";
+import { bestEpoch, outOfPatience, restoreWeights } from "../nn/early-stopping.ts";
+import type { EpochRecord, StepProgress, TrainOptions } from "../nn/trainer.ts";
 import { train } from "../nn/trainer.ts";
 import { Problem } from "../problem.ts";
 import { foldConstants } from "../sparsity/fold-constants.ts";
@@ -16,6 +18,7 @@ import type { RankTraining } from "../sparsity/spectral/rank-methods.ts";
 import type { ShrunkTraining } from "../sparsity/train-shrinking.ts";
 import { trainShrinking } from "../sparsity/train-shrinking.ts";
 import { survivingDeviations } from "../sparsity/turbo-vbi/deviations.ts";
+import { loadBest, saveBest } from "./checkpoint.node.ts";
 import { defaultThreads, softwareVersions } from "./environment.node.ts";
 import { readBytes } from "./files.node.ts";
 import { SCALE_KEY, scaleFor } from "./input-scale.ts";
@@ -77,11 +80,24 @@ export async function executeRun(given: Recipe, path: string, options: RunOption
       const held = await evaluateClassifier(model, data.validation, scale, session);
       return { validationAccuracy: held.accuracy, validationLoss: held.loss, ...figures };
     };
+    const checkpoints = join(path, "checkpoints");
+    const stopping = stoppingOf(recipe);
+    /** The epoch whose weights the model is to have, where that need not be the last one. */
+    const bestOf = (history: readonly EpochRecord[]) =>
+      stopping && recipe.earlyStopping!.restoreBest ? bestEpoch(history, stopping) : undefined;
     const common: Omit<TrainOptions, "sparsifier" | "evaluate"> = {
       ...recipe,
       ...session,
       clipNorm: recipe.clipNorm ?? undefined,
-      save: (snapshot) => directory.save(snapshot()),
+      stopWhen: stopping && ((history) => outOfPatience(history, stopping)),
+      save: async (take) => {
+        const snapshot = take();
+        const { history, progress } = snapshot;
+        const isBest = progress.stepInEpoch === 0 && bestOf(history) === history.length - 1;
+        // Before the checkpoint, so that a run that goes on from there has it.
+        if (isBest) await saveBest(checkpoints, snapshot);
+        await directory.save(snapshot);
+      },
       resume: directory.resumed?.snapshot,
       signal: options.signal,
       onStep: (progress) => {
@@ -110,11 +126,14 @@ export async function executeRun(given: Recipe, path: string, options: RunOption
     const { history, finished, sparsifier } = await training.catch((error) => {
       throw withCheckpoint(error, directory);
     });
-    const last = history.at(-1);
+    const best = finished ? bestOf(history) : undefined;
+    if (best !== undefined) restoreWeights(graph, await loadBest(checkpoints, best));
+    const last = history.at(best ?? -1);
     const result: RunResult = {
       name: recipe.name,
       finished,
       epochs: history.length,
+      ...(best !== undefined && { bestEpoch: best + 1 }),
       steps,
       seconds: clock(),
       metrics: { ...(last && { loss: last.loss }), ...last?.metrics },
@@ -145,6 +164,12 @@ export async function executeRun(given: Recipe, path: string, options: RunOption
     }
     return result;
   });
+}
+
+function stoppingOf({ earlyStopping }: Recipe): EarlyStoppingOptions | undefined {
+  if (!earlyStopping) return undefined;
+  const { metric, patience } = earlyStopping;
+  return { metric, patience, best: metric === "validationLoss" ? "least" : "greatest" };
 }
 
 function footprintOf({ footprint, visits }: RankTraining, graph: Graph, steps: number): RunFootprint {

@@ -7,6 +7,7 @@ import type { GroupChoice } from "../sparsity/groups/kinds.ts";
 import { findGroups, lookForGroups } from "../sparsity/groups/kinds.ts";
 import { createLedger } from "../sparsity/groups/ledger.ts";
 import { groupSizes } from "../sparsity/groups.ts";
+import { measureLayers } from "./layer-latency.ts";
 import { loadModelFile } from "./load-model.node.ts";
 
 export interface CostSummary {
@@ -28,6 +29,8 @@ export interface LayerInspection extends CostSummary {
   groups: number | null;
   /** The layer whose choice this one follows, e.g. behind a residual sum. */
   sharedWith: string | null;
+  /** Milliseconds of the layer alone, see `measureLayers`; null where they were not asked for. */
+  latencyMs: number | null;
 }
 
 export interface ModelInspection {
@@ -103,13 +106,21 @@ function range(values: readonly number[]): [number, number] {
   );
 }
 
-/** What an .onnx file holds, layer by layer. `dimensions` are the lengths of open dimensions other than the batch. */
+export interface InspectFileOptions {
+  /** Lengths of open dimensions other than the batch. */
+  dimensions?: Readonly<Record<string, number>>;
+  /** Samples a run that every layer is timed at; by default none is. */
+  latencyBatch?: number;
+}
+
+/** What an .onnx file holds, layer by layer. */
 export async function inspectFile(
   path: string,
-  dimensions?: Readonly<Record<string, number>>,
+  { dimensions, latencyBatch }: InspectFileOptions = {},
 ): Promise<ModelInspection> {
   const { graph, bytes } = await loadModelFile(path, { dimensions });
   const { layers, total } = accountModel(graph);
+  const times = latencyBatch === undefined ? undefined : await measureLayers(graph, latencyBatch);
   const groups = new Map(
     lookForGroups(graph, "filter").sets.flatMap(({ name, layers: members, partition }) =>
       members.map((member) => [
@@ -123,12 +134,13 @@ export async function inspectFile(
     fileBytes: bytes,
     inputs: graph.inputs.map(typed),
     outputs: graph.outputs.map(typed),
-    layers: layers.map(({ name, op, outputShape, ...cost }) => ({
+    layers: layers.map(({ name, op, outputShape, ...cost }, i) => ({
       name,
       op,
       shape: outputShape,
       ...summary(cost),
       ...(groups.get(name) ?? { groups: null, sharedWith: null }),
+      latencyMs: times ? times[i] : null,
     })),
     total: summary(total),
     activationBytes: peakActivationBytes(graph),

@@ -17,6 +17,7 @@ import type { Ledger } from "../sparsity/groups/ledger.ts";
 import { channelLedger } from "../sparsity/groups/ledger.ts";
 import { resized } from "../sparsity/shrink.ts";
 import { measureLatency } from "./latency.ts";
+import { timesAlone } from "./layer-latency.ts";
 
 export interface LatencyTableOptions {
   batch: number;
@@ -67,7 +68,7 @@ export async function measureLedger(
     );
     // Layers of equal shapes take equally long.
     const key = JSON.stringify([node.op, node.attributes, variants.map((v) => [...v.types.values()])]);
-    const ms = known.get(key) ?? rising(await timesOf(variants, batch), points);
+    const ms = known.get(key) ?? rising(await timesAlone(variants), points);
     known.set(key, ms);
     const table = scales.map(({ axes: own, atoms }, i) => {
       const lengths = points[i].map((count) => {
@@ -158,20 +159,6 @@ function isolated(flow: Flow, node: Node, removed: ReadonlySet<Id>): Graph {
     apply(target, node.op, inputs, node.attributes, { name: node.outputs[0] });
   output(results[0], { batched: false });
   return target;
-}
-
-/** What an empty run takes is left out. */
-async function timesOf(graphs: readonly Graph[], batch: number): Promise<number[]> {
-  const empty = createGraph("empty");
-  const [result] = apply(empty, "Identity", [input(empty, "x", [1], { batched: false })], {}, { name: "y" });
-  output(result, { batched: false });
-  const [overhead, ...times] = await measureLatency([empty, ...graphs], {
-    batch,
-    threads: 1,
-    runs: 9,
-    atLeast: 4,
-  });
-  return times.map((t) => Math.max(0, t - overhead));
 }
 
 /** Times that never fall as widths grow: what measurements do now and then, and work does not. */

@@ -11,7 +11,14 @@ import { parseBudget } from "./budget.ts";
 import { customGroups } from "./custom-groups.ts";
 import { INPUT_SCALES } from "./input-scale.ts";
 import { hasSupport, METHOD_NAMES, methodOf, POSTERIOR_METHOD_NAMES } from "./methods.ts";
-import type { LowMemoryRecipe, PosteriorRecipe, Recipe, RecipeDefaults, SparsifierRecipe } from "./recipe.ts";
+import type {
+  EarlyStoppingRecipe,
+  LowMemoryRecipe,
+  PosteriorRecipe,
+  Recipe,
+  RecipeDefaults,
+  SparsifierRecipe,
+} from "./recipe.ts";
 import type { Fields, Path, Reader, Refuse } from "./schema.ts";
 import * as s from "./schema.ts";
 
@@ -171,6 +178,12 @@ const lowMemory = s.variant<"method", LowMemoryRecipe>("method", {
   full: {},
 });
 
+const earlyStopping = s.object<EarlyStoppingRecipe>({
+  metric: s.withDefault(s.oneOf(["validationLoss", "validationAccuracy"]), "validationLoss"),
+  patience: atLeast(1),
+  restoreBest: s.withDefault(s.boolean(), true),
+});
+
 /** A name that is a single folder on every system. */
 const name: Reader<string> = (value, path, refuse) => {
   const found = s.text()(value, path, refuse);
@@ -209,6 +222,7 @@ function fieldsOf(defaults: RecipeDefaults): Fields<Omit<Recipe, "learningRate">
     sparsifier: s.orNull(sparsifier),
     posterior: s.orNull(posterior),
     lowMemory: s.orNull(lowMemory),
+    earlyStopping: s.orAbsent(earlyStopping),
     versions: s.withDefault(s.record(s.text()), {}),
   };
 }
@@ -223,6 +237,13 @@ export function readRecipe(data: unknown, defaults: RecipeDefaults, refuse: Refu
       ["lowMemory"],
       "weights that go have gradients of their own: leave the sparsifier or posterior out",
     );
+  if (read.earlyStopping && (read.sparsifier || read.posterior || read.lowMemory))
+    refuse(
+      ["earlyStopping"],
+      "training that drives weights to zero, or holds less than all of them, has phases that must end: leave sparsifier, posterior or lowMemory out",
+    );
+  if (read.earlyStopping && read.validation === 0)
+    refuse(["earlyStopping"], "it looks at held-out samples: give validation, such as 0.1");
   const adaptive = read.optimizer.kind !== "sgd";
   return { ...read, learningRate: read.learningRate ?? (adaptive ? 0.001 : 0.05) };
 }

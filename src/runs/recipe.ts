@@ -52,6 +52,8 @@ export interface Recipe {
   posterior: PosteriorRecipe | null;
   /** Training keeps gradients and moments for less than every weight; null: for all. */
   lowMemory: LowMemoryRecipe | null;
+  /** Training ends once held-out samples gain nothing any more; absent: after all epochs. */
+  earlyStopping?: EarlyStoppingRecipe;
   /** Versions of the software that the run was started with. */
   versions: Record<string, string>;
 }
@@ -130,6 +132,14 @@ export interface SpectralRecipe {
   gradient: "enhanced" | "default";
   /** Whether the recipe's weight decay acts on singular values. */
   weightDecay: "none" | "values";
+}
+
+/** See `EarlyStoppingOptions`. */
+export interface EarlyStoppingRecipe {
+  metric: "validationLoss" | "validationAccuracy";
+  patience: number;
+  /** In the end the model gets the weights of the best epoch, instead of the last one's. */
+  restoreBest: boolean;
 }
 
 /** What a recipe leaves to where it is run. */

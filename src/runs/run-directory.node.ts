@@ -181,7 +181,8 @@ export async function readMetrics(path: string): Promise<MetricsLine[]> {
     .map((line, i) => parseJson(line, `${file}:${i + 1}`) as MetricsLine);
 }
 
-function parseJson(text: string, where: string): unknown {
+/** What a file of ours says. Throws a `Problem` for one that is damaged. */
+export function parseJson(text: string, where: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

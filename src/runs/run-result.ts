@@ -29,10 +29,12 @@ export interface RunResult {
   /** False where the signal stopped it. */
   finished: boolean;
   epochs: number;
+  /** With early stopping, once finished: the epoch, from 1, whose weights the model has. */
+  bestEpoch?: number;
   steps: number;
   /** Time that training took, over all its parts. */
   seconds: number;
-  /** Of the last epoch. */
+  /** Of the last epoch, or of the best where the model has its weights. */
   metrics: Record<string, number>;
   /** How each layer came to its number of groups; null without a sparsifier. */
   sparsity: { layers: LayerOutcome[]; commit: Commit | null } | null;

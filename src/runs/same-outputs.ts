@@ -8,7 +8,7 @@ import { sampleBatch } from "../nn/sample-batch.ts";
 import { Problem } from "../problem.ts";
 
 /** Larger than any rounding of a float32 sum in another order; anything above is a wrong network. */
-const TOLERANCE = 1e-4;
+export const TOLERANCE = 1e-4;
 
 /** The same as `requireSameResults`, on the first samples of a data set. */
 export async function requireSameOutputs(
@@ -42,7 +42,8 @@ export async function requireSameResults(
   );
 }
 
-function relativeDifference(expected: Tensor["data"], found: Tensor["data"]): number {
+/** The largest difference of a number from the expected one, relative to the largest of these; infinite where one is NaN. */
+export function relativeDifference(expected: Tensor["data"], found: Tensor["data"]): number {
   let difference = 0;
   let size = Number.MIN_VALUE;
   for (let i = 0; i < expected.length; i++) {

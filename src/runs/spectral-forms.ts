@@ -1,6 +1,7 @@
 import type { Graph, Node } from "../engine/graph.ts";
 import { constant, consumers, createGraph, input, output, parameter } from "../engine/graph.ts";
 import { apply } from "../engine/operators/operator.ts";
+import type { SessionOptions } from "../engine/session.ts";
 import type { Cut, TruncatedLayer, TruncateOptions } from "../sparsity/spectral/truncate.ts";
 import { cutSpectra, hasFewerWeights, withCuts } from "../sparsity/spectral/truncate.ts";
 import { measureLatency } from "./latency.ts";
@@ -23,8 +24,7 @@ export async function truncateByLatency(
   return await fastestCuts(model, cutSpectra(model, options), timing);
 }
 
-export interface TimingOptions {
-  threads?: number;
+export interface TimingOptions extends Pick<SessionOptions, "device" | "threads"> {
   /** What becomes of layers in which two products do not pay. Default `whole`. */
   others?: "whole" | "merged";
 }
@@ -33,7 +33,7 @@ export interface TimingOptions {
 export async function fastestCuts(
   model: Graph,
   cuts: readonly Cut[],
-  { threads, others = "whole" }: TimingOptions = {},
+  { others = "whole", ...session }: TimingOptions = {},
 ): Promise<{ graph: Graph; layers: TimedLayer[] }> {
   const times = new Map<string, { merged: number; factors: number }>();
   for (const cut of cuts) {
@@ -43,8 +43,8 @@ export async function fastestCuts(
     const factored = withCuts(alone, [cut], () => "factors").graph;
     const batch = alone.types.get("x")!.shape[0];
     const [merged, factors] = await measureLatency([alone, factored], {
+      ...session,
       batch,
-      threads,
       runs: 20,
       atLeast: 30,
     });

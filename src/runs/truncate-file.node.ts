@@ -5,6 +5,7 @@ import type { Graph } from "../engine/graph.ts";
 import { exportModel } from "../engine/onnx/export.ts";
 import { importModel } from "../engine/onnx/import.ts";
 import { rebatch } from "../engine/replay.ts";
+import type { Device } from "../engine/session.ts";
 import type { Tensor } from "../engine/tensor.ts";
 import { evaluateClassifier } from "../nn/classification.ts";
 import { sampleBatch } from "../nn/sample-batch.ts";
@@ -44,6 +45,8 @@ export interface TruncateFileOptions extends LoadOptions {
   /** Lengths of the file's open dimensions, by name. */
   dimensions?: Readonly<Record<string, number>>;
   threads?: number;
+  /** Where layers and networks are timed, and accuracy is measured. Default `cpu`. */
+  device?: Device;
   /** Where the result is written. */
   output: string;
   onStage?: (stage: string) => void;
@@ -76,7 +79,17 @@ export interface TruncateResult {
  */
 export async function truncateFile(path: string, options: TruncateFileOptions): Promise<TruncateResult> {
   const start = performance.now();
-  const { rule, layers, aim = "speed", others = "whole", batch, output, calibrate = 0, threads } = options;
+  const {
+    rule,
+    layers,
+    aim = "speed",
+    others = "whole",
+    batch,
+    output,
+    calibrate = 0,
+    threads,
+    device,
+  } = options;
   if (calibrate > 0 && !options.data) throw new Problem("to calibrate takes data; say which");
   const data = options.data === undefined ? undefined : await loadDataFor(path, options.data, options);
   const { dimensions, onStage } = options;
@@ -93,7 +106,7 @@ export async function truncateFile(path: string, options: TruncateFileOptions): 
   onStage?.(aim === "speed" ? "timing layers" : "building");
   const { graph, layers: found } =
     aim === "speed"
-      ? await fastestCuts(model, cuts, { threads: 1, others })
+      ? await fastestCuts(model, cuts, { threads: 1, device, others })
       : withCuts(model, cuts, (layer) => (hasFewerWeights(layer) ? "factors" : others));
   const onnx = exportModel(graph, { metadata: { ...metadata } });
   onStage?.("checking and measuring");
@@ -103,9 +116,9 @@ export async function truncateFile(path: string, options: TruncateFileOptions): 
   const outputError = data
     ? await requireSameOutputs(reference, written, data.test, scale!)
     : await requireSameResults(reference, written, Object.values(sampleInputs(reference)));
-  const [before, after] = await measureLatency([model, written], { batch, threads: 1 });
+  const [before, after] = await measureLatency([model, written], { batch, threads: 1, device });
   const accuracy = async (of: Graph) =>
-    (await evaluateClassifier(of, data!.test, scale!, { threads })).accuracy;
+    (await evaluateClassifier(of, data!.test, scale!, { threads, device })).accuracy;
   const costs = [accountModel(model).total, accountModel(graph).total];
   const both = (pick: (cost: (typeof costs)[0]) => number) => ({
     before: pick(costs[0]),

@@ -18,6 +18,8 @@ export interface Cost {
 
 export interface LayerCost extends Cost {
   name: string;
+  /** Name of its node in the graph. */
+  node: string;
   op: string;
   /** Of the first output, batch included. */
   outputShape: Shape;
@@ -60,7 +62,7 @@ export function accountModel(graph: Graph): ModelCost {
     const macs = product ? sizeOf(product.axes.map(lengthOf)) / product.samples : 0;
     if (cost.parameters === 0 && macs === 0) continue;
     const outputShape = graph.types.get(node.outputs[0])!.shape;
-    layers.push({ name: layerName(graph, node), op: node.op, outputShape, ...cost, macs });
+    layers.push({ name: layerName(graph, node), node: node.name, op: node.op, outputShape, ...cost, macs });
   }
   const every = storageOf(graph, [...graph.parameters.keys(), ...graph.constants.keys()]);
   return { layers, total: { ...every, macs: layers.reduce((sum, l) => sum + l.macs, 0) } };

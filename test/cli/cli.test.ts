@@ -151,6 +151,22 @@ describe("wrong usage", () => {
       ["inspect", "x.onnx", "--groups", "--energy", "mac=4,byte=1"],
       /--energy is about the whole model and --groups about its groups/,
     ],
+    [
+      "zeros skipped elsewhere than on the CPU",
+      ["bench", "x.onnx", "--skip-zeros", "--device", "webgpu"],
+      /--skip-zeros is for the CPU/,
+    ],
+    [
+      "zeros skipped elsewhere in an evaluation",
+      ["eval", "x.onnx", "--data", "glyphs", "--skip-zeros", "--device", "webgpu"],
+      /--skip-zeros is for the CPU/,
+    ],
+    ["an unknown device", ["bench", "x.onnx", "--device", "gpu"], /expected one of cpu, webgpu, cuda/],
+    [
+      "latency of groups",
+      ["inspect", "x.onnx", "--groups", "--latency", "8"],
+      /--latency is about the whole model/,
+    ],
     ["half of the costs of energy", ["inspect", "x.onnx", "--energy", "mac=4"], /such as mac=4.6,byte=160/],
   ])("%s ends with code 2 and one line", async (_, args, message) => {
     expectFailure(await filigree(args, "."), 2, message);
@@ -211,6 +227,11 @@ describe("bad input ends with code 1 and one line", () => {
       ["compress", "small-cnn", "--data", "glyphs", "--keep", "0.3", "-o", "net.onnx/x.onnx"],
       /net\.onnx\/x\.onnx: a part of this path is a file/,
     ],
+    [
+      "a device that is not there",
+      ["compress", "net.onnx", "--data", "data.npz", "--keep", "0.5", "--device", "cuda"],
+      /device "cuda" is not available here: .*--device cpu$/m,
+    ],
     ["a directory that holds no run", ["report", "."], /is not the directory of a run/],
     [
       "a dimension that is not open",
@@ -241,6 +262,15 @@ describe("bad input ends with code 1 and one line", () => {
     const { code, stderr } = await filigree(["bench", "net.onnx", "--batch", "100000000"], taskFolder());
     expect(code).toBe(1);
     expect(stderr).toMatch(/^filigree: an input of shape .* choose a smaller batch\n$/m);
+  });
+
+  test.each([
+    ["bench", "net.onnx"],
+    ["truncate", "net.onnx", "--keep", "rank=2"],
+  ])("a device that is not there: %s", async (...args) => {
+    const { code, stderr } = await filigree([...args, "--device", "cuda"], taskFolder());
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/(^|\n)filigree: device "cuda" is not available here: .*--device cpu\n$/);
   });
 
   test("and one JSON object with --json", async () => {
@@ -282,6 +312,14 @@ describe("a run from end to end", () => {
     const evaluated = json(await filigree(["eval", model, "--data", "data.npz", "--json"], folder));
     await expectDocumented("run", result);
     await expectDocumented("eval", evaluated);
+    const skipped = ["eval", model, "--data", "data.npz", "--threads", "1", "--skip-zeros"];
+    const bySkipping = json(await filigree([...skipped, "--json"], folder));
+    expect(bySkipping.accuracy).toBe(evaluated.accuracy);
+    expect(bySkipping.skippingZeros).toMatchObject({
+      outputError: expect.any(Number),
+      plan: { batch: 60 },
+    });
+    expect((await filigree(skipped, folder)).stdout).toMatch(/\nzeros skipped in .*: .*dense \d/);
     expectFailure(
       await filigree(["eval", model, "--data", "data.npz", "--samples", "5"], folder),
       1,
@@ -312,6 +350,13 @@ describe("a run from end to end", () => {
     writeFileSync(join(folder, "lists.json"), '{"mine": [{"conv1.weight": [0, 1]}, {"conv1.weight": [2]}]}');
     const lists = await filigree(["inspect", model, "--groups", "lists.json", "--json"], folder);
     expect(json(lists).sets).toMatchObject([{ name: "mine", groups: 2, weights: [1, 2], macs: [64, 128] }]);
+    const timed = ["inspect", model, "--latency", "4"];
+    const { layers: timedLayers } = json(await filigree([...timed, "--json"], folder)) as typeof inspected;
+    expect(inspected.layers).toMatchObject(layers.map(() => ({ latencyMs: null })));
+    expect(timedLayers).toMatchObject(layers.map(() => ({ latencyMs: expect.any(Number) })));
+    expect((await filigree(timed, folder)).stdout).toMatch(
+      /bytes +alone +groups\n[\s\S]*conv1 +Conv .* B +[\d.]+ ms +5\n/,
+    );
     const estimate = ["inspect", model, "--energy", "mac=2,byte=100"];
     expect(json(await filigree([...estimate, "--json"], folder)).energy).toBe(
       2 * total.macs + 100 * total.bytes,
@@ -405,6 +450,14 @@ describe("a run from end to end", () => {
     const [before, after] = timed.models as { macs: number; ratio: Record<string, number> }[];
     expect(before).toMatchObject({ macs: result.macs.before, ratio: { 1: 1 } });
     expect(after.ratio[1]).toBeGreaterThan(0);
+    expect(after).toMatchObject({ skippingZeros: null });
+    const skipping = json(
+      await filigree(["bench", "net.onnx", "--batch", "4", "--runs", "3", "--skip-zeros", "--json"], folder),
+    );
+    const [{ skippingZeros }] = skipping.models as { skippingZeros: Record<string, unknown> }[];
+    expect(skippingZeros).toMatchObject({
+      4: { latencyMs: expect.any(Number), ratio: expect.any(Number), plan: { batch: 4, threads: 1 } },
+    });
 
     // For people: a table, and where the files are.
     const text = await filigree([...args, ...settings, "--resume"], folder);
@@ -426,6 +479,8 @@ describe("a run from end to end", () => {
     );
     expect(stopped.stderr.endsWith(`${error}\n`)).toBe(true);
     expect(readdirSync(folder)).toEqual(["runs"]);
+    const report = ["report", "runs/compress-small-cnn-glyphs", "--json"];
+    expect(json(await filigree(report, folder))).toMatchObject({ epochs: expect.any(Number) });
   });
 
   test("what cuts nothing need not be told how small", async () => {

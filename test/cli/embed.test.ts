@@ -1,11 +1,11 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { readRelations } from "../../src/data/relations.ts";
 import { lorentzPoints } from "../../src/geometry/lorentz-points.ts";
 import { reconstruction } from "../../src/geometry/tree-embedding.ts";
 import { temporaryFolder } from "../runs/support.ts";
-import { build, filigree } from "./support.ts";
+import { build, filigree, start } from "./support.ts";
 
 beforeAll(build);
 
@@ -74,3 +74,15 @@ test.each<[string, string[], number, RegExp]>([
   expect([code, stderr]).toEqual([expected, expect.stringMatching(message)]);
   expect(existsSync(join(folder, "tree-points.tsv"))).toBe(false);
 });
+
+test("Ctrl-C stops after an epoch and says that nothing was written", async () => {
+  const folder = folderWith(TREE);
+  const child = start(["embed", "tree.tsv", "--epochs", "1000000", "--disk", "tree.svg"], folder);
+  while (!child.stderr().includes("epochs")) await new Promise((resolve) => setTimeout(resolve, 5));
+  child.kill("SIGINT");
+  const { code, signal, stderr } = await child.done;
+  expect([code, signal]).toEqual([130, null]);
+  expect(stderr).toMatch(/stopping after this epoch/);
+  expect(stderr).toMatch(/\nfiligree: stopped after epoch \d+: nothing was written;.*\n$/);
+  expect(readdirSync(folder)).toEqual(["tree.tsv"]);
+}, 60_000);

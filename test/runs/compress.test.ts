@@ -107,6 +107,8 @@ test("posteriors leave as many weights as the slab allows, and lie beside the mo
   for (const { name, nonZeros } of result.patterns!)
     expect(trained.parameters.get(`${name}.weight`)!.data.filter((w) => w !== 0)).toHaveLength(nonZeros);
   expect(result).toMatchObject({ requested: null, budget: null, groups: "weight" });
+  for (const { latencyMs } of result.patterns!)
+    expect(latencyMs).toEqual({ dense: expect.any(Number), sparse: expect.any(Number) });
   expect(result.kept).toEqual(Object.fromEntries(result.patterns!.map((l) => [l.name, l.nonZeros])));
   expect(result.commit!.before).toBeGreaterThan(0.3);
   expect(result.outputError).toBeLessThan(1e-5);

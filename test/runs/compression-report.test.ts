@@ -4,11 +4,11 @@ import { parseHTML } from "linkedom";
 import { expect, test } from "vitest";
 import { resultTable } from "../../src/cli/compression-table.ts";
 import type { CompressResult } from "../../src/runs/compress.node.ts";
+import type { TimedPattern } from "../../src/runs/pattern-rows.ts";
 import { compressionReport } from "../../src/runs/report/compression-report.node.ts";
-import type { LayerPattern } from "../../src/sparsity/pattern-report.ts";
 import { temporaryFolder } from "./support.ts";
 
-const pattern = (name: string, weights: number, nonZeros: number): LayerPattern => ({
+const pattern = (name: string, weights: number, nonZeros: number): Omit<TimedPattern, "latencyMs"> => ({
   ...{ name, weights, nonZeros, density: nonZeros / weights, runs: 5, runsDown: 5, meanRun: nonZeros / 5 },
   ...{ lines: 10, columns: weights / 10, liveLines: 4, liveColumns: 6, macs: weights, usedMacs: nonZeros },
   ...{ indexBits: { runs: 30, csr: 60, bitmap: weights }, valueBits: 32 * nonZeros, totalBits: 99 },
@@ -19,7 +19,10 @@ const byPosteriors: CompressResult = {
   ...{ model: "net.onnx", data: "glyphs", method: "turbo-vbi", groups: "weight", output: "net-small.onnx" },
   ...{ requested: null, budget: null, kept: { a: 8, b: 12 }, natural: { a: 8, b: 12 }, seconds: 3 },
   commit: { before: 0.91, after: 0.83 },
-  patterns: [pattern("a", 120, 8), pattern("b", 80, 12)],
+  patterns: [
+    { ...pattern("a", 120, 8), latencyMs: { dense: 0.5, sparse: 0.125 } },
+    { ...pattern("b", 80, 12), latencyMs: null },
+  ],
   packedBytes: 500,
   accuracy: { before: 0.95, after: 0.94 },
   validation: { before: 0.93, after: 0.92 },
@@ -76,6 +79,18 @@ test("of posteriors the page leads with what zeros turn into: a packed file, ski
   ]);
   expect(all).toContain("91.00 % right before the other weights became zero and 83.00 % right after");
   expect(all).toContain("Zeros are skipped by createSparseSession of the library.");
+});
+
+test("every layer of posteriors has its operations and its latency, on the page and in the terminal", async () => {
+  const { texts } = await pageOf(byPosteriors);
+  const row = ["120", "8", "0.500 ms", "0.125 ms"];
+  const cells = texts("td");
+  const first = cells.indexOf("a");
+  expect(cells.slice(first + 12, first + 16)).toEqual(row);
+  const lines = resultTable(byPosteriors).split("\n");
+  expect(lines.find((line) => line.startsWith("a "))).toMatch(/ 120 +8 +0\.500 ms +0\.125 ms$/);
+  // A layer without a sparse kernel was not timed.
+  expect(lines.find((line) => line.startsWith("b "))).toMatch(/ 80 +12 +– +–$/);
 });
 
 test("where kernels that skip zeros are no faster, the page does not count on them", async () => {

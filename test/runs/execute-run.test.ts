@@ -91,6 +91,33 @@ describe("a run", () => {
     expect(metrics.testLoss).not.toBeCloseTo(metrics.validationLoss, 5);
   });
 
+  test("stops early by its held-out samples, with the weights of the best epoch, also when it was interrupted", async () => {
+    const settings = { sparsifier: null, validation: 0.2, epochs: 30, learningRate: 0.3 };
+    const earlyStopping = { metric: "validationLoss", patience: 2, restoreBest: true } as const;
+    const { recipe, path, model, run, runUntil } = task({ ...settings, earlyStopping });
+    const { bestEpoch, epochs, metrics, steps } = await run("whole");
+    const lines = await readMetrics(path("whole"));
+    const losses = lines.map((l) => l.metrics.validationLoss);
+    expect(losses[bestEpoch! - 1]).toBe(Math.min(...losses));
+    expect([epochs, steps]).toEqual([bestEpoch! + 2, 12 * (bestEpoch! + 2)]);
+    expect(epochs).toBeLessThan(30);
+    expect(metrics).toEqual({ loss: lines[bestEpoch! - 1].loss, ...lines[bestEpoch! - 1].metrics });
+    const { validation, scale } = holdOut(await loadDataset(recipe.data), 0.2, recipe.seed);
+    const { loss } = await evaluateClassifier(importModel(model("whole")), validation!, scale);
+    expect(loss).toBeCloseTo(Math.min(...losses), 5);
+    // Before the best epoch, at its end, and after it.
+    for (const last of [12 * bestEpoch! - 7, 12 * bestEpoch!, 12 * bestEpoch! + 5]) {
+      expect(await runUntil(`at-${last}`, last)).toMatchObject({ finished: false });
+      expect(await run(`at-${last}`, { resume: true })).toMatchObject({ bestEpoch, epochs });
+      expect(model(`at-${last}`).equals(model("whole"))).toBe(true);
+    }
+    expect(await run("whole", { resume: true })).toMatchObject({ bestEpoch, epochs, steps });
+    // Control: the last epoch's weights are others.
+    const other = { ...recipe, earlyStopping: { ...earlyStopping, restoreBest: false } };
+    expect(await executeRun(other, path("last"))).toMatchObject({ epochs, metrics: lines.at(-1)!.metrics });
+    expect(model("last").equals(model("whole"))).toBe(false);
+  });
+
   test("that is interrupted goes on to the same bytes and metrics", async () => {
     const { path, model, run, runUntil } = task();
     await run("whole");

@@ -32,6 +32,8 @@ describe("a recipe", () => {
     });
     expect(JSON.stringify(recipe)).not.toContain("undefined");
     expect(parse(SHORT).learningRate).toBe(0.05);
+    const { earlyStopping } = parse(`${SHORT}validation: 0.1\nearlyStopping: { patience: 5 }`);
+    expect(earlyStopping).toEqual({ metric: "validationLoss", patience: 5, restoreBest: true });
   });
 
   test("is the same after it was written and read", () => {
@@ -39,6 +41,7 @@ describe("a recipe", () => {
       "",
       "optimizer: { kind: rmsprop, momentum: 0.5 }",
       "schedule: { kind: step, milestones: [0.5] }",
+      "validation: 0.1\nearlyStopping: { patience: 5 }",
     ]) {
       const recipe = parse(SHORT + extra);
       const again = parseRecipe(formatRecipe(recipe), "again.yaml", { name: "other", threads: 99 });
@@ -76,6 +79,19 @@ describe("a recipe", () => {
     [
       "sparsifier:\n  method: wgsef\n  keep:\n    conv1: six",
       "r.yaml:6: sparsifier.keep.conv1: expected a whole number",
+    ],
+    [
+      "earlyStopping: { patience: 5 }",
+      "r.yaml:3: earlyStopping: it looks at held-out samples: give validation",
+    ],
+    ["validation: 0.1\nearlyStopping: { patience: 0 }", "earlyStopping.patience: expected a whole number"],
+    [
+      "validation: 0.1\nearlyStopping: { patience: 5, metric: testLoss }",
+      "earlyStopping.metric: expected one of validationLoss, validationAccuracy",
+    ],
+    [
+      "validation: 0.1\nearlyStopping: { patience: 5 }\nlowMemory: { method: lora, rank: 2 }",
+      "earlyStopping: training that drives weights to zero, or holds less than all of them, has phases",
     ],
     ["sparsifier: { method: wgsef }", "sparsifier: say how small: either keep or budget"],
     ["augment: 3", "augment: expected keys with values, found 3"],

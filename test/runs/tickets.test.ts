@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { reportDirectory } from "../../src/runs/report/directory-report.node.ts";
 import { readMoments } from "../../src/runs/tickets/experiment-directory.node.ts";
 import { executeExperiment, runCount } from "../../src/runs/tickets/experiment-pool.node.ts";
 import { analyzeMasks } from "../../src/runs/tickets/mask-analysis.node.ts";
@@ -53,6 +54,10 @@ describe("an experiment in its directory", () => {
     });
     expect(first.finished).toBe(false);
     expect(first.outcomes.length).toBe(5);
+    // What is there so far has a page, whichever runs are done.
+    const soFar = join(folder, "so-far.html");
+    expect(await reportDirectory(stopped, soFar)).toEqual({ report: soFar, runs: 5 });
+    expect(await readFile(soFar, "utf8")).toContain("Test accuracy over training");
     const again: string[] = [];
     const rest = await executeExperiment(TINY, stopped, {
       seeds: [0, 1],
@@ -72,6 +77,12 @@ describe("an experiment in its directory", () => {
     expect(page).not.toMatch(/NaN|undefined/);
     const [summary] = summarizeExperiment(TINY, rest.outcomes).runs;
     expect(summary).toMatchObject({ name: "base", generalised: [null, null] });
+  });
+
+  test("has the same page when it is asked for later", async () => {
+    const [stopped, later] = [join(folder, "stopped"), join(folder, "later.html")];
+    expect(await reportDirectory(stopped, later)).toEqual({ report: later, runs: 2 * (names.length + 1) });
+    expect(await readFile(later, "utf8")).toBe(await readFile(join(stopped, "report.html"), "utf8"));
   });
 
   test("refuses a directory that holds one, and other settings", async () => {
@@ -195,7 +206,10 @@ test("a sweep trains every ratio under every decay, and draws what it finds", as
   expect(of("ratio-0-decay-0").loss).not.toBe(of("ratio-0-decay-1").loss);
 
   const { report, diagram } = await writeSweep(settings, directory, outcomes);
-  expect(await readFile(report, "utf8")).not.toMatch(/NaN|undefined/);
+  const text = await readFile(report, "utf8");
+  expect(text).not.toMatch(/NaN|undefined/);
+  expect(await reportDirectory(directory)).toEqual({ report, runs: 10 });
+  expect(await readFile(report, "utf8")).toBe(text);
   const svg = await readFile(diagram, "utf8");
   expect(svg).toMatch(/^<svg[^>]*xmlns="http:\/\/www.w3.org\/2000\/svg"/);
   expect(svg.match(/>×</g)).toHaveLength(4);

@@ -1,7 +1,7 @@
-import type { LayerPattern } from "../../sparsity/pattern-report.ts";
 import type { Compression, CompressResult } from "../compress.node.ts";
 import { comparedFigures } from "../compression-rows.ts";
 import { formatCount, formatShare, significant } from "../format.ts";
+import type { TimedPattern } from "../pattern-rows.ts";
 import { PATTERN_HEADINGS, patternRows } from "../pattern-rows.ts";
 import { readMetrics } from "../run-directory.node.ts";
 import type { MetricsLine } from "../run-result.ts";
@@ -33,7 +33,7 @@ export async function compressionReport(result: CompressResult, runs: Compressio
       patterns
         ? {
             heading: "Which weights each layer kept",
-            note: `Weights stay that are likelier in use than not. A run is a block of neighbours along what enters one neuron or filter; index bits are those for one weight in use. Test accuracy was ${formatShare(commit!.before)} right before the other weights became zero and ${formatShare(commit!.after)} right after; then what was left trained on alone.`,
+            note: `Weights stay that are likelier in use than not. A run is a block of neighbours along what enters one neuron or filter; index bits are those for one weight in use; latencies are of the layer alone at batch 64, on one thread. Test accuracy was ${formatShare(commit!.before)} right before the other weights became zero and ${formatShare(commit!.after)} right after; then what was left trained on alone.`,
             content: patternTable(patterns),
           }
         : {
@@ -94,8 +94,8 @@ function groupsKept({ kept }: CompressResult): string {
     .join(", ");
 }
 
-function weightsKept(patterns: readonly LayerPattern[]): string {
-  const sum = (pick: (l: LayerPattern) => number) => patterns.reduce((s, l) => s + pick(l), 0);
+function weightsKept(patterns: readonly TimedPattern[]): string {
+  const sum = (pick: (l: TimedPattern) => number) => patterns.reduce((s, l) => s + pick(l), 0);
   const [all, used] = [sum((l) => l.weights), sum((l) => l.nonZeros)];
   return `${formatCount(used)} of ${formatCount(all)} weights are left, ${formatShare(used / all)}`;
 }
@@ -129,7 +129,7 @@ function layerTable({ requested, budget, natural, kept }: CompressResult): Html 
   });
 }
 
-function patternTable(patterns: readonly LayerPattern[]): Html {
+function patternTable(patterns: readonly TimedPattern[]): Html {
   const [first, ...others] = PATTERN_HEADINGS;
   return htmlTable({
     columns: [{ heading: first }, ...others.map(right)],

@@ -8,14 +8,19 @@ import { figures, highlights, htmlTable, page } from "./page.ts";
 import { linePlot } from "./plot-svg.ts";
 
 /** The page of a run: its outcome, its curves, its layers, its epochs and its recipe. */
-export function runReport({ recipe, lines, result }: RunRecord): string {
+export function runReport(run: RunRecord): string {
+  const { recipe, lines, result } = run;
   const subtitle = `${recipe.model} on ${recipe.data}, ${
     result
-      ? `${formatMany(result.epochs, "epoch")} in ${formatSeconds(result.seconds)}`
+      ? `${formatMany(result.epochs, "epoch")} in ${formatSeconds(result.seconds)}${result.bestEpoch === undefined ? "" : `, weights of epoch ${result.bestEpoch}`}`
       : `${lines.length} of ${recipe.epochs} epochs so far`
   }`;
+  return page({ title: recipe.name, subtitle, sections: runSections(run) });
+}
+
+export function runSections({ recipe, lines, result }: RunRecord): Section[] {
   const sections: Section[] = [];
-  const last = lines.at(-1);
+  const last = lines.at(result?.bestEpoch === undefined ? -1 : result.bestEpoch - 1);
   if (last) {
     sections.push(
       { heading: "Outcome", content: outcome(last) },
@@ -31,7 +36,7 @@ export function runReport({ recipe, lines, result }: RunRecord): string {
     note: "Complete: with this file and the same versions the run can be repeated number by number.",
     content: html`<pre>${formatRecipe(recipe)}</pre>`,
   });
-  return page({ title: recipe.name, subtitle, sections });
+  return sections;
 }
 
 const isShare = (metric: string) => /accuracy/i.test(metric);

@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { loadDataset } from "../../data/load.node.ts";
 import { readSafetensors, writeSafetensors } from "../../data/safetensors.ts";
@@ -7,9 +7,10 @@ import { Problem } from "../../problem.ts";
 import type { RunHooks, RunOutcome } from "../../sparsity/tickets/experiment.ts";
 import { runBase, runVariant } from "../../sparsity/tickets/experiment.ts";
 import type { Weights } from "../../sparsity/tickets/masks.ts";
-import { ticketName } from "../../sparsity/tickets/run-definitions.ts";
+import { runDefinitions, ticketName } from "../../sparsity/tickets/run-definitions.ts";
 import type { ExperimentSettings } from "../../sparsity/tickets/settings.ts";
 import { readBytes, writeWhole } from "../files.node.ts";
+import { parseJson } from "../run-directory.node.ts";
 
 /** A run of an experiment: `base`, or one of `runDefinitions`. */
 export interface ExperimentJob {
@@ -52,6 +53,26 @@ export async function readOutcome(
 ): Promise<RunOutcome | undefined> {
   const text = await readFile(join(directory, `seed-${seed}`, `${name}.json`), "utf8").catch(() => undefined);
   return text === undefined ? undefined : (JSON.parse(text) as RunOutcome);
+}
+
+/** The outcomes of all jobs that are done, seed by seed. */
+export async function readOutcomes(settings: ExperimentSettings, directory: string): Promise<RunOutcome[]> {
+  const seeds = (await readdir(directory))
+    .flatMap((name) => /^seed-(\d+)$/.exec(name)?.[1] ?? [])
+    .map(Number);
+  const names = ["base", ...runDefinitions(settings).keys()];
+  const jobs = seeds.sort((a, b) => a - b).flatMap((seed) => names.map((name) => ({ seed, name })));
+  const outcomes = await Promise.all(jobs.map((job) => readOutcome(directory, job)));
+  return outcomes.filter((outcome) => outcome !== undefined);
+}
+
+/** The settings of the experiment in a directory; undefined where there is none. */
+export async function readSettings(directory: string): Promise<ExperimentSettings | undefined> {
+  const path = join(directory, "settings.json");
+  const text = await readFile(path, "utf8").catch(() => undefined);
+  const settings = text === undefined ? {} : (parseJson(text, path) as object);
+  // Others keep a file of this name too.
+  return "baseSteps" in settings ? (settings as ExperimentSettings) : undefined;
 }
 
 /** The base network's weights at the moments of its training. */

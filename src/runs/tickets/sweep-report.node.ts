@@ -10,13 +10,13 @@ import { describeTask } from "./describe-task.ts";
 import type { PhaseCell } from "./phase-diagram.ts";
 import { phaseCells, phaseDiagram } from "./phase-diagram.ts";
 
-/** Writes `phase-diagram.svg` and `report.html` in the directory of a sweep; returns their paths. */
+/** Writes `phase-diagram.svg` in the directory of a sweep, and by default there `report.html`; returns their paths. */
 export async function writeSweep(
   settings: ExperimentSettings,
   directory: string,
   outcomes: readonly RunOutcome[],
+  report = join(directory, "report.html"),
 ): Promise<{ report: string; diagram: string }> {
-  const report = join(directory, "report.html");
   const diagram = join(directory, "phase-diagram.svg");
   const cells = phaseCells(settings, outcomes);
   const drawing = phaseDiagram(cells);

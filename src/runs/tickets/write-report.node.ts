@@ -6,13 +6,13 @@ import { analyzeMasks } from "./mask-analysis.node.ts";
 import { ticketReport } from "./ticket-report.ts";
 import { summarizeExperiment } from "./ticket-summary.ts";
 
-/** Writes `report.html` in the directory of an experiment; returns its path. */
+/** Writes the page of an experiment, by default as `report.html` in its directory; returns its path. */
 export async function writeReport(
   settings: ExperimentSettings,
   directory: string,
   outcomes: readonly RunOutcome[],
+  path = join(directory, "report.html"),
 ): Promise<string> {
-  const path = join(directory, "report.html");
   const seeds = [...new Set(outcomes.map((o) => o.seed))].sort((a, b) => a - b);
   const analysis = await analyzeMasks(settings, directory, seeds);
   await writeWhole(path, ticketReport(settings, outcomes, summarizeExperiment(settings, outcomes), analysis));

@@ -118,6 +118,23 @@ async function measureLayer(graph: Graph, node: Node, options: Options): Promise
   const percent = `${Number((100 * density).toPrecision(2))} %`;
   if (density > WORTH_TRYING)
     return { ...known, run: "dense", why: `dense: ${percent} of its weights are in use` };
+  const ms = await timeLayer(graph, node, options);
+  const [run, other]: ("dense" | "sparse")[] =
+    ms.sparse < ms.dense ? ["sparse", "dense"] : ["dense", "sparse"];
+  return {
+    ...known,
+    run,
+    why: `${run} ${format(ms[run])} against ${other} ${format(ms[other])} at ${percent} density`,
+    ms,
+  };
+}
+
+/** Milliseconds of one layer of a graph alone, dense by ONNX Runtime and sparse by the kernels, which take turns. */
+export async function timeLayer(
+  graph: Graph,
+  node: Node,
+  options: Options,
+): Promise<{ dense: number; sparse: number }> {
   const alone = pieceGraph(graph, {
     kind: "dense",
     nodes: [node],
@@ -138,14 +155,7 @@ async function measureLayer(graph: Graph, node: Node, options: Options): Promise
   );
   await dense.release();
   await sparse.release();
-  const ms = { dense: denseMs, sparse: sparseMs };
-  const [run, other]: ("dense" | "sparse")[] = sparseMs < denseMs ? ["sparse", "dense"] : ["dense", "sparse"];
-  return {
-    ...known,
-    run,
-    why: `${run} ${format(ms[run])} against ${other} ${format(ms[other])} at ${percent} density`,
-    ms,
-  };
+  return { dense: denseMs, sparse: sparseMs };
 }
 
 export function densityOf({ data }: Tensor): number {
