@@ -11,8 +11,8 @@ import { measureLatency } from "./latency.ts";
 import { loadModelFile } from "./load-model.node.ts";
 import type { Importance, PruneOptions } from "./prune.ts";
 import { pruneModel } from "./prune.ts";
-import { randomInputs } from "./random-inputs.ts";
 import { requireSameResults } from "./same-outputs.ts";
+import { sampleInputs } from "./sample-inputs.ts";
 
 export interface PruneFileOptions extends PruneOptions {
   /** Samples a run that latency is measured at. Default 1. */
@@ -72,7 +72,7 @@ export async function pruneFile(path: string, options: PruneFileOptions): Promis
   const onnx = exportModel(graph, { metadata: { ...metadata } });
   onStage?.("checking and measuring");
   const written = importModel(onnx, { batch });
-  const outputError = await requireSameResults(zeroed, written, Object.values(randomInputs(zeroed)));
+  const outputError = await requireSameResults(zeroed, written, Object.values(sampleInputs(zeroed)));
   const [before, after] = await measureLatency([model, written], { batch, threads: 1, runs: 20 });
   const costs = [accountModel(model).total, accountModel(graph).total];
   const both = (pick: (cost: Cost) => number) => ({ before: pick(costs[0]), after: pick(costs[1]) });

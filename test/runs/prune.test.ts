@@ -18,8 +18,8 @@ import { random } from "../../src/random.ts";
 import type { Importance, PruneOptions } from "../../src/runs/prune.ts";
 import { pruneModel } from "../../src/runs/prune.ts";
 import { pruneFile } from "../../src/runs/prune-file.node.ts";
-import { randomInputs } from "../../src/runs/random-inputs.ts";
 import { startRun } from "../../src/runs/run-sparsifier.ts";
+import { sampleInputs } from "../../src/runs/sample-inputs.ts";
 import { accountModel } from "../../src/sparsity/accounting.ts";
 import { exactDifference } from "../sparsity/shrink/equality.ts";
 import { recipeOf, temporaryFolder } from "./support.ts";
@@ -61,7 +61,7 @@ const NETWORKS: Record<string, () => Graph> = {
   several: severalInputs,
 };
 
-const numeric = (feeds: ReturnType<typeof randomInputs>): Record<string, Numeric> =>
+const numeric = (feeds: ReturnType<typeof sampleInputs>): Record<string, Numeric> =>
   Object.fromEntries(Object.entries(feeds).map(([n, t]) => [n, { shape: t.shape, data: toNumbers(t) }]));
 
 const counts = (graph: Graph, options: PruneOptions) =>
@@ -119,7 +119,7 @@ test.each(CASES)("%s pruned with %j is smaller and computes what its zeros do", 
   const graph = NETWORKS[name]();
   const before = new Map([...graph.parameters].map(([n, t]) => [n, t.data.slice()]));
   const { graph: small, zeroed } = pruneModel(graph, options);
-  const feeds = numeric(randomInputs(graph));
+  const feeds = numeric(sampleInputs(graph));
   expect(exactDifference(small, zeroed, feeds)).toBeLessThan(1e-12);
   expect(exactDifference(small, graph, feeds)).toBeGreaterThan(1e-3);
   expect(accountModel(small).total.nonZeros).toBeLessThan(0.9 * accountModel(graph).total.nonZeros);
@@ -234,7 +234,7 @@ test("norms find what matters; groups at random do not (control)", () => {
       b.data[j] *= 1e-4;
     }
   }
-  const feeds = numeric(randomInputs(graph));
+  const feeds = numeric(sampleInputs(graph));
   const lost = (by: Importance) => exactDifference(pruneModel(graph, { keep: 0.5, by }).graph, graph, feeds);
   expect(lost("l2")).toBeLessThan(1e-3);
   expect(lost("l1")).toBeLessThan(1e-3);
@@ -243,7 +243,7 @@ test("norms find what matters; groups at random do not (control)", () => {
 
 test("random inputs pick rows that are there, and let masks pass", () => {
   const graph = severalInputs();
-  const { ids, mask, numbers } = randomInputs(graph);
+  const { ids, mask, numbers } = sampleInputs(graph);
   const rows = toNumbers(ids);
   expect(rows.every((row) => row >= 0 && row < 9)).toBe(true);
   expect(new Set(rows).size).toBeGreaterThan(1);
@@ -267,7 +267,7 @@ test("a file in, a smaller file out that says what it is", async () => {
   expect(result.parameters.before - result.parameters.after).toBe(6 * (8 + 1 + 2));
   expect(result.outputError).toBeLessThan(1e-6);
   // The file is what the library makes.
-  const feeds = numeric(randomInputs(graph));
+  const feeds = numeric(sampleInputs(graph));
   const written = importModel(readFileSync(half));
   expect(exactDifference(written, pruneModel(graph, { keep: 0.5 }).graph, feeds)).toBeLessThan(1e-6);
   await expect(
