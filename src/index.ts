@@ -123,6 +123,14 @@ export {
   uniformFanIn,
   xavierUniform,
 } from "./nn/initializers.ts";
+export {
+  nextToken,
+  type TokenCost,
+  type TokenSourceOptions,
+  type Tokens,
+  tokenCost,
+  tokenSource,
+} from "./nn/language-model.ts";
 export { type Layers, layers } from "./nn/layers.ts";
 export { cachedDecoder } from "./nn/models/cached-decoder.ts";
 export { DECODER_SIZES, type DecoderOptions, decoder } from "./nn/models/decoder.ts";

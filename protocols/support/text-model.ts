@@ -1,16 +1,9 @@
 import type { Graph } from "../../src/engine/graph.ts";
-import { input } from "../../src/engine/graph.ts";
-import { crossEntropy } from "../../src/engine/operators/index.ts";
-import { rebatch } from "../../src/engine/replay.ts";
-import { createSession } from "../../src/engine/session.ts";
-import { zeros } from "../../src/engine/tensor.ts";
 import { normal, uniformFanIn } from "../../src/nn/initializers.ts";
+import { nextToken, tokenCost, tokenSource } from "../../src/nn/language-model.ts";
 import { decoder } from "../../src/nn/models/decoder.ts";
 import { train } from "../../src/nn/trainer.ts";
-import type { Objective } from "../../src/nn/training-step.ts";
-import { trainingGraph } from "../../src/nn/training-step.ts";
 import { Problem } from "../../src/problem.ts";
-import { deriveSeed, random } from "../../src/random.ts";
 import type { Footprint } from "../../src/sparsity/spectral/footprint.ts";
 import type { RankMethod } from "../../src/sparsity/spectral/rank-methods.ts";
 import { createRankMethod } from "../../src/sparsity/spectral/rank-methods.ts";
@@ -54,43 +47,10 @@ export interface TextResult {
   seconds: number;
 }
 
-const objective: Objective = ([logits], graph) => ({
-  loss: crossEntropy(logits, input(graph, "labels", [logits.shape[0]], { dtype: "int32" })),
-});
-
-/** Windows of a text with the tokens that follow, in arrays that are used again. */
-function windows(text: Uint16Array, rows: number) {
-  const { context } = TEXT_MODEL;
-  const feeds = { input: zeros([rows, context], "int32"), labels: zeros([rows * context], "int32") };
-  return (startOf: (row: number) => number) => {
-    for (let row = 0; row < rows; row++) {
-      const start = startOf(row);
-      feeds.input.data.set(text.subarray(start, start + context), row * context);
-      feeds.labels.data.set(text.subarray(start + 1, start + context + 1), row * context);
-    }
-    return feeds;
-  };
-}
-
-/** The cost of a text read in windows side by side; less than a batch of them at its end is left out. */
 async function costOf(model: Graph, text: Uint16Array, bytes: Uint8Array): Promise<Cost> {
-  const { graph, loss } = trainingGraph(rebatch(model, EVALUATED), objective);
-  graph.outputs = [loss.name];
-  const session = await createSession(graph, { threads: 1 });
-  const at = windows(text, EVALUATED);
-  const stride = EVALUATED * TEXT_MODEL.context;
-  const cost = { nats: 0, tokens: 0, bytes: 0 };
-  try {
-    for (let start = 0; start + stride < text.length; start += stride) {
-      const feeds = at((row) => start + row * TEXT_MODEL.context);
-      cost.nats += stride * Number((await session.run(feeds))[loss.name].data[0]);
-      cost.tokens += stride;
-      cost.bytes += feeds.labels.data.reduce((sum, token) => sum + bytes[token], 0);
-    }
-  } finally {
-    await session.release();
-  }
-  return cost;
+  const { loss, tokens } = await tokenCost(model, text, { batch: EVALUATED, threads: 1 });
+  const spelt = text.subarray(1, tokens + 1).reduce((sum, token) => sum + bytes[token], 0);
+  return { nats: loss * tokens, tokens, bytes: spelt };
 }
 
 /** Trains the model on one thread and says what the held-out texts cost it. */
@@ -111,33 +71,20 @@ export async function trainText(
     spectral: largest ? { sampler: "top" } : undefined,
     seed,
   });
-  const at = windows(training, BATCH);
+  const source = tokenSource(model, training, { stepsPerEpoch: steps, seed });
   const start = process.cpuUsage();
   let diverged = false;
   try {
-    await train(
-      model,
-      objective,
-      {
-        stepsPerEpoch: steps,
-        *feeds(_, from) {
-          for (let step = from; step < steps; step++) {
-            const rng = random(deriveSeed(seed, "training", step));
-            yield at(() => rng.integer(training.length - TEXT_MODEL.context));
-          }
-        },
-      },
-      {
-        epochs: 1,
-        optimizer: { kind: "adam" },
-        learningRate,
-        schedule: { kind: "cosine", floor: 0.1 },
-        warmup: Math.ceil(steps / 20),
-        clipNorm: 1,
-        threads: 1,
-        sparsifier,
-      },
-    );
+    await train(model, nextToken(), source, {
+      epochs: 1,
+      optimizer: { kind: "adam" },
+      learningRate,
+      schedule: { kind: "cosine", floor: 0.1 },
+      warmup: Math.ceil(steps / 20),
+      clipNorm: 1,
+      threads: 1,
+      sparsifier,
+    });
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     diverged = true;
