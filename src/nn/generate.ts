@@ -16,6 +16,8 @@ export interface GenerateOptions {
   temperature?: number;
   /** Draw among this many of the likeliest tokens. Default all. */
   topK?: number;
+  /** Draw among the fewest of the likeliest whose probabilities sum up to this (Holtzman et al. 2020, section 3.1). Default 1: all. */
+  topP?: number;
   seed?: number;
   /** The last token to make, where it comes before there are `tokens`. */
   stop?: number;
@@ -45,8 +47,8 @@ export async function createGenerator(
   const { context, vocabulary } = next;
   let busy = false;
   return {
-    async *generate(prompt, { tokens, temperature = 0, topK = vocabulary, seed = 0, stop }) {
-      check(prompt, { tokens, temperature, topK }, vocabulary);
+    async *generate(prompt, { tokens, temperature = 0, topK = vocabulary, topP = 1, seed = 0, stop }) {
+      check(prompt, { tokens, temperature, topK, topP }, vocabulary);
       if (prompt.length + tokens > context)
         throw new Problem(
           `${prompt.length} tokens of prompt and ${tokens} more are above the model's context of ${context}; ask for ${Math.max(0, context - prompt.length)} or shorten the prompt`,
@@ -67,7 +69,7 @@ export async function createGenerator(
             throw new Problem(
               `after ${given.length + made} tokens the model's logits are no numbers; its training has diverged`,
             );
-          const token = drawToken(logits, { temperature, topK }, rng);
+          const token = drawToken(logits, { temperature, topK, topP }, rng);
           yield token;
           if (token === stop || made === tokens - 1) return;
           logits = await next.step(token, given.length + made);
@@ -82,7 +84,7 @@ export async function createGenerator(
 
 function check(
   prompt: readonly number[],
-  { tokens, temperature, topK }: Required<Pick<GenerateOptions, "tokens" | "temperature" | "topK">>,
+  { tokens, temperature, topK, topP }: Required<Omit<GenerateOptions, "seed" | "stop">>,
   vocabulary: number,
 ): void {
   if (prompt.length === 0) throw new Problem("an empty prompt has no next token; begin with one at least");
@@ -97,6 +99,7 @@ function check(
     throw new Problem(`temperature is ${temperature}; take a number of at least 0`);
   if (!(Number.isInteger(topK) && topK > 0))
     throw new Problem(`topK is ${topK}; take a whole number above 0`);
+  if (!(topP > 0 && topP <= 1)) throw new Problem(`topP is ${topP}; take a number above 0 and at most 1`);
 }
 
 /** A decoder that takes one token after the other. */
@@ -149,10 +152,13 @@ function keep(past: Tensor, present: Tensor, position: number): void {
     (past.data as Float32Array).set(row.subarray(h * size, (h + 1) * size), (h * context + position) * size);
 }
 
-/** Draws by softmax(logits/temperature) among the `topK` likeliest; temperature 0 gives the likeliest, of equals the first. */
+/**
+ * Draws by softmax(logits/temperature) among the `topK` likeliest, of these among the fewest that have the share `topP` of the
+ * probability; temperature 0 gives the likeliest, of equals the first.
+ */
 export function drawToken(
   logits: Float32Array,
-  { temperature, topK }: { temperature: number; topK: number },
+  { temperature, topK, topP }: Required<Pick<GenerateOptions, "temperature" | "topK" | "topP">>,
   rng: Random,
 ): number {
   const likeliest = logits.reduce((best, v, i) => (v > logits[best] ? i : best), 0);
@@ -161,7 +167,10 @@ export function drawToken(
     .sort((a, b) => logits[b] - logits[a] || a - b)
     .slice(0, topK);
   const weights = tokens.map((i) => Math.exp((logits[i] - logits[likeliest]) / temperature));
-  let left = rng.uniform() * weights.reduce((a, w) => a + w, 0);
-  for (const [i, weight] of weights.entries()) if ((left -= weight) < 0) return tokens[i];
-  return tokens[tokens.length - 1];
+  const all = weights.reduce((a, w) => a + w, 0);
+  let [count, sum] = [0, 0];
+  while (count < weights.length && sum < topP * all) sum += weights[count++];
+  let left = rng.uniform() * sum;
+  for (let i = 0; i < count; i++) if ((left -= weights[i]) < 0) return tokens[i];
+  return tokens[count - 1];
 }

@@ -121,6 +121,8 @@ test("greedy text is what the whole network finds likeliest; draws follow the se
     [{ temperature: -1 }, "temperature is -1"],
     [{ temperature: Number.NaN }, "temperature is NaN"],
     [{ temperature: 1, topK: 0 }, "topK is 0"],
+    [{ temperature: 1, topP: 0 }, "topP is 0"],
+    [{ temperature: 1, topP: 1.1 }, "topP is 1.1"],
   ] as const)
     await expect(make(more)).rejects.toThrow(words);
   for (const foreign of [options.vocabulary, -1, 0.5, Number.NaN])
@@ -189,10 +191,10 @@ test.each(Object.entries(variants))(
 
 test("draws are as frequent as the softmax says, among the likeliest alone", () => {
   const logits = Float32Array.from([0, 2, -1, 1]);
-  const frequencies = (temperature: number, topK: number) => {
+  const frequencies = (temperature: number, topK: number, topP = 1) => {
     const rng = random(7);
     const counts = [0, 0, 0, 0];
-    for (let i = 0; i < 40_000; i++) counts[drawToken(logits, { temperature, topK }, rng)]++;
+    for (let i = 0; i < 40_000; i++) counts[drawToken(logits, { temperature, topK, topP }, rng)]++;
     return counts.map((c) => c / 40_000);
   };
   const softmax = (values: readonly number[]) => {
@@ -209,4 +211,12 @@ test("draws are as frequent as the softmax says, among the likeliest alone", () 
   expect(Math.abs(two[1] - p1)).toBeLessThan(0.0125);
   expect(Math.abs(two[3] - p3)).toBeLessThan(0.0125);
   expect(two[0] + two[2]).toBe(0);
+  // By falling probability .64, .24, .09, .03: the first two have .88 of it.
+  const nucleus = frequencies(1, 4, 0.87);
+  expect(Math.abs(nucleus[1] - p1)).toBeLessThan(0.0125);
+  expect(nucleus[0] + nucleus[2]).toBe(0);
+  expect(frequencies(1, 4, 0.89)[0]).toBeGreaterThan(0.05);
+  expect(frequencies(1, 4, 0.6)).toEqual([0, 1, 0, 0]);
+  // Of the two likeliest alone the first has .73.
+  expect(frequencies(1, 2, 0.7)).toEqual([0, 1, 0, 0]);
 });
