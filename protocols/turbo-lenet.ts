@@ -1,21 +1,22 @@
 /**
  * turbovbi.md P4 with convolutions: Caffe's LeNet-5 on MNIST by Turbo-VBI, with chains along kernels and maps and with
  * independent bits; error, weights and bytes on the disk. Training images move by up to two pixels at random: few weights are as
- * many as it takes to know all 60,000 by heart, and what they lack is images. Options: --seeds 0,1,2; --parallel n; --rows "chain|iid" runs these
- * alone, and what docs/results/turbo-lenet.json has of the other with the same settings stays. To choose settings, writing nothing:
- * --held-out 0.1 measures on that share of the training images, --lambda 0.1 is the prior share of weights in use and
+ * many as it takes to know all 60,000 by heart, and what they lack is images. Every network is on record, so that an interrupted
+ * protocol goes on, on another machine too. Options: --seeds 0,1,2; --parallel n; --rows "chain|iid" runs these alone. To choose
+ * settings, writing nothing: --held-out 0.1 measures on that share of the training images, --lambda 0.1 is the prior share of weights in use and
  * --variances 0.05,0.003,0.003,0.02 are theirs, by layer; --quick trains for an epoch of 3000 images at each stage, to see that
  * it runs.
  */
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { importModel } from "../src/engine/onnx/import.ts";
 import { packModel, unpackModel } from "../src/sparsity/encoding/packed-model.ts";
 import { findWeights } from "../src/sparsity/lines.ts";
 import type { PriorSpec } from "../src/sparsity/turbo-vbi/priors/kinds.ts";
-import { finishJob, ownJob, runJobs } from "./support/jobs.ts";
+import { finishJob, inLines, keptResult, ownJob, runJobs } from "./support/jobs.ts";
 import { reportMarks } from "./support/marks.ts";
-import { alike, earlierResults, summarize, writeResults } from "./support/results.ts";
-import type { DenseJob, DenseResult, TurboResult } from "./support/turbo/compress-images.ts";
+import { ROOT, writeResults } from "./support/results.ts";
+import type { DenseJob, DenseResult } from "./support/turbo/compress-images.ts";
 import { imagesOf, JOBS, trainDense } from "./support/turbo/compress-images.ts";
 import type { NarrowingJob } from "./support/turbo/compress-narrowing.ts";
 import { compressNarrowing } from "./support/turbo/compress-narrowing.ts";
@@ -52,12 +53,15 @@ const VARIANCES = [0.3, 0.015, 0.015, 0.2];
 const variances = values.variances?.split(",").map(Number) ?? VARIANCES;
 const BITS = [6, 5, 4, 3];
 
+/** Rows depend on nothing but their jobs and these. */
+const RECORD = inLines(join(ROOT, "docs/results/runs/turbo-lenet.jsonl"), { bits: BITS });
+
 const { quick } = values;
 const heldOut = values["held-out"] ? Number(values["held-out"]) : undefined;
 const epochs = (n: number) => (quick ? 1 : n);
 
 const own = ownJob<DenseJob | NarrowingJob>();
-if (own) finishJob(own.kind === "dense" ? await trainDense(own) : await compressNarrowing(own));
+if (own) finishJob(own.kind === "dense" ? await trainDense(own) : await rowOf(own));
 else await compare();
 
 async function compare(): Promise<void> {
@@ -75,37 +79,52 @@ async function compare(): Promise<void> {
       shift: 2,
     }),
   );
-  const dense = await runJobs<DenseJob, DenseResult>(denseJobs, parallel, JOBS, ({ seed }, { accuracy }) =>
-    console.log(`dense, seed ${seed}: error ${percentWrong(accuracy)} %`),
-  );
   const chosen = values.rows?.split("|");
   const stages = {
     wide: { epochs: epochs(2), learningRate: 2e-3, floor: 0.5, roundEpochs: 1, annealRounds: 3, skip: 1 },
     narrow: { epochs: epochs(12), learningRate: 2e-3, floor: 0.1, roundEpochs: 1, annealRounds: 1 },
     tune: { epochs: epochs(24), learningRate: 1e-3, floor: 0.05 },
   };
-  const jobs = Object.entries(ROWS)
-    .filter(([method]) => chosen?.includes(method) ?? true)
-    .flatMap(([method, priors]) =>
+  const jobsOf = (methods: readonly string[]) =>
+    methods.flatMap((method) =>
       denseJobs.map(
-        (job): NarrowingJob => ({ kind: "narrowing", method, dense: job, priors, variances, ...stages }),
+        (dense): NarrowingJob => ({
+          kind: "narrowing",
+          method,
+          dense,
+          priors: ROWS[method],
+          variances,
+          ...stages,
+        }),
       ),
     );
-  const results = await runJobs<NarrowingJob, TurboResult>(jobs, parallel, JOBS, ({ method, dense: d }, r) =>
+  const trial = heldOut !== undefined || values.lambda || values.variances || quick;
+  const onRecord = async (job: NarrowingJob) =>
+    trial ? undefined : ((await RECORD.get(job)) as Row | undefined);
+  const methods = Object.keys(ROWS);
+  const jobs = jobsOf(methods.filter((method) => chosen?.includes(method) ?? true));
+  const wanted = new Set<DenseJob>();
+  for (const job of jobs) if (!(await onRecord(job))) wanted.add(job.dense);
+  await runJobs<DenseJob, DenseResult>([...wanted], parallel, JOBS, ({ seed }, { accuracy }) =>
+    console.log(`dense, seed ${seed}: error ${percentWrong(accuracy)} %`),
+  );
+  await runJobs<NarrowingJob, Row>(jobs, parallel, trial ? join(JOBS, "turbo-lenet") : RECORD, (_, row) =>
     console.log(
-      `${method}, seed ${d.seed}: error ${percentWrong(r.accuracy.pruned)} %, tuned ${percentWrong(r.accuracy.tuned)} %, ${r.processorSeconds.toFixed(0)} s`,
+      [
+        `${row.method}, seed ${row.seed}: error ${row.errorBeforeTuning} %, tuned ${row.error} %, ${row.fewerWeights.toFixed(0)} times fewer weights, ${row.processorSeconds.toFixed(0)} s`,
+        ...row.stored.map(
+          ({ storage, bytes, fewerBits, error }) =>
+            `  ${storage}: ${bytes} bytes, 1/${fewerBits.toFixed(0)} of the dense weights, error ${error} %`,
+        ),
+      ].join("\n"),
     ),
   );
-  const made: Row[] = [];
-  for (const [i, job] of jobs.entries()) made.push(await rowOf(job, results[i], dense[0].model));
-  if (heldOut !== undefined || values.lambda || values.variances || quick) return;
-  const settings = { priors: ROWS, variances, ...stages };
-  const earlier = await earlierResults<{ settings: object; rows: Row[] }>("turbo-lenet");
-  const known = earlier && alike(earlier.settings, settings) ? [...made, ...earlier.rows] : made;
-  const methods = Object.keys(ROWS);
-  const rows = methods.flatMap((method) =>
-    seeds.flatMap((seed) => known.find((row) => row.method === method && row.seed === seed) ?? []),
-  );
+  if (trial) return;
+  const rows: Row[] = [];
+  for (const job of jobsOf(methods)) {
+    const row = await onRecord(job);
+    if (row) rows.push(row);
+  }
   const everySeed = (passes: (row: Row) => boolean) =>
     methods.some((method) => {
       const own = rows.filter((row) => row.method === method);
@@ -124,8 +143,8 @@ async function compare(): Promise<void> {
   ]);
   await writeResults("turbo-lenet", `npm run protocol -- turbo-lenet --seeds ${values.seeds}`, {
     seeds,
-    dense: { settings: denseJobs[0].stage, error: summarize(dense.map((d) => percentWrong(d.accuracy))) },
-    settings,
+    settings: { dense: denseJobs[0].stage, priors: ROWS, variances, ...stages },
+    missing: methods.length * seeds.length - rows.length,
     rows,
   });
 }
@@ -133,29 +152,26 @@ async function compare(): Promise<void> {
 type Row = Awaited<ReturnType<typeof rowOf>>;
 
 /** One network: what is left of it, and what that takes on the disk in several ways. */
-async function rowOf({ method, dense }: NarrowingJob, result: TurboResult, whole: Uint8Array) {
-  const { model, sigmas, accuracy, processorSeconds } = result;
+async function rowOf(job: NarrowingJob) {
+  const { model, sigmas, accuracy, processorSeconds } = await compressNarrowing(job);
+  const { method, dense } = job;
   const data = await imagesOf(dense);
+  const whole = (await keptResult<DenseResult>(dense, JOBS))!.model;
   const [all, left] = [whole, model].map((onnx) => layerSizes(onnx));
   const weights = total(all, (l) => l.weights);
-  const fewerWeights = weights / total(left, (l) => l.used);
-  console.log(`${method}, seed ${dense.seed}: ${fewerWeights.toFixed(0)} times fewer weights`);
   const stored = [];
   for (const [storage, options] of waysToStore(BITS, sigmas)) {
     const { bytes } = packModel(model, options);
     const error = percentWrong(await accuracyOf(importModel(unpackModel(bytes), { batch: 100 }), data));
-    const fewerBits = (4 * weights) / bytes.length;
-    stored.push({ storage, bytes: bytes.length, error, fewerBits });
-    console.log(
-      `${method}, seed ${dense.seed}, ${storage}: ${bytes.length} bytes, 1/${fewerBits.toFixed(0)} of the dense weights, error ${error} %`,
-    );
+    stored.push({ storage, bytes: bytes.length, error, fewerBits: (4 * weights) / bytes.length });
   }
   return {
     method,
     seed: dense.seed,
+    denseError: percentWrong(accuracy.dense),
     error: percentWrong(accuracy.tuned),
     errorBeforeTuning: percentWrong(accuracy.pruned),
-    fewerWeights,
+    fewerWeights: weights / total(left, (l) => l.used),
     layers: left,
     stored,
     processorSeconds,
