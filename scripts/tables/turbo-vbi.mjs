@@ -97,7 +97,7 @@ function turboLenet({ rows, missing }) {
       ];
     }),
   );
-  return missing > 0 ? `${lines}\n\n${missing} networks are still to come.` : lines;
+  return missing > 0 ? `${lines}\n\n${missing} networks of these seeds are still to come.` : lines;
 }
 
 /** A row for each chain: its file, and what errs least among files no larger. */
