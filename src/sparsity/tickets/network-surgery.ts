@@ -3,7 +3,7 @@ import { flatArrays } from "../../engine/parameters.ts";
 import type { Optimizer } from "../../nn/optimizers.ts";
 import type { Sparsifier } from "../../nn/sparsifier.ts";
 import { Problem } from "../../problem.ts";
-import { random } from "../../random.ts";
+import { deriveSeed, random } from "../../random.ts";
 import type { Masks, Weights } from "./masks.ts";
 import { magnitudeMasks, mapValues, prunable } from "./masks.ts";
 import { smallestAt } from "./select.ts";
@@ -44,7 +44,7 @@ export function createNetworkSurgery({
   let dense: FlatArrays | undefined;
   /** 1 where a weight lives. */
   let alive: FlatArrays | undefined;
-  let rng = random(seed);
+  let rng = random(deriveSeed(seed, "network-surgery"));
   const searched = () => {
     const { tensors } = dense!;
     return mapValues(prunable(tensors, { parameters: tensors }), ({ data }) => data);
