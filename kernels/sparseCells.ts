@@ -166,32 +166,63 @@ export function pool(
   dilationY: i32, dilationX: i32, top: i32, left: i32,
 ): void {
   const cell = <usize>lanes << 2;
+  const stepX = <usize>dilationX * cell;
+  const stepY = <usize>dilationY * xRow;
+  // Columns of y whose windows lie inside.
+  const inside = (left + strideX - 1) / strideX;
+  const room = width + left - 1 - (kernelWidth - 1) * dilationX;
+  const beyond = room < 0 ? inside : max(inside, min(yWidth, room / strideX + 1));
   for (let plane = 0; plane < planes; plane++)
     for (let oy = 0; oy < yHeight; oy++) {
       const y0 = oy * strideY - top;
       const kyFrom = y0 < 0 ? (dilationY - 1 - y0) / dilationY : 0;
-      const kyTo = min(kernelHeight, (height - y0 + dilationY - 1) / dilationY);
+      const rows = min(kernelHeight, (height - y0 + dilationY - 1) / dilationY) - kyFrom;
+      const row = x + <usize>plane * xPlane + <usize>(y0 + kyFrom * dilationY) * xRow;
+      const out = y + <usize>plane * yPlane + <usize>oy * yRow;
+      const pairs = lanes > 1 && !average && rows == 2 && kernelWidth == 2;
       for (let ox = 0; ox < yWidth; ox++) {
         const x0 = ox * strideX - left;
-        const kxFrom = x0 < 0 ? (dilationX - 1 - x0) / dilationX : 0;
-        const kxTo = min(kernelWidth, (width - x0 + dilationX - 1) / dilationX);
-        const to = y + <usize>plane * yPlane + <usize>oy * yRow + <usize>ox * cell;
-        const corner = x + <usize>plane * xPlane + <usize>x0 * cell;
-        const divisor = f32x4.splat(<f32>(whole ? whole : (kyTo - kyFrom) * (kxTo - kxFrom)));
+        let kxFrom = 0;
+        let kxTo = kernelWidth;
+        if (ox < inside || ox >= beyond) {
+          if (x0 < 0) kxFrom = (dilationX - 1 - x0) / dilationX;
+          kxTo = min(kernelWidth, (width - x0 + dilationX - 1) / dilationX);
+        }
+        const corner = row + <usize>(x0 + kxFrom * dilationX) * cell;
+        const to = out + <usize>ox * cell;
+        if (pairs && ox == inside) {
+          largestOfFour(to, corner, beyond - ox, cell, <usize>strideX * cell, stepX, stepY);
+          ox = beyond - 1;
+          continue;
+        }
+        const columns = kxTo - kxFrom;
+        const divisor = f32x4.splat(<f32>(whole ? whole : rows * columns));
         for (let lane: usize = 0; lane < cell; lane += 16) {
           let result = f32x4.splat(average ? 0 : -Infinity);
-          for (let ky = kyFrom; ky < kyTo; ky++) {
-            const row = corner + lane + <usize>(y0 + ky * dilationY) * xRow;
-            for (let kx = kxFrom; kx < kxTo; kx++) {
-              const p = row + <usize>(kx * dilationX) * cell;
-              if (average) result = f32x4.add(result, v128.load(p));
-              else result = f32x4.pmax(result, v128.load(p));
-            }
+          let p = corner + lane;
+          for (let ky = 0; ky < rows; ky++, p += stepY) {
+            let q = p;
+            for (let kx = 0; kx < columns; kx++, q += stepX)
+              result = average ? f32x4.add(result, v128.load(q)) : f32x4.pmax(result, v128.load(q));
           }
           if (average) result = f32x4.div(result, divisor);
           if (lanes == 1) store<f32>(to, f32x4.extract_lane(result, 0));
           else v128.store(to + lane, result);
         }
       }
+    }
+}
+
+/** `count` neighbouring cells of a maximum over windows of 2×2 cells. */
+function largestOfFour(
+  y: usize, x: usize, count: i32, cell: usize, xStep: usize, stepX: usize, stepY: usize,
+): void {
+  const least = f32x4.splat(-Infinity);
+  for (const end = y + <usize>count * cell; y < end; y += cell, x += xStep)
+    for (let lane: usize = 0; lane < cell; lane += 16) {
+      const p = x + lane;
+      const above = f32x4.pmax(f32x4.pmax(least, v128.load(p)), v128.load(p + stepX));
+      const q = p + stepY;
+      v128.store(y + lane, f32x4.pmax(f32x4.pmax(above, v128.load(q)), v128.load(q + stepX)));
     }
 }

@@ -46,11 +46,11 @@ function mark(
   wgsef: MethodResult,
   dense: MethodResult,
   magnitude: MethodResult,
-  { dense: before, shrunk, aligned }: Record<string, number>,
+  { dense: before, shrunk, aligned, session }: Record<string, number>,
 ): void {
   const exact = (counts: Record<string, number>) =>
     Object.entries(comparison.keep).every(([name, k]) => counts[name] === k);
-  const faster = before / Math.min(shrunk, aligned);
+  const faster = before / Math.min(shrunk, aligned, session);
   reportMarks([
     {
       claim: "wgsef leaves exactly 6-10-20 by training alone, on every seed",

@@ -15,6 +15,7 @@ import { findGroups } from "../../src/sparsity/groups/kinds.ts";
 import type { KAnnealOptions } from "../../src/sparsity/k-anneal.ts";
 import { createKAnneal } from "../../src/sparsity/k-anneal.ts";
 import { shrinkZeros } from "../../src/sparsity/shrink-zeros.ts";
+import { createSparseSession } from "../../src/sparsity/sparse/session.ts";
 import { finishJob, ownJob, runJobs } from "./jobs.ts";
 import type { Summary } from "./results.ts";
 import { earlierResults, ROOT, summarize } from "./results.ts";
@@ -65,7 +66,7 @@ export interface MethodResult {
 
 export interface ComparisonResult {
   methods: MethodResult[];
-  /** Of the first seed: dense, `wgsef` with its zeros left in place, shrunk, and with widths rounded up on loading; medians of one interleaved measurement on one thread. */
+  /** Of the first seed: dense, `wgsef` with its zeros left in place, shrunk, with widths rounded up on loading, and by `createSparseSession`; medians of one interleaved measurement on one thread. */
   latencyMs: Record<string, Record<string, number>>;
 }
 
@@ -141,10 +142,10 @@ async function compareLatencies(
   };
   const latencies: ComparisonResult["latencyMs"] = {};
   for (const batch of [1, 64]) {
-    const times = await measureLatency(Object.values(networks), { batch, threads: 1, runs: 200 });
-    latencies[`batch ${batch}`] = Object.fromEntries(
-      Object.keys(networks).map((name, i) => [name, times[i]]),
-    );
+    const session = await createSparseSession(shrunk, { batch });
+    const models = { ...networks, session: { graph: shrunk, open: async () => session } };
+    const times = await measureLatency(Object.values(models), { batch, threads: 1, runs: 200 });
+    latencies[`batch ${batch}`] = Object.fromEntries(Object.keys(models).map((name, i) => [name, times[i]]));
   }
   return latencies;
 }

@@ -15,6 +15,7 @@ const NETWORKS = {
   masked: "zeros left in place",
   shrunk: "shrunk",
   aligned: "shrunk, widths rounded up on loading",
+  session: "shrunk, by `createSparseSession`",
 };
 
 function comparison({ methods, latencyMs }) {

@@ -319,7 +319,7 @@ describe("a run from end to end", () => {
       outputError: expect.any(Number),
       plan: { batch: 60 },
     });
-    expect((await filigree(skipped, folder)).stdout).toMatch(/\nzeros skipped in .*: .*dense \d/);
+    expect((await filigree(skipped, folder)).stdout).toMatch(/\nkernels that skip zeros run .*: .*dense \d/);
     expectFailure(
       await filigree(["eval", model, "--data", "data.npz", "--samples", "5"], folder),
       1,

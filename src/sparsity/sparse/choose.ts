@@ -5,6 +5,7 @@ import type { Tensor } from "../../engine/tensor.ts";
 import { sizeOf, zeros } from "../../engine/tensor.ts";
 import { random } from "../../random.ts";
 import { undisturbed } from "../../undisturbed.ts";
+import { accountModel } from "../accounting.ts";
 import { layerName } from "../layers.ts";
 import { pieceGraph, sparseLayers } from "./pieces.ts";
 import type { Runner, RunnerOptions } from "./runner.ts";
@@ -41,6 +42,12 @@ export interface SparsePlan {
 /** Fuller layers are left to ONNX Runtime without a trial: a wider vector unit and no indices win there. */
 const WORTH_TRYING = 0.6;
 
+/**
+ * Networks of fewer multiply–accumulates a sample are tried whole, however full: they spend much of their time between products,
+ * and ONNX Runtime fills their few channels up to its blocks of 8 or 16.
+ */
+const SMALL = 3e5;
+
 export interface Chosen {
   plan: SparsePlan;
   runner: Runner;
@@ -50,8 +57,8 @@ type Options = RunnerOptions & { threads: number; kernelThreads: number };
 
 /**
  * Measures every layer with zeros, dense by ONNX Runtime and sparse by the kernels, taking turns; then whole networks:
- * all dense; sparse where the layer alone was faster; sparse wherever that is possible, so that nothing is handed over;
- * the sparse ones with one thread and with all. The fastest of these is the choice.
+ * all dense; sparse where the layer alone was faster; sparse wherever that is possible, so that nothing is handed over
+ * (of networks without zeros only small ones); the sparse ones with one thread and with all. The fastest of these is the choice.
  */
 export async function choose(graph: Graph, options: Options): Promise<Chosen> {
   const candidates = sparseLayers(graph);
@@ -61,7 +68,8 @@ export async function choose(graph: Graph, options: Options): Promise<Chosen> {
   const trials: { name: string; nodes: Node[]; lanes?: number; kernelThreads?: number }[] = [
     { name: "dense", nodes: [] },
   ];
-  const some = layers.size > 0 && [...layers.values()].some((l) => l.ms);
+  const everywhere =
+    layers.size > 0 && ([...layers.values()].some((l) => l.ms) || accountModel(graph).total.macs < SMALL);
   const batch = graph.types.get(graph.inputs[0])!.shape[0];
   const widths = batch >= 8 && candidates.some((n) => n.op === "Conv") ? [4, 16] : [undefined];
   const counts = options.kernelThreads > 1 ? [options.kernelThreads, 1] : [1];
@@ -71,7 +79,8 @@ export async function choose(graph: Graph, options: Options): Promise<Chosen> {
       const suffix = counts.length > 1 ? `${beside}, threads: ${kernelThreads}` : beside;
       if (faster.length > 0 && faster.length < candidates.length)
         trials.push({ name: `sparse where a layer gains${suffix}`, nodes: faster, lanes, kernelThreads });
-      if (some) trials.push({ name: `sparse everywhere${suffix}`, nodes: candidates, lanes, kernelThreads });
+      if (everywhere)
+        trials.push({ name: `sparse everywhere${suffix}`, nodes: candidates, lanes, kernelThreads });
     }
   const runners = await Promise.all(
     trials.map(({ nodes, lanes, kernelThreads }) =>

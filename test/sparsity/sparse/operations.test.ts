@@ -66,6 +66,10 @@ const cases: Record<string, (x: Value, graph: Graph) => Value> = {
   },
   "maximum pool, padded, odd": (x) => maxPool(x, 3, { strides: 2, pads: 1 }),
   "maximum pool, rounded up": (x) => maxPool(x, 2, { strides: 2, ceilMode: true }),
+  "maximum pool of pairs": (x) => maxPool(x, 2, { strides: 2 }),
+  "maximum pool of pairs, padded, overlapping": (x) => maxPool(x, 2, { strides: 1, pads: 1 }),
+  "maximum pool of pairs, dilated, padded on one side": (x) =>
+    maxPool(x, 2, { strides: [1, 2], dilations: [1, 3], pads: [0, 1, 1, 0] }),
   "average pool": (x) => averagePool(x, [2, 3], { pads: [1, 0, 0, 1] }),
   "average pool, padding counts": (x) => averagePool(x, 3, { pads: 1, strides: 2, countIncludePad: true }),
   "global pools, concatenated": (x) => concat([globalAveragePool(x), globalMaxPool(x)], 1),

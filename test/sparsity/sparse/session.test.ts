@@ -82,6 +82,22 @@ test("each layer runs where it is faster, and the plan says why", async () => {
   await session.release();
 });
 
+test("a small network is tried whole however full it is, a larger one is not", async () => {
+  for (const [size, tried] of [
+    [8, true],
+    [64, false],
+  ] as const) {
+    const graph = vgg({ inputShape: [3, size, size], classes: 4, layout: [6, 10, "pool"], seed: 1 });
+    const session = await createSparseSession(graph, { batch: 8 });
+    expect(Object.keys(session.plan.ms!).some((name) => name.startsWith("sparse everywhere"))).toBe(tried);
+    expect(session.plan.layers[0].why).toMatch(/^dense: 100 % of its weights are in use/);
+    const sized = rebatch(graph, 8);
+    const feeds = randomFeeds(rng, sized);
+    expect(errorOf(sized, feeds, await session.run(feeds))).toBeLessThan(1e-5);
+    await session.release();
+  }
+});
+
 test("a plan is data: saved and given back, it repeats the choice without measuring", async () => {
   const graph = mixture();
   const measured = await createSparseSession(graph, { batch: 4 });
