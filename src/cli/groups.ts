@@ -4,7 +4,7 @@ import { parseBudget } from "../runs/budget.ts";
 import { readCustomGroups } from "../runs/custom-groups.ts";
 import { readBytes } from "../runs/files.node.ts";
 import type { GroupChoice } from "../sparsity/groups/kinds.ts";
-import { GROUP_KINDS, parseKind } from "../sparsity/groups/kinds.ts";
+import { GROUP_KINDS, parseKinds } from "../sparsity/groups/kinds.ts";
 import { wholeNumber } from "./command.ts";
 
 /** Options that say which groups there are and how many of them stay. */
@@ -23,7 +23,7 @@ export const budgetOption = () =>
 export const groupsOption = () =>
   new Option(
     "--groups <kind>",
-    `${GROUP_KINDS.join(", ")} (block:8x4 with the tiles' size), or a .json file with lists; default filter`,
+    `${GROUP_KINDS.join(", ")} (block:8x4 with the tiles' size), several at once (head,neuron), or a .json file with lists; default filter`,
   ).argParser(checked(checkGroups));
 
 export const roundOption = () =>
@@ -51,7 +51,7 @@ export function requireSize(
 
 /** Throws a `Problem` where a text names neither a kind of group nor a file of lists. */
 function checkGroups(text: string): void {
-  if (!text.endsWith(".json")) parseKind(text);
+  if (!text.endsWith(".json")) parseKinds(text);
 }
 
 /** A kind by name, or the lists in a file. */

@@ -3,7 +3,7 @@ import type { ScheduleSpec } from "../nn/schedules.ts";
 import { Problem } from "../problem.ts";
 import { ADAPTIVE_METRICS } from "../sparsity/adaptive-metric.ts";
 import type { GroupChoice } from "../sparsity/groups/kinds.ts";
-import { parseKind } from "../sparsity/groups/kinds.ts";
+import { parseKinds } from "../sparsity/groups/kinds.ts";
 import { SAMPLERS } from "../sparsity/spectral/samplers.ts";
 import type { Variant } from "../sparsity/turbo-vbi/module-a.ts";
 import type { PriorSpec } from "../sparsity/turbo-vbi/priors/kinds.ts";
@@ -68,7 +68,7 @@ function accepted<T>(parse: () => T, path: Path, refuse: Refuse): T {
 
 const groups: Reader<GroupChoice> = (value, path, refuse) => {
   if (typeof value !== "string") return customGroups(value, path, refuse);
-  accepted(() => parseKind(value), path, refuse);
+  accepted(() => parseKinds(value), path, refuse);
   return value as GroupChoice;
 };
 

@@ -64,6 +64,7 @@ describe("a classifier of tokens, from a file that takes int64", () => {
   test.each([
     ["head", { q: 2 }],
     ["neuron", { up: 24 }],
+    ["head,neuron", { q: 2, up: 24 }],
   ])("compress --groups %s leaves half of them", { timeout: 60_000 }, async (groups, kept) => {
     const output = path(`${groups}.onnx`);
     const sizes = ["--groups", groups, "--keep", "0.5", "--epochs", "4", "--batch", "50"];

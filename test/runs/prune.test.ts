@@ -110,6 +110,7 @@ const CASES: [string, PruneOptions][] = [
   ["transformer", { keep: 0.5 }],
   ["transformer", { keep: 0.6, groups: "head" }],
   ["transformer", { budget: "macs=0.85", groups: "neuron" }],
+  ["transformer", { budget: "macs=0.7", groups: "head,neuron" }],
   ["decoder", { keep: 0.5, groups: "neuron" }],
   ["sigmoid", { keep: 0.5 }],
   ["several", { keep: 0.5, by: "l1" }],

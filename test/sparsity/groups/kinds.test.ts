@@ -26,7 +26,7 @@ import { random } from "../../../src/random.ts";
 import { accountModel } from "../../../src/sparsity/accounting.ts";
 import type { GroupSet } from "../../../src/sparsity/groups/group-set.ts";
 import type { GroupChoice } from "../../../src/sparsity/groups/kinds.ts";
-import { findGroups, GROUP_KINDS, lookForGroups, parseKind } from "../../../src/sparsity/groups/kinds.ts";
+import { findGroups, GROUP_KINDS, lookForGroups, parseKinds } from "../../../src/sparsity/groups/kinds.ts";
 import { weightMatrices } from "../../../src/sparsity/groups/weights.ts";
 import { forEachRun, groupNorms, groupSizes, zeroGroups } from "../../../src/sparsity/groups.ts";
 import { shrinkZeros } from "../../../src/sparsity/shrink-zeros.ts";
@@ -104,7 +104,7 @@ function zeroSome(graph: Graph, sets: readonly GroupSet[], rng: Random): Uint8Ar
 }
 
 describe.each(Object.keys(NETWORKS))("%s", (network) => {
-  const choices: GroupChoice[] = [...GROUP_KINDS, "block:3x5"];
+  const choices: GroupChoice[] = [...GROUP_KINDS, "block:3x5", "head,neuron"];
   const graph = NETWORKS[network]();
   const found = choices.filter((kind) => lookForGroups(graph, kind).sets.length > 0);
 
@@ -373,8 +373,22 @@ describe("kinds", () => {
       /no channel can be removed in this graph; hidden: Softmax "Softmax" normalises over it/,
     );
     expect(() => findGroups(graph, "head")).toThrow(/no attention with heads/);
-    expect(() => parseKind("filters")).toThrow(/there is no kind of group "filters"; there are filter, /);
-    expect(() => parseKind("block:0x4")).toThrow(/no kind of group "block:0x4"/);
+    expect(() => parseKinds("filters")).toThrow(/there is no kind of group "filters"; there are filter, /);
+    expect(() => parseKinds("block:0x4")).toThrow(/no kind of group "block:0x4"/);
+  });
+
+  it("takes several kinds of channels at once where they share no weight", () => {
+    const graph = NETWORKS.transformer();
+    const names = (choice: GroupChoice) => findGroups(graph, choice).map((s) => s.name);
+    expect(names("head,neuron")).toEqual([...names("head"), ...names("neuron")]);
+    expect(names("neuron, head")).toEqual([...names("neuron"), ...names("head")]);
+    expect(() => names("head,head")).toThrow(/"head" and "head" share weights of /);
+    expect(() => names("neuron,zero-invariant")).toThrow(/"neuron" and "zero-invariant" share weights of /);
+    expect(() => names("head,layer")).toThrow(
+      /"layer" takes no channels out of the network; ask for it alone/,
+    );
+    expect(() => names("head,heads" as GroupChoice)).toThrow(/there is no kind of group "heads"/);
+    expect(() => findGroups(NETWORKS.resnet(), "filter,head")).toThrow(/no attention with heads/);
   });
 
   it("finds the residual branches of Add and of Sum", () => {
