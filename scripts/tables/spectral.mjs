@@ -240,17 +240,29 @@ export const TABLES = {
   ],
   generation: [
     "generation",
-    ({ context, rows }) =>
+    ({ context, prompt, rows }) =>
       [
-        `The last of ${context} tokens, one thread (\`npm run bench -- generation\`):`,
+        `The last of ${context} tokens, and a prompt of ${prompt}, one thread (\`npm run bench -- generation\`):`,
         table(
-          ["layout", "blocks × width", "all anew, ms", "past kept, ms", "times faster"],
+          [
+            "layout",
+            "blocks × width",
+            "all anew, ms",
+            "past kept, ms",
+            "times faster",
+            "prompt token by token, ms",
+            "at once, ms",
+            "times faster",
+          ],
           rows.map((r) => [
             r.layout,
             `${r.blocks} × ${r.width}`,
             r.anew.toFixed(1),
             r.kept.toFixed(2),
             r.ratio.toFixed(1),
+            r.prompt.apart.toFixed(0),
+            r.prompt.together.toFixed(0),
+            r.prompt.ratio.toFixed(1),
           ]),
         ),
       ].join("\n\n"),

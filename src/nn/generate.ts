@@ -60,10 +60,9 @@ export async function createGenerator(
       busy = true;
       try {
         const rng = random(deriveSeed(seed, "generate"));
-        let logits: Float32Array = new Float32Array(0);
         // The caller may add what is made to the prompt.
         const given = [...prompt];
-        for (const [position, token] of given.entries()) logits = await next.step(token, position);
+        let logits = await next.read(given, 0);
         for (let made = 0; made < tokens; made++) {
           if (!logits.every(Number.isFinite))
             throw new Problem(
@@ -72,7 +71,7 @@ export async function createGenerator(
           const token = drawToken(logits, { temperature, topK, topP }, rng);
           yield token;
           if (token === stop || made === tokens - 1) return;
-          logits = await next.step(token, given.length + made);
+          logits = await next.read([token], given.length + made);
         }
       } finally {
         busy = false;
@@ -102,15 +101,23 @@ function check(
   if (!(topP > 0 && topP <= 1)) throw new Problem(`topP is ${topP}; take a number above 0 and at most 1`);
 }
 
-/** A decoder that takes one token after the other. */
+/** A decoder that goes on from the tokens it has been given. */
 export interface CachedDecoder {
   /** How many tokens there can be. */
   context: number;
   vocabulary: number;
-  /** Logits [vocabulary] of what follows `token`; everything before `position` has been given. The array is used again. */
-  step(token: number, position: number): Promise<Float32Array>;
+  /**
+   * Logits [vocabulary] of what follows `tokens`, one at least, the first of them at `position`; everything before that has been
+   * given. Many are read at once. The array is used again.
+   */
+  read(tokens: readonly number[], position: number): Promise<Float32Array>;
   release(): Promise<void>;
 }
+
+/** Tokens that are read at once. */
+const CHUNK = 64;
+/** From how many tokens on that is faster than one after the other. */
+const MANY = 8;
 
 export async function openCachedDecoder(
   model: Graph,
@@ -118,38 +125,91 @@ export async function openCachedDecoder(
   session?: SessionOptions,
 ): Promise<CachedDecoder> {
   const graph = cachedDecoder(model, options && { ...options, batch: 1 });
+  const single = await openReader(graph, session);
+  const [, own] = model.types.get(model.inputs[0])!.shape;
+  const chunk = Math.min(CHUNK, own - 1);
+  let several: Reader | undefined;
+  return {
+    context: options?.context ?? own,
+    vocabulary: single.vocabulary,
+    read: async (tokens, position) => {
+      let logits: Float32Array = new Float32Array(0);
+      for (let from = 0; from < tokens.length; ) {
+        const left = tokens.length - from;
+        const many = left >= MANY && chunk >= MANY;
+        // Parameters are fed, so that there is no second copy of them.
+        if (many)
+          several ??= await openReader(
+            cachedDecoder(model, options && { ...options, batch: 1 }, chunk),
+            { ...session, feedParameters: true },
+            single.pasts,
+          );
+        const next = tokens.slice(from, from + (many ? chunk : 1));
+        logits = await (many ? several! : single).read(next, position + from, own);
+        from += next.length;
+      }
+      return logits;
+    },
+    release: async () => {
+      await Promise.all([single.release(), several?.release()]);
+    },
+  };
+}
+
+/** A cached decoder for some number of tokens at once. */
+interface Reader {
+  vocabulary: number;
+  pasts: Record<string, Tensor>;
+  read(tokens: readonly number[], position: number, context: number): Promise<Float32Array>;
+  release(): Promise<void>;
+}
+
+/** Compiles a `cachedDecoder`, which keeps keys and values in `pasts`, by default its own. */
+async function openReader(
+  graph: Graph,
+  session: SessionOptions | undefined,
+  pasts?: Record<string, Tensor>,
+): Promise<Reader> {
   const allocate = (names: readonly string[]): Record<string, Tensor> =>
     Object.fromEntries(
       names.map((name) => [name, zeros(graph.types.get(name)!.shape, graph.types.get(name)!.dtype)]),
     );
-  const feeds = allocate(graph.inputs);
+  const [ids, position, ...names] = graph.inputs;
+  const kept = pasts ?? allocate(names);
+  const feeds = { ...allocate([ids, position]), ...kept };
   const results = allocate(graph.outputs);
-  const pasts = graph.inputs
-    .filter((name) => name.startsWith("past."))
-    .map((name) => ({ past: feeds[name], present: results[name.replace("past", "present")] }));
-  const { run, release } = await createSession(graph, session);
-  const [ids] = graph.inputs;
   const [logits] = graph.outputs;
+  const vocabulary = results[logits].shape[1];
+  const { run, release } = await createSession(graph, session);
   return {
-    context: options?.context ?? model.types.get(ids)!.shape[1],
-    vocabulary: results[logits].shape[1],
-    step: async (token, position) => {
-      feeds[ids].data[0] = token;
-      feeds.position.data[0] = position;
+    vocabulary,
+    pasts: kept,
+    read: async (tokens, first, context) => {
+      // What fills up comes later and changes nothing, but its positions have to be in the tables.
+      for (let i = 0; i < feeds[ids].data.length; i++) {
+        feeds[ids].data[i] = tokens[i] ?? 0;
+        feeds[position].data[i] = Math.min(first + i, context - 1);
+      }
       await run(feeds, results);
-      for (const { past, present } of pasts) keep(past, present, position);
-      return results[logits].data as Float32Array;
+      for (const name of names)
+        keep(kept[name], results[name.replace("past", "present")], first, tokens.length);
+      const end = tokens.length * vocabulary;
+      return (results[logits].data as Float32Array).subarray(end - vocabulary, end);
     },
     release,
   };
 }
 
-/** Copies the row of each head into row `position` of the past. */
-function keep(past: Tensor, present: Tensor, position: number): void {
+/** Copies the first `count` rows of each head into the rows of the past from `position` on. */
+function keep(past: Tensor, present: Tensor, position: number, count: number): void {
   const [, heads, context, size] = past.shape;
-  const row = present.data as Float32Array;
+  const own = present.shape[2];
+  const rows = present.data as Float32Array;
   for (let h = 0; h < heads; h++)
-    (past.data as Float32Array).set(row.subarray(h * size, (h + 1) * size), (h * context + position) * size);
+    (past.data as Float32Array).set(
+      rows.subarray(h * own * size, (h * own + count) * size),
+      (h * context + position) * size,
+    );
 }
 
 /**

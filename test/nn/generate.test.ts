@@ -56,14 +56,65 @@ test.each(Object.entries(variants))(
     // Twice, because what the first sequence left must not be seen by the second.
     for (let sequence = 0; sequence < 2; sequence++)
       for (const [position, token] of tokens.entries())
-        expect(distance(await cached.step(token, position), whole[position])).toBeLessThan(1e-4);
+        expect(distance(await cached.read([token], position), whole[position])).toBeLessThan(1e-4);
     // Control: a token at a place that is not its own sees another past.
-    expect(distance(await cached.step(tokens[9], 9), whole[9])).toBeLessThan(1e-4);
-    expect(distance(await cached.step(tokens[9], 8), whole[9])).toBeGreaterThan(1e-2);
-    expect(distance(await cached.step(tokens[9], 10), whole[9])).toBeGreaterThan(1e-2);
+    expect(distance(await cached.read([tokens[9]], 9), whole[9])).toBeLessThan(1e-4);
+    expect(distance(await cached.read([tokens[9]], 8), whole[9])).toBeGreaterThan(1e-2);
+    expect(distance(await cached.read([tokens[9]], 10), whole[9])).toBeGreaterThan(1e-2);
     await cached.release();
   },
 );
+
+test.each([
+  ...Object.entries(variants),
+  ["llama, longer than what is read at once", { ...variants.llama, context: 200 }] as const,
+])("%s: a prompt that is read at once leaves what it leaves token by token", async (_, options) => {
+  const { context, vocabulary } = options;
+  const tokens = someTokens(context, vocabulary);
+  const whole = await uncached(options, tokens);
+  const cached = await openCachedDecoder(decoder(options), options);
+  const ends = [8, 9, 17, 63, 64, 65, 71, 72, 73, 128, 136, context - 1, context].filter((n) => n <= context);
+  for (const end of ends)
+    for (const start of [0, 5]) {
+      for (let i = 0; i < start; i++) await cached.read([tokens[i]], i);
+      const logits = await cached.read(tokens.slice(start, end), start);
+      expect(distance(logits, whole[end - 1]), `${start} to ${end}`).toBeLessThan(1e-4);
+      for (let i = end; i < Math.min(end + 2, context); i++)
+        expect(distance(await cached.read([tokens[i]], i), whole[i]), `${i} after ${end}`).toBeLessThan(1e-4);
+    }
+  // Control: tokens at places that are not their own.
+  expect(distance(await cached.read(tokens.slice(0, 12), 1), whole[11])).toBeGreaterThan(1e-2);
+  await cached.release();
+});
+
+test("a long prompt is read in a fraction of the time that its tokens take one after the other", async () => {
+  const options: DecoderOptions = {
+    layout: "llama",
+    vocabulary: 512,
+    context: 256,
+    width: 96,
+    blocks: 2,
+    heads: 2,
+    mlpWidth: 384,
+  };
+  const prompt = someTokens(192, options.vocabulary);
+  const cached = await openCachedDecoder(decoder(options), options, { threads: 1 });
+  const time = async (run: () => Promise<unknown>) => {
+    const start = performance.now();
+    await run();
+    return performance.now() - start;
+  };
+  const ratios: number[] = [];
+  for (let round = 0; round < 5; round++) {
+    const together = await time(() => cached.read(prompt, 0));
+    const apart = await time(async () => {
+      for (const [i, token] of prompt.entries()) await cached.read([token], i);
+    });
+    if (round > 0) ratios.push(apart / together);
+  }
+  await cached.release();
+  expect(median(ratios)).toBeGreaterThan(2);
+});
 
 test("the past pays at 256 tokens", async () => {
   const options: DecoderOptions = {
@@ -79,7 +130,7 @@ test("the past pays at 256 tokens", async () => {
   const session = await createSession(model, { threads: 1 });
   const cached = await openCachedDecoder(model, options, { threads: 1 });
   const feeds = { input: tensor("int32", [1, 256], Int32Array.from(tokens)) };
-  for (const [position, token] of tokens.entries()) await cached.step(token, position);
+  for (const [position, token] of tokens.entries()) await cached.read([token], position);
   const ratios: number[] = [];
   const time = async (run: () => Promise<unknown>) => {
     const start = performance.now();
@@ -87,7 +138,7 @@ test("the past pays at 256 tokens", async () => {
     return performance.now() - start;
   };
   for (let i = 0; i < 15; i++)
-    ratios.push((await time(() => session.run(feeds))) / (await time(() => cached.step(tokens[255], 255))));
+    ratios.push((await time(() => session.run(feeds))) / (await time(() => cached.read([tokens[255]], 255))));
   await Promise.all([session.release(), cached.release()]);
   expect(median(ratios)).toBeGreaterThan(3);
 });

@@ -22,6 +22,7 @@ import type { CausalAttention } from "./causal-attention.ts";
 import { causalAttentions } from "./causal-attention.ts";
 import { checkMadeWith } from "./check-made-with.ts";
 import type { DecoderOptions } from "./decoder.ts";
+import { futureMask } from "./future-mask.ts";
 
 /** Operators that take their operands element by element, and repeat those along axes of length 1. */
 const ELEMENTWISE = new Set(
@@ -31,15 +32,16 @@ const ELEMENTWISE = new Set(
 const KEEPING = new Set("Gather Reshape Transpose Slice Split ReduceMean".split(" "));
 
 /**
- * A decoder for one more token of each sequence: logits [batch, vocabulary] from its int32 input [batch, 1] at the zero-based
- * `position` [1], int32, and the keys and values of all tokens before it, `past.<block>.key` and `past.<block>.value`
- * [batch, heads, context, size], of which the rows from `position` on are not looked at. Its own are the outputs
- * `present.<block>.key` and `present.<block>.value` [batch, heads, 1, size]; they belong into row `position` of the past of the
- * next token. It is made from the graph of the model, a `decoder` or what pruning and truncation left of one, and shares its
- * parameters. `options` are those that this decoder was made with: then a model that cannot come from them is refused, and a
- * shorter context is taken. Throws a `Problem` for a graph in which tokens meet elsewhere than in causal attention.
+ * A decoder for `count` more tokens of each sequence: logits [batch · count, vocabulary] from its int32 input [batch, count] at the
+ * zero-based `position` [count], int32, of each, and the keys and values of all tokens before these, `past.<block>.key` and
+ * `past.<block>.value` [batch, heads, context, size], of which the rows from the first position on are not looked at. Its own are
+ * the outputs `present.<block>.key` and `present.<block>.value` [batch, heads, count, size]; they belong into those rows of the
+ * past of the next token. It is made from the graph of the model, a `decoder` or what pruning and truncation left of one, and
+ * shares its parameters. `options` are those that this decoder was made with: then a model that cannot come from them is refused,
+ * and a shorter context is taken. `count` is below the model's own context. Throws a `Problem` for a graph in which tokens meet
+ * elsewhere than in causal attention.
  */
-export function cachedDecoder(model: Graph, options?: DecoderOptions): Graph {
+export function cachedDecoder(model: Graph, options?: DecoderOptions, count = 1): Graph {
   const types = [...model.inputs, ...model.outputs].map((name) => model.types.get(name)!);
   if (
     model.inputs.length !== 1 ||
@@ -56,23 +58,25 @@ export function cachedDecoder(model: Graph, options?: DecoderOptions): Graph {
   const [batch, tokens] = whole.types.get(ids)!.shape;
   const context = options?.context ?? tokens;
   const source = cloneGraph(whole);
-  source.types.set(ids, { dtype: "int32", shape: [batch, 1] });
-  input(source, "position", [1], { dtype: "int32", batched: false });
+  if (count >= tokens)
+    throw new Problem(`${count} tokens at once are not below the model's context of ${tokens}`);
+  source.types.set(ids, { dtype: "int32", shape: [batch, count] });
+  input(source, "position", [count], { dtype: "int32", batched: false });
   const attentions = causalAttentions(source);
   const blocks = new Map(attentions.map((a, block) => [a.mixed, { ...a, block }]));
   const queries = new Map(attentions.flatMap(({ query, scores }) => scores.map((node) => [node, query])));
 
   const presents: Value[] = [];
-  let mask: Value | undefined;
+  let masks: Masks | undefined;
   const graph = replay(source, {
     node: (node, inputs, target, current) => {
       // The queries stand for the scores until these meet the values.
       const query = queries.get(node);
       if (query !== undefined) return [current(query)!];
       const attention = blocks.get(node);
-      if (!attention) return oneToken(whole, node, inputs, target);
-      mask ??= pastMask(target, context);
-      const { result, own } = attend(attention, context, mask, current);
+      if (!attention) return fewerTokens(whole, count, node, inputs, target);
+      masks ??= { past: pastMask(target, context), own: count > 1 ? futureMask(target, count) : undefined };
+      const { result, own } = attend(attention, context, masks, current);
       presents.push(...own);
       return [result];
     },
@@ -87,21 +91,27 @@ function typesOf({ types }: Graph, names: readonly string[]): string {
   return names.map((name) => `${types.get(name)!.dtype}[${types.get(name)!.shape}]`).join(", ");
 }
 
-/** [context]: 0 before `position`, a large negative number from there on. */
+/** What hides keys from queries, added to their scores. */
+interface Masks {
+  past: Value;
+  /** Of several tokens, those that come later. */
+  own: Value | undefined;
+}
+
+/** [context]: 0 before the first position, a large negative number from there on. */
 function pastMask(graph: Graph, context: number): Value {
   const rows = Array.from({ length: context }, (_, row) => row);
-  const unwritten = greaterOrEqual(
-    constant(graph, tensor("int32", [context], rows)),
-    valueNamed(graph, "position"),
-  );
+  const positions = valueNamed(graph, "position");
+  const first = positions.shape[0] === 1 ? positions : gather(positions, integers(graph, [0]), 0);
+  const unwritten = greaterOrEqual(constant(graph, tensor("int32", [context], rows)), first);
   return mul(cast(unwritten, "float32"), -1e9);
 }
 
-/** What one query finds in the past and in itself; its own key and value leave the graph. */
+/** What queries find in the past and in themselves; their own keys and values leave the graph. */
 function attend(
   { block, scores: steps, mask: masking, ...names }: CausalAttention & { block: number },
   context: number,
-  mask: Value,
+  masks: Masks,
   current: (name: string) => Value | undefined,
 ): { result: Value; own: Value[] } {
   const [query, key, value] = [names.query, names.key, names.value].map((name) => current(name)!);
@@ -111,7 +121,7 @@ function attend(
   const present = (kind: string, own: Value) =>
     apply(graph, "Identity", [own], {}, { name: `present.${block}.${kind}` })[0];
   const [pastKey, pastValue] = [past("key", key), past("value", value)];
-  const scores = (keys: Value, hidden?: Value) =>
+  const scores = (keys: Value, hidden: Value | undefined) =>
     steps.slice(1, -1).reduce(
       (x, { op, inputs, attributes }, i) => {
         if (steps[i + 1] === masking) return hidden ? add(x, hidden) : x;
@@ -121,17 +131,18 @@ function attend(
       matmul(query, transpose(keys, [0, 1, 3, 2])),
     );
   // Two products, so that the past is nowhere copied.
-  const all = softmax(concat([scores(pastKey, mask), scores(key)], 3));
-  const [before, own] = split(all, [context, 1], 3);
+  const all = softmax(concat([scores(pastKey, masks.past), scores(key, masks.own)], 3));
+  const [before, own] = split(all, [context, key.shape[2]], 3);
   return {
     result: add(matmul(before, pastValue), matmul(own, value)),
     own: [present("key", key), present("value", value)],
   };
 }
 
-/** The results of a node of `whole` for one token in place of all; undefined where it reads no tokens. */
-function oneToken(
+/** The results of a node of `whole` for `count` tokens in place of all; undefined where it reads no tokens. */
+function fewerTokens(
   whole: Graph,
+  count: number,
   node: Node,
   inputs: readonly (Value | undefined)[],
   target: Graph,
@@ -150,7 +161,7 @@ function oneToken(
   if (mixesTokens(node, inputs, axes)) throw refuse();
   const operands = [...inputs];
   if (op === "Reshape") {
-    const shape = reshapeTarget(whole, node, axes[0]);
+    const shape = reshapeTarget(whole, count, node, axes[0]);
     if (!shape) throw refuse();
     operands[1] = integers(target, shape);
   }
@@ -169,7 +180,7 @@ function oneToken(
   });
   results.forEach((value, i) => {
     const axis = axisOf(node.outputs[i], value);
-    const all = value.shape.map((d, k) => (k === axis ? d * tokens : d));
+    const all = value.shape.map((d, k) => (k === axis ? (d / count) * tokens : d));
     if (axis < 0 || !sameShape(all, before(node.outputs[i]))) throw refuse();
   });
   return results;
@@ -196,8 +207,8 @@ function mixesTokens(
   }
 }
 
-/** The target shape of a `Reshape` for one token, where the tokens along `axis` stay the innermost part of an axis. */
-function reshapeTarget(whole: Graph, node: Node, axis: number): number[] | undefined {
+/** The target shape of a `Reshape` for `count` tokens, where the tokens along `axis` stay the innermost part of an axis. */
+function reshapeTarget(whole: Graph, count: number, node: Node, axis: number): number[] | undefined {
   const [from, to] = [node.inputs[0], node.outputs[0]].map((name) => whole.types.get(name)!.shape);
   const tokens = whole.types.get(whole.inputs[0])!.shape[1];
   const inner = sizeOf(from.slice(axis + 1));
@@ -205,7 +216,7 @@ function reshapeTarget(whole: Graph, node: Node, axis: number): number[] | undef
   if (own < 0) return undefined;
   const target = toNumbers(initializer(whole, node.inputs[1])!);
   return Array.from(target, (d, k) => {
-    const length = k === own ? to[k] / tokens : to[k];
+    const length = k === own ? (to[k] / tokens) * count : to[k];
     // A copy may be of an axis that has become shorter, or is to.
     return d < 0 || (d === 0 && (k === axis) === (k === own)) ? d : length;
   });
