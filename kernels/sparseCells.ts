@@ -83,6 +83,9 @@ export function separate(
   }
 }
 
+/** Bytes from which on `memory.copy`, which leaves the module, is worth the call. */
+const LONG: usize = 512;
+
 /** Copies cells [planes, rows, columns] between two arrays with steps of their own. */
 export function copyCells(
   y: usize, yPlane: usize, yRow: usize, yCell: usize,
@@ -91,11 +94,17 @@ export function copyCells(
 ): void {
   const bytes = <usize>lanes << 2;
   const whole = yCell == bytes && xCell == bytes;
+  const length = bytes * columns;
+  const vectors = length & ~15;
   for (let plane = 0; plane < planes; plane++)
     for (let row = 0; row < rows; row++) {
       let to = y + <usize>plane * yPlane + <usize>row * yRow;
       let from = x + <usize>plane * xPlane + <usize>row * xRow;
-      if (whole) memory.copy(to, from, bytes * columns);
+      if (whole && length < LONG) {
+        let i: usize = 0;
+        for (; i < vectors; i += 16) v128.store(to + i, v128.load(from + i));
+        for (; i < length; i += 4) store<f32>(to + i, load<f32>(from + i));
+      } else if (whole) memory.copy(to, from, length);
       else if (lanes == 1)
         for (let c = 0; c < columns; c++, to += yCell, from += xCell) store<f32>(to, load<f32>(from));
       else

@@ -1,5 +1,5 @@
 import type { Cells, Room, Slot } from "./cells.ts";
-import { addressOf, isCompact } from "./cells.ts";
+import { addressOf, isCompact, spread } from "./cells.ts";
 import type { SparseMatrix } from "./matrix.ts";
 import { BLOCK_ROWS, columnRange, compressMatrix, fillOf } from "./matrix.ts";
 import type { ProductOperation } from "./operations.ts";
@@ -163,7 +163,7 @@ function layOut(y: Cells, taps: Taps, room: Room) {
   const single = wide === 1 && y.height === 1;
   const merged = !single && (wide < 4 || (wide < 16 && y.height > 1));
   const ofPlane = wholeTiles(((y.height - 1) * taps.row) / 4 + wide);
-  const plane = single ? 4 : 4 * ofPlane;
+  const plane = single ? 4 : spread(4 * ofPlane);
   const target: Cells =
     merged || (single && !isCompact(y))
       ? { ...y, origin: 0, row: taps.row, plane, slot: room.reserve(y.channels * plane) }

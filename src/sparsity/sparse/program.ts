@@ -51,10 +51,12 @@ export function lanesFor(batch: number, operations: readonly Operation[]): numbe
 export function compileProgram(source: ProgramSource, room: Room): SparseProgram {
   const { graph, operations, inputs, outputs, arrays, batch, lanes, threads, format } = source;
   const margins = marginsOf(operations);
+  const viewed = new Set(operations.flatMap((o) => (o.kind === "view" ? [o.x] : [])));
   const values = new Map<string, Cells>();
   const reserve = (name: string): Cells => {
     const [, channels, height = 1, width = 1] = graph.types.get(name)!.shape;
-    const cells = reserveCells(room, { channels, height, width, lanes }, margins.get(name));
+    const shape = { channels, height, width, lanes };
+    const cells = reserveCells(room, shape, { margin: margins.get(name), compact: viewed.has(name) });
     values.set(name, cells);
     return cells;
   };
@@ -109,7 +111,7 @@ export function compileProgram(source: ProgramSource, room: Room): SparseProgram
 function viewOf(x: Cells, rank: number, room: Room, steps: Step[]): Cells {
   if (rank === 4) return x;
   if (isCompact(x)) return flatCells(x);
-  const copy = reserveCells(room, x);
+  const copy = reserveCells(room, x, { compact: true });
   steps.push(copyStep(x, copy));
   return flatCells(copy);
 }

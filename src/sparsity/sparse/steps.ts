@@ -37,19 +37,20 @@ const sizeOfSample = ({ channels, height, width }: Cells) => channels * height *
 
 /**
  * How a kernel that walks over rows of samples sees a thread's share of the cells, and where in the cells and in a sample
- * it begins, in bytes. Compact cells are one long row.
+ * it begins, in bytes. Compact cells are one long row, planes without a margin one each.
  */
 function extent(machine: Machine, cells: Cells) {
-  const { channels, height, width, plane, cell } = cells;
+  const { channels, height, width, plane, row, cell } = cells;
   if (isCompact(cells)) {
     const [first, columns] = shareOf(machine, sizeOfSample(cells), 4);
     return { planes: 1, rows: 1, columns, inCells: first * cell, inSample: 4 * first };
   }
   const [first, planes] = shareOf(machine, channels);
+  const together = row === width * cell;
   return {
     planes,
-    rows: height,
-    columns: width,
+    rows: together ? 1 : height,
+    columns: together ? height * width : width,
     inCells: first * plane,
     inSample: 4 * first * height * width,
   };
