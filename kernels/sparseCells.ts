@@ -188,7 +188,8 @@ export function pool(
       const rows = min(kernelHeight, (height - y0 + dilationY - 1) / dilationY) - kyFrom;
       const row = x + <usize>plane * xPlane + <usize>(y0 + kyFrom * dilationY) * xRow;
       const out = y + <usize>plane * yPlane + <usize>oy * yRow;
-      const pairs = lanes > 1 && !average && rows == 2 && kernelWidth == 2;
+      const pairs = !average && rows == 2 && kernelWidth == 2;
+      const singles = lanes == 1 && strideX == 2 && dilationX == 1;
       for (let ox = 0; ox < yWidth; ox++) {
         const x0 = ox * strideX - left;
         let kxFrom = 0;
@@ -199,10 +200,14 @@ export function pool(
         }
         const corner = row + <usize>(x0 + kxFrom * dilationX) * cell;
         const to = out + <usize>ox * cell;
-        if (pairs && ox == inside) {
-          largestOfFour(to, corner, beyond - ox, cell, <usize>strideX * cell, stepX, stepY);
-          ox = beyond - 1;
-          continue;
+        if (pairs && ox == inside && (lanes > 1 || singles)) {
+          const count = singles ? (beyond - ox) & ~3 : beyond - ox;
+          if (singles) largestOfSingles(to, corner, count, stepY);
+          else largestOfFour(to, corner, count, cell, <usize>strideX * cell, stepX, stepY);
+          if (count > 0) {
+            ox += count - 1;
+            continue;
+          }
         }
         const columns = kxTo - kxFrom;
         const divisor = f32x4.splat(<f32>(whole ? whole : rows * columns));
@@ -234,4 +239,15 @@ function largestOfFour(
       const q = p + stepY;
       v128.store(y + lane, f32x4.pmax(f32x4.pmax(above, v128.load(q)), v128.load(q + stepX)));
     }
+}
+
+/** The same where a cell is a single number and windows lie side by side, for a multiple of four. */
+function largestOfSingles(y: usize, x: usize, count: i32, stepY: usize): void {
+  const least = f32x4.splat(-Infinity);
+  for (const end = y + (<usize>count << 2); y < end; y += 16, x += 32) {
+    const q = x + stepY;
+    const a = f32x4.pmax(f32x4.pmax(least, v128.load(x)), v128.load(q));
+    const b = f32x4.pmax(f32x4.pmax(least, v128.load(x, 16)), v128.load(q, 16));
+    v128.store(y, f32x4.pmax(i32x4.shuffle(a, b, 0, 2, 4, 6), i32x4.shuffle(a, b, 1, 3, 5, 7)));
+  }
 }

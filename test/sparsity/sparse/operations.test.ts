@@ -28,9 +28,9 @@ import { runSparse, sparseTensor } from "./support.ts";
 const rng = random(2);
 
 /** A convolution in front makes the operation part of a sparse piece; one behind it asks for a margin. */
-function network(batch: number, between: (x: Value, graph: Graph) => Value): Graph {
+function network(batch: number, between: (x: Value, graph: Graph) => Value, width = 6): Graph {
   const graph = createGraph("network");
-  const x = input(graph, "x", [batch, 3, 7, 6]);
+  const x = input(graph, "x", [batch, 3, 7, width]);
   const y = between(conv(x, parameter(graph, "w", sparseTensor(rng, [6, 3, 3, 3], 0.4)), { pads: 1 }), graph);
   const last =
     y.shape.length === 4
@@ -88,6 +88,14 @@ test.each(Object.keys(cases))("%s", async (name) => {
       const { error, pieces } = await runSparse(rng, network(batch, cases[name]), { lanes });
       expect(error, `batch ${batch}, lanes ${lanes}`).toBeLessThan(1e-5);
       expect(pieces).toEqual(["sparse"]);
+    }
+});
+
+test("pairs of a wide row are pooled as those of a narrow one", async () => {
+  for (const name of Object.keys(cases).filter((name) => name.startsWith("maximum pool")))
+    for (const width of [8, 17, 22]) {
+      const { error } = await runSparse(rng, network(1, cases[name], width));
+      expect(error, `${name}, ${width} wide`).toBeLessThan(1e-5);
     }
 });
 
