@@ -188,8 +188,8 @@ export function pool(
       const rows = min(kernelHeight, (height - y0 + dilationY - 1) / dilationY) - kyFrom;
       const row = x + <usize>plane * xPlane + <usize>(y0 + kyFrom * dilationY) * xRow;
       const out = y + <usize>plane * yPlane + <usize>oy * yRow;
-      const pairs = !average && rows == 2 && kernelWidth == 2;
-      const singles = lanes == 1 && strideX == 2 && dilationX == 1;
+      const pairs = rows == 2 && kernelWidth == 2;
+      const singles = lanes == 1 && pairs && strideX == 2 && dilationX == 1;
       for (let ox = 0; ox < yWidth; ox++) {
         const x0 = ox * strideX - left;
         let kxFrom = 0;
@@ -200,10 +200,11 @@ export function pool(
         }
         const corner = row + <usize>(x0 + kxFrom * dilationX) * cell;
         const to = out + <usize>ox * cell;
-        if (pairs && ox == inside && (lanes > 1 || singles)) {
+        if (!average && ox == inside && (lanes > 1 || singles)) {
           const count = singles ? (beyond - ox) & ~3 : beyond - ox;
           if (singles) largestOfSingles(to, corner, count, stepY);
-          else largestOfFour(to, corner, count, cell, <usize>strideX * cell, stepX, stepY);
+          else if (pairs) largestOfFour(to, corner, count, cell, <usize>strideX * cell, stepX, stepY);
+          else largest(to, corner, count, cell, <usize>strideX * cell, stepX, stepY, kernelWidth, rows);
           if (count > 0) {
             ox += count - 1;
             continue;
@@ -227,7 +228,23 @@ export function pool(
     }
 }
 
-/** `count` neighbouring cells of a maximum over windows of 2×2 cells. */
+/** `count` neighbouring cells of a maximum over windows of `columns` by `rows` cells. */
+function largest(
+  y: usize, x: usize, count: i32, cell: usize, xStep: usize, stepX: usize, stepY: usize, columns: i32, rows: i32,
+): void {
+  for (const end = y + <usize>count * cell; y < end; y += cell, x += xStep)
+    for (let lane: usize = 0; lane < cell; lane += 16) {
+      let result = f32x4.splat(-Infinity);
+      let p = x + lane;
+      for (let ky = 0; ky < rows; ky++, p += stepY) {
+        let q = p;
+        for (let kx = 0; kx < columns; kx++, q += stepX) result = f32x4.pmax(result, v128.load(q));
+      }
+      v128.store(y + lane, result);
+    }
+}
+
+/** The same for windows of 2×2 cells. */
 function largestOfFour(
   y: usize, x: usize, count: i32, cell: usize, xStep: usize, stepX: usize, stepY: usize,
 ): void {
@@ -241,7 +258,7 @@ function largestOfFour(
     }
 }
 
-/** The same where a cell is a single number and windows lie side by side, for a multiple of four. */
+/** The same for windows of 2×2 single numbers that lie side by side, for a multiple of four. */
 function largestOfSingles(y: usize, x: usize, count: i32, stepY: usize): void {
   const least = f32x4.splat(-Infinity);
   for (const end = y + (<usize>count << 2); y < end; y += 16, x += 32) {
