@@ -5,6 +5,7 @@ import { createSession } from "../../src/engine/session.ts";
 import { tensor } from "../../src/engine/tensor.ts";
 import { createGenerator, drawToken, openCachedDecoder } from "../../src/nn/generate.ts";
 import { normal } from "../../src/nn/initializers.ts";
+import { cachedDecoder } from "../../src/nn/models/cached-decoder.ts";
 import type { DecoderOptions } from "../../src/nn/models/decoder.ts";
 import { decoder } from "../../src/nn/models/decoder.ts";
 import { Problem } from "../../src/problem.ts";
@@ -85,6 +86,9 @@ test.each([
   // Control: tokens at places that are not their own.
   expect(distance(await cached.read(tokens.slice(0, 12), 1), whole[11])).toBeGreaterThan(1e-2);
   await cached.release();
+  expect(() => cachedDecoder(decoder(options), undefined, context)).toThrow(
+    `${context} tokens at once are not below the model's context of ${context}`,
+  );
 });
 
 test("a long prompt is read in a fraction of the time that its tokens take one after the other", async () => {

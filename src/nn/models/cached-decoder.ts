@@ -38,7 +38,7 @@ const KEEPING = new Set("Gather Reshape Transpose Slice Split ReduceMean".split(
  * the outputs `present.<block>.key` and `present.<block>.value` [batch, heads, count, size]; they belong into those rows of the
  * past of the next token. It is made from the graph of the model, a `decoder` or what pruning and truncation left of one, and
  * shares its parameters. `options` are those that this decoder was made with: then a model that cannot come from them is refused,
- * and a shorter context is taken. `count` is below the model's own context. Throws a `Problem` for a graph in which tokens meet
+ * and a shorter context is taken. Several are fewer than the model's own context. Throws a `Problem` for a graph in which tokens meet
  * elsewhere than in causal attention.
  */
 export function cachedDecoder(model: Graph, options?: DecoderOptions, count = 1): Graph {
@@ -58,7 +58,7 @@ export function cachedDecoder(model: Graph, options?: DecoderOptions, count = 1)
   const [batch, tokens] = whole.types.get(ids)!.shape;
   const context = options?.context ?? tokens;
   const source = cloneGraph(whole);
-  if (count >= tokens)
+  if (count > 1 && count >= tokens)
     throw new Problem(`${count} tokens at once are not below the model's context of ${tokens}`);
   source.types.set(ids, { dtype: "int32", shape: [batch, count] });
   input(source, "position", [count], { dtype: "int32", batched: false });
