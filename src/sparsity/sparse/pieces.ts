@@ -40,7 +40,7 @@ export function cutGraph(graph: Graph, chosen: ReadonlySet<Node>): Piece[] {
     }
     levels.set(node, level);
     const kind = sparse.has(node) ? "sparse" : "dense";
-    const key = `${level} ${kind}`;
+    const key = kind === "dense" ? `${level}` : `${level} ${rowsOf(graph, node)}`;
     if (!pieces.has(key)) pieces.set(key, { kind, nodes: [], inputs: [], outputs: [] });
     pieces.get(key)!.nodes.push(node);
   }
@@ -61,6 +61,14 @@ export function cutGraph(graph: Graph, chosen: ReadonlySet<Node>): Piece[] {
   }
   const levelOf = (piece: Piece) => levels.get(piece.nodes[0])!;
   return [...pieces.values()].sort((a, b) => levelOf(a) - levelOf(b));
+}
+
+/**
+ * What a sparse operation computes each by itself: samples, or all tokens of these. Operations of one piece have equally many; what is
+ * handed from one to another never changes how many.
+ */
+export function rowsOf({ types }: Graph, node: Node): number {
+  return types.get(node.outputs[0])!.shape[0];
 }
 
 /** The chosen layers with the operations that go along. */

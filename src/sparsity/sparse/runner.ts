@@ -10,9 +10,8 @@ import { createRoom } from "./cells.ts";
 import { fuseOperations } from "./fuse.ts";
 import { sparseKernels, sparseModules } from "./kernels.ts";
 import { operationOf } from "./operation-of.ts";
-import type { Operation } from "./operations.ts";
 import type { Piece } from "./pieces.ts";
-import { cutGraph, pieceGraph } from "./pieces.ts";
+import { cutGraph, pieceGraph, rowsOf } from "./pieces.ts";
 import type { WeightFormat } from "./product.ts";
 import type { SparseProgram } from "./program.ts";
 import { compileProgram, lanesFor } from "./program.ts";
@@ -49,20 +48,21 @@ export async function createRunner(
   const pieces = cutGraph(graph, chosen);
   const room = createRoom();
   const arrays = new Map<string, Slot>();
-  const batch = graph.types.get(graph.inputs[0])!.shape[0];
   const programs = new Map<Piece, SparseProgram>();
   const plans = pieces
     .filter((piece) => piece.kind === "sparse")
-    .map((piece) => ({ piece, operations: piece.nodes.map((node) => operationOf(graph, node)!) }));
-  const lanesOf = (operations: readonly Operation[]) =>
-    batch > 1 && wanted ? wanted : lanesFor(batch, operations);
+    .map((piece) => {
+      const operations = piece.nodes.map((node) => operationOf(graph, node)!);
+      const rows = rowsOf(graph, piece.nodes[0]);
+      return { piece, operations, rows, lanes: rows > 1 && wanted ? wanted : lanesFor(rows, operations) };
+    });
   // Arrays hold whole groups of the widest program that uses them.
-  const padding = Math.max(1, ...plans.map(({ operations }) => lanesOf(operations)));
-  for (const { piece, operations } of plans) {
+  const padding = Math.max(1, ...plans.map(({ lanes }) => lanes));
+  for (const { piece, operations, rows, lanes } of plans) {
     for (const name of [...piece.inputs, ...piece.outputs])
       if (!arrays.has(name)) {
-        const sample = sizeOf(graph.types.get(name)!.shape.slice(1));
-        arrays.set(name, room.reserve(4 * padding * Math.ceil(batch / padding) * sample));
+        const row = sizeOf(graph.types.get(name)!.shape.slice(1));
+        arrays.set(name, room.reserve(4 * padding * Math.ceil(rows / padding) * row));
       }
     programs.set(
       piece,
@@ -73,8 +73,8 @@ export async function createRunner(
           inputs: piece.inputs,
           outputs: piece.outputs,
           arrays,
-          batch,
-          lanes: lanesOf(operations),
+          batch: rows,
+          lanes,
           threads: kernelThreads,
           format,
         },
