@@ -11,6 +11,7 @@ import { writeResults } from "../protocols/support/results.ts";
 import type { Graph } from "../src/engine/graph.ts";
 import { rebatch } from "../src/engine/replay.ts";
 import { createSession } from "../src/engine/session.ts";
+import { decoder } from "../src/nn/models/decoder.ts";
 import { MODELS } from "../src/nn/models/index.ts";
 import { random } from "../src/random.ts";
 import { median } from "../src/runs/latency.ts";
@@ -19,13 +20,21 @@ import { accountModel } from "../src/sparsity/accounting.ts";
 import { hasRelaxedSimd } from "../src/sparsity/sparse/kernels.ts";
 import { createSparseSession } from "../src/sparsity/sparse/session.ts";
 
-const NETWORKS: Record<string, number[]> = {
-  "lenet-300-100": [1, 28, 28],
-  lenet: [1, 28, 28],
-  "vgg-bn": [3, 32, 32],
-  resnet20: [3, 32, 32],
-  densenet40: [3, 32, 32],
-  "mobilenet-v2": [3, 32, 32],
+const built = (name: string, inputShape: number[]) => () =>
+  MODELS[name]({ inputShape, classes: 10, seed: 1 });
+const NETWORKS: Record<string, () => Graph> = {
+  "lenet-300-100": built("lenet-300-100", [1, 28, 28]),
+  lenet: built("lenet", [1, 28, 28]),
+  "vgg-bn": built("vgg-bn", [3, 32, 32]),
+  resnet20: built("resnet20", [3, 32, 32]),
+  densenet40: built("densenet40", [3, 32, 32]),
+  "mobilenet-v2": built("mobilenet-v2", [3, 32, 32]),
+  // Four blocks of width 256, 64 tokens a sample.
+  transformer: () =>
+    decoder({
+      ...{ layout: "opt", vocabulary: 512, context: 64, width: 256, blocks: 4, heads: 4, mlpWidth: 1024 },
+      seed: 1,
+    }),
 };
 const SPARSITIES = [0.8, 0.9, 0.95];
 const BATCHES = [1, 16];
@@ -35,7 +44,7 @@ const { values: options } = parseArgs({
 });
 
 function network(name: string, sparsity: number): Graph {
-  const graph = MODELS[name]({ inputShape: NETWORKS[name], classes: 10, seed: 1 });
+  const graph = NETWORKS[name]();
   const rng = random(1);
   for (const { shape, data } of graph.parameters.values())
     if (shape.length > 1) for (let i = 0; i < data.length; i++) if (rng.uniform() < sparsity) data[i] = 0;
