@@ -84,6 +84,21 @@ describe("a classifier of tokens, from a file that takes int64", () => {
     expect(graph.types.get("ids")).toEqual({ dtype: "int64", shape: [1, 12] });
   });
 
+  test("kernels that skip zeros say what ONNX Runtime says", { timeout: 60_000 }, async () => {
+    const output = path("sparse.onnx");
+    const sizes = ["--groups", "unstructured", "--method", "gradual", "--keep", "0.1", "--epochs", "4"];
+    const result = await printed(
+      compressCommand(),
+      ...[path("text.onnx"), "--data", path("text.npz"), ...sizes, "--batch", "50", "-o", output],
+      ...["--runs", path("runs"), "--threads", "1"],
+    );
+    expect(result.nonZeros.after).toBeLessThan(0.5 * result.nonZeros.before);
+    const dense = await evaluated("sparse.onnx");
+    const skipping = await evaluated("sparse.onnx", "text.npz", "--skip-zeros");
+    expect(skipping.accuracy).toBe(dense.accuracy);
+    expect(dense.accuracy).toBeGreaterThan(0.6);
+  });
+
   test("truncate measures and calibrates with its samples", async () => {
     const rule = ["--keep", "energy=0.9", "--for", "size", "--calibrate", "200"];
     const result = await printed(
