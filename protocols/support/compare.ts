@@ -4,6 +4,7 @@ import type { Graph } from "../../src/engine/graph.ts";
 import { exportModel } from "../../src/engine/onnx/export.ts";
 import { importModel } from "../../src/engine/onnx/import.ts";
 import { classification, classificationSource, evaluateClassifier } from "../../src/nn/classification.ts";
+import type { OptimizerSpec } from "../../src/nn/optimizers.ts";
 import type { TrainOptions } from "../../src/nn/trainer.ts";
 import { train } from "../../src/nn/trainer.ts";
 import { measureLatency } from "../../src/runs/latency.ts";
@@ -11,6 +12,7 @@ import type { MethodName } from "../../src/runs/methods.ts";
 import { methodOf } from "../../src/runs/methods.ts";
 import { accountModel } from "../../src/sparsity/accounting.ts";
 import { alignChannels } from "../../src/sparsity/align.ts";
+import type { GroupChoice } from "../../src/sparsity/groups/kinds.ts";
 import { findGroups } from "../../src/sparsity/groups/kinds.ts";
 import type { KAnnealOptions } from "../../src/sparsity/k-anneal.ts";
 import { createKAnneal } from "../../src/sparsity/k-anneal.ts";
@@ -20,7 +22,7 @@ import { finishJob, ownJob, runJobs } from "./jobs.ts";
 import type { Summary } from "./results.ts";
 import { earlierResults, ROOT, summarize } from "./results.ts";
 
-const MOMENTUM = 0.9;
+const MOMENTUM: OptimizerSpec = { kind: "sgd", momentum: 0.9 };
 
 export type Method = "dense" | "scratch" | MethodName;
 
@@ -33,11 +35,15 @@ export interface Comparison {
   data: Dataset;
   /** Builds the network, or the smaller one that has just the kept widths. */
   build: (options: { seed: number; batch: number; small: boolean }) => Graph;
+  /** What can be left out; by default filters. */
+  groups?: GroupChoice;
   keep: Record<string, number>;
   methods: readonly Method[];
   seeds: readonly number[];
   epochs: number;
   batch: number;
+  /** By default gradient descent with momentum. */
+  optimizer?: OptimizerSpec;
   learningRate: number;
   weightDecay: number;
   /** Range of λ of the envelopes, which compare groups with each other. */
@@ -170,7 +176,7 @@ export async function trainMethod(c: Comparison, method: Method, seed: number): 
   const { data, batch, epochs } = c;
   const model = c.build({ seed, batch, small: method === "scratch" });
   const sparse = method !== "dense" && method !== "scratch";
-  const prunable = sparse ? findGroups(model) : [];
+  const prunable = sparse ? findGroups(model, c.groups) : [];
   const layers = sparse
     ? Object.entries(c.keep).map(([name, keep]) => ({
         name,
@@ -191,7 +197,7 @@ export async function trainMethod(c: Comparison, method: Method, seed: number): 
   const options: TrainOptions = {
     ...session,
     epochs,
-    optimizer: { kind: "sgd", momentum: MOMENTUM },
+    optimizer: c.optimizer ?? MOMENTUM,
     learningRate: c.learningRate,
     weightDecay: c.weightDecay,
     schedule: { kind: "cosine", flat: c.phases.warmup + c.phases.select, floor: 0 },
