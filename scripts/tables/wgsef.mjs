@@ -296,4 +296,10 @@ export const TABLES = {
   ],
   resnet50: ["resnet50", resnet50],
   "group-kinds": ["group-kinds", groupKinds],
+  ...Object.fromEntries(
+    ["transformer", "resnet"].map((name) => [
+      `heads-and-branches-${name}`,
+      ["heads-and-branches", ({ results }) => comparison(results[name])],
+    ]),
+  ),
 };
