@@ -4,7 +4,7 @@
  * zeros lie in random places of all weights. One thread, processor time, the two in turn, medians. Writes
  * docs/results/sparse-networks.json.
  *
- * usage: sparse-networks.js [--networks lenet,resnet20] [--turns 40]; with some networks alone it writes nothing
+ * usage: sparse-networks.js [--networks lenet,resnet20] [--turns 12]; with some networks alone it writes nothing
  */
 import { parseArgs } from "node:util";
 import { writeResults } from "../protocols/support/results.ts";
@@ -40,7 +40,7 @@ const SPARSITIES = [0.8, 0.9, 0.95];
 const BATCHES = [1, 16];
 
 const { values: options } = parseArgs({
-  options: { networks: { type: "string" }, turns: { type: "string", default: "40" } },
+  options: { networks: { type: "string" }, turns: { type: "string", default: "12" } },
 });
 
 function network(name: string, sparsity: number): Graph {

@@ -124,8 +124,8 @@ export async function openCachedDecoder(
   options?: DecoderOptions,
   session?: SessionOptions,
 ): Promise<CachedDecoder> {
-  const graph = cachedDecoder(model, options && { ...options, batch: 1 });
-  const single = await openReader(graph, session);
+  const decoderOf = (count: number) => cachedDecoder(model, options && { ...options, batch: 1 }, count);
+  const single = await openReader(decoderOf(1), session);
   const [, own] = model.types.get(model.inputs[0])!.shape;
   const chunk = Math.min(CHUNK, own - 1);
   let several: Reader | undefined;
@@ -139,11 +139,7 @@ export async function openCachedDecoder(
         const many = left >= MANY && chunk >= MANY;
         // Parameters are fed, so that there is no second copy of them.
         if (many)
-          several ??= await openReader(
-            cachedDecoder(model, options && { ...options, batch: 1 }, chunk),
-            { ...session, feedParameters: true },
-            single.pasts,
-          );
+          several ??= await openReader(decoderOf(chunk), { ...session, feedParameters: true }, single.pasts);
         const next = tokens.slice(from, from + (many ? chunk : 1));
         logits = await (many ? several! : single).read(next, position + from, own);
         from += next.length;

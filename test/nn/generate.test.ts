@@ -86,6 +86,11 @@ test.each([
   // Control: tokens at places that are not their own.
   expect(distance(await cached.read(tokens.slice(0, 12), 1), whole[11])).toBeGreaterThan(1e-2);
   await cached.release();
+  // A context that is shorter than what is read at once.
+  const shorter = await openCachedDecoder(decoder(options), { positions: context, ...options, context: 12 });
+  expect(distance(await shorter.read(tokens.slice(0, 11), 0), whole[10])).toBeLessThan(1e-4);
+  expect(distance(await shorter.read([tokens[11]], 11), whole[11])).toBeLessThan(1e-4);
+  await shorter.release();
   expect(() => cachedDecoder(decoder(options), undefined, context)).toThrow(
     `${context} tokens at once are not below the model's context of ${context}`,
   );
