@@ -210,6 +210,11 @@ export {
 } from "./runs/prune.ts";
 export type { RunResult } from "./runs/run-result.ts";
 export { type TimedLayer, type TimingOptions, truncateByLatency } from "./runs/spectral-forms.ts";
+export {
+  type QuantizedModel,
+  type QuantizedTrainingOptions,
+  trainQuantized,
+} from "./runs/train-quantized.ts";
 export { accountModel, type ModelCost } from "./sparsity/accounting.ts";
 export { peakActivationBytes } from "./sparsity/activations.ts";
 export { alignChannels } from "./sparsity/align.ts";
@@ -229,9 +234,11 @@ export {
   type PackedTensor,
   type PackOptions,
   packModel,
+  quantizeModel,
   unpackModel,
 } from "./sparsity/encoding/packed-model.ts";
-export { posteriorStep } from "./sparsity/encoding/quantize.ts";
+export { clusteredValues, posteriorStep, type Quantized } from "./sparsity/encoding/quantize.ts";
+export { createQuantizedTraining } from "./sparsity/encoding/quantized-training.ts";
 export { type ColumnChoice, fewerColumns } from "./sparsity/fewer-columns.ts";
 export { foldBatchNorm } from "./sparsity/fold-batch-norm.ts";
 export { type FoldedConstants, foldConstants } from "./sparsity/fold-constants.ts";

@@ -69,6 +69,13 @@ export function wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER): (text: 
   };
 }
 
+/** For `.option`: a number above 0. */
+export function positiveNumber(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && Number.isFinite(value))) throw new InvalidArgumentError("expected a number above 0");
+  return value;
+}
+
 /** For `.option`: one of several words. */
 export function choice<const T extends string>(known: readonly T[]): (text: string) => T {
   return (text) => {

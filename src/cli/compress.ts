@@ -22,7 +22,7 @@ import { posteriorPath, savePosterior } from "../runs/posterior-file.node.ts";
 import { compressionReport } from "../runs/report/compression-report.node.ts";
 import { numberedDirectory } from "../runs/run-directory.node.ts";
 import type { JsonOption } from "./command.ts";
-import { choice, createCommand, emit, wholeNumber } from "./command.ts";
+import { choice, createCommand, emit, positiveNumber, wholeNumber } from "./command.ts";
 import { resultTable } from "./compression-table.ts";
 import { downloadProgress } from "./downloads.ts";
 import {
@@ -128,7 +128,7 @@ export function compressCommand(): Command {
     .option(
       "--fixed <lambda>",
       "hold λ at this value: no ramp and no cut, so that the count need not be met",
-      parsePositive,
+      positiveNumber,
     )
     .addOption(keepOption())
     .addOption(budgetOption())
@@ -138,12 +138,12 @@ export function compressCommand(): Command {
     .option(
       "--slab <ratio>",
       "with turbo-vbi and vbi: variance of weights in use, over that of each layer's weights; smaller keeps more, default 2",
-      parsePositive,
+      positiveNumber,
     )
     .option(
       "--strength <factor>",
       "with sparse-vd, bc-gnj and vibnet: factor on what noise costs; smaller keeps more, default 1",
-      parsePositive,
+      positiveNumber,
     )
     .option(
       "--validation <share>",
@@ -157,7 +157,7 @@ export function compressCommand(): Command {
       "sgd, svrg (variance-reduced, twice the time) or adam; default sgd from scratch, adam for an .onnx file and posteriors",
       choice(OPTIMIZERS),
     )
-    .option("--learning-rate <rate>", "default 0.05 with sgd and svrg, 0.001 with adam", parsePositive)
+    .option("--learning-rate <rate>", "default 0.05 with sgd and svrg, 0.001 with adam", positiveNumber)
     .option("--batch <n>", "samples a step", wholeNumber(1), 128)
     .option("--seed <n>", "seed of weights, order and augmentation", wholeNumber(0), 0)
     .addOption(threadsOption())
@@ -293,12 +293,6 @@ function parseHeldOut(text: string): number {
   const value = Number(text);
   if (text.trim() === "" || !(value >= 0 && value <= 0.9))
     throw new InvalidArgumentError("expected a share from 0 to 0.9, such as 0.1");
-  return value;
-}
-
-function parsePositive(text: string): number {
-  const value = Number(text);
-  if (!(value > 0 && Number.isFinite(value))) throw new InvalidArgumentError("expected a number above 0");
   return value;
 }
 

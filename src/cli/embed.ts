@@ -6,7 +6,7 @@ import { SPACES } from "../geometry/manifold.ts";
 import { checkWritable } from "../runs/files.node.ts";
 import { formatMany, formatSeconds, significant } from "../runs/format.ts";
 import type { JsonOption } from "./command.ts";
-import { choice, createCommand, emit, wholeNumber } from "./command.ts";
+import { choice, createCommand, emit, positiveNumber, wholeNumber } from "./command.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { note, startProgress } from "./progress.ts";
 
@@ -48,7 +48,7 @@ export function embedCommand(): Command {
     )
     .option("--dimension <n>", "dimensions", wholeNumber(1, 1000), 2)
     .option("--epochs <n>", "how often every pair is gone through", wholeNumber(1), 200)
-    .option("--learning-rate <r>", "length of a step", positive, 0.1)
+    .option("--learning-rate <r>", "length of a step", positiveNumber, 0.1)
     .option("--negatives <n>", "unrelated nodes that each pair is compared with", wholeNumber(1), 50)
     .option("--seed <n>", "decides the start and every draw", wholeNumber(0, 2 ** 32 - 1), 0)
     .option("--disk <file>", "draw the Poincaré disk as an .svg file; of two hyperbolic dimensions")
@@ -86,10 +86,4 @@ export function embedCommand(): Command {
         ].join("\n"),
       );
     });
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (!(value > 0 && Number.isFinite(value))) throw new InvalidArgumentError("expected a number above 0");
-  return value;
 }

@@ -5,7 +5,7 @@ import type { StepProgress } from "../nn/trainer.ts";
 import { formatCount, formatMany, formatSeconds } from "../runs/format.ts";
 import { NETWORKS, type NetworkName } from "../runs/giorom/train.node.ts";
 import type { JsonOption } from "./command.ts";
-import { choice, createCommand, emit, wholeNumber } from "./command.ts";
+import { choice, createCommand, emit, positiveNumber, wholeNumber } from "./command.ts";
 import { INTERRUPTED, onInterrupt } from "./interrupt.ts";
 import { note, startProgress } from "./progress.ts";
 import { table } from "./table.ts";
@@ -67,18 +67,18 @@ export function gioromCommand(): Command {
     .option(
       "--noise <sigma>",
       "deviation of the last velocity's noise; a quarter of the accelerations' if not given",
-      positive,
+      positiveNumber,
     )
-    .option("--radius <r>", "of the graph; about ten neighbours if not given", positive)
+    .option("--radius <r>", "of the graph; about ten neighbours if not given", positiveNumber)
     .option(
       "--gravity <g>",
       "known, down y in box lengths/s²: applied first, the network learns the rest; 9.8 in sets of filigree simulate",
-      positive,
+      positiveNumber,
     )
     .option(
       "--position-loss <weight>",
       "of the next position's squared error, beside the accelerations'; none if not given",
-      positive,
+      positiveNumber,
     )
     .option(
       "--mirror",
@@ -182,15 +182,8 @@ function testTable(
   );
 }
 
-function positive(text: string): number {
-  const value = Number(text);
-  if (text.trim() === "" || !(value > 0 && Number.isFinite(value)))
-    throw new InvalidArgumentError("expected a number above 0");
-  return value;
-}
-
 function share(text: string): number {
-  const value = positive(text);
+  const value = positiveNumber(text);
   if (value > 1) throw new InvalidArgumentError("expected a share, above 0 and at most 1");
   return value;
 }

@@ -1,15 +1,29 @@
 import type { Command } from "commander";
 import { InvalidArgumentError } from "commander";
+import type { Device } from "../engine/session.ts";
 import { formatBytes, formatCount, formatShare } from "../runs/format.ts";
+import type { InputScale } from "../runs/input-scale.ts";
 import type { PackReport } from "../runs/pack.node.ts";
 import type { JsonOption } from "./command.ts";
-import { createCommand, emit } from "./command.ts";
+import { createCommand, emit, positiveNumber, wholeNumber } from "./command.ts";
+import { downloadProgress } from "./downloads.ts";
+import { dataDirOption, deviceOption, inputScaleOption, threadsOption } from "./options.ts";
+import { trainingDisplay } from "./run.ts";
 import { table } from "./table.ts";
 
 interface PackOptions extends JsonOption {
   output?: string;
   bits?: number;
   deviations?: number;
+  data?: string;
+  dataDir?: string;
+  inputScale?: InputScale;
+  epochs?: number;
+  learningRate?: number;
+  batch?: number;
+  seed?: number;
+  threads?: number;
+  device?: Device;
 }
 
 export function packCommand(): Command {
@@ -19,6 +33,7 @@ export function packCommand(): Command {
       "filigree pack model.onnx -o model.flg",
       "filigree pack model.onnx -o model.flg --bits 5",
       "filigree pack lenet-small.onnx --deviations 0.35",
+      "filigree pack lenet-small.onnx --bits 3 --data mnist --epochs 5",
     ],
     keys: {
       "model, output": "paths of the two files",
@@ -32,7 +47,8 @@ export function packCommand(): Command {
       "…index, values": "codes that were the shortest; adaptive is an arithmetic code of both",
       "…indexBits, valueBits": "what they take, codebook included; not whole numbers in the adaptive code",
       "…indexBitsBy": "what several codes take for the index: { runs, csr, bitmap }",
-      "…error": "what quantising changed, over the weights, both as root mean squares",
+      "…error": "what quantising changed, over the weights, both as root mean squares; 0 after --epochs",
+      accuracy: "{ before, after } on the test set, 0 to 1; null without --data",
     },
   })
     .argument("<model>", "an .onnx or .flg file")
@@ -47,9 +63,26 @@ export function packCommand(): Command {
       "quantise weights by the posterior beside the model: rounding changes them by this share of a tensor's median standard deviation, e.g. 0.35",
       parseShare,
     )
+    .option("--data <name>", "classified samples to measure accuracy on: a data set, an .npz file, a folder")
+    .addOption(dataDirOption())
+    .addOption(inputScaleOption())
+    .option(
+      "--epochs <n>",
+      "with --data, train quantised weights on, as the file holds them; default 0",
+      wholeNumber(0),
+    )
+    .option("--learning-rate <rate>", "of Adam, with --epochs; default 0.001", positiveNumber)
+    .option("--batch <n>", "samples a step, with --epochs; default 128", wholeNumber(1))
+    .option("--seed <n>", "order of samples, with --epochs; default 0", wholeNumber(0))
+    .addOption(threadsOption())
+    .addOption(deviceOption())
     .action(async (model: string, options: PackOptions) => {
       if (options.bits !== undefined && options.deviations !== undefined)
         throw new InvalidArgumentError("--bits and --deviations both say how to quantise; give one of them");
+      if (options.epochs && options.data === undefined)
+        throw new InvalidArgumentError("--epochs trains on --data; say which data");
+      if (options.epochs && options.bits === undefined && options.deviations === undefined)
+        throw new InvalidArgumentError("--epochs trains quantised weights; give --bits or --deviations");
       const output = options.output ?? `${model.replace(/\.(onnx|flg)$/, "")}.flg`;
       if (output.endsWith(".onnx"))
         throw new InvalidArgumentError(
@@ -58,14 +91,19 @@ export function packCommand(): Command {
       const { checkWritable } = await import("../runs/files.node.ts");
       await checkWritable(output, model);
       const { packFile } = await import("../runs/pack.node.ts");
-      const report = await packFile(model, output, options);
+      const display = trainingDisplay({ name: "quantised weights", epochs: options.epochs ?? 0 });
+      const report = await packFile(model, output, {
+        ...downloadProgress(),
+        ...options,
+        onStep: ({ step, steps, loss }) => display.step(step, steps, loss),
+      }).finally(display.end);
       emit(options, { model, output, ...report }, describe(output, report));
     });
 }
 
 function describe(
   output: string,
-  { bytes, onnxBytes, gzipBytes, restBytes, tensors, unpacked }: PackReport,
+  { bytes, onnxBytes, gzipBytes, restBytes, tensors, unpacked, accuracy }: PackReport,
 ): string {
   const each = (bits: number, nonZeros: number) => (nonZeros ? (bits / nonZeros).toFixed(2) : "–");
   const rest = `graph, names, biases${unpacked.length > 0 ? `, ${formatCount(unpacked.length)} of the weights` : ""}`;
@@ -100,6 +138,9 @@ function describe(
     ...(unpacked.length > 0 ? [`gzip stores ${unpacked.join(", ")} in fewer bytes than a code would`] : []),
     "bits a weight in use: index in the file, as runs, as CSR, as bitmap; value",
     `${output}: ${formatBytes(bytes)}, 1/${(onnxBytes / bytes).toFixed(1)} of ${formatBytes(onnxBytes)}; gzip makes ${formatBytes(gzipBytes)} of the same weights`,
+    ...(accuracy
+      ? [`test accuracy ${formatShare(accuracy.after)}; of the given model ${formatShare(accuracy.before)}`]
+      : []),
   ].join("\n");
 }
 

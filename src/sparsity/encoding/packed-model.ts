@@ -96,7 +96,6 @@ export interface PackOptions {
 /** Packs an .onnx file. Throws a `Problem` for bits or steps that are not above 0, and a step of what the file does not have. */
 export function packModel(onnx: Uint8Array, { bits, steps }: PackOptions = {}): PackedModel {
   const floats = locateFloats(onnx);
-  checkOptions(floats, bits, steps);
   const quantized = quantizeAll(onnx, floats, { bits, steps });
   const chunks: Uint8Array[] = [];
   const rest: Uint8Array[] = [];
@@ -161,12 +160,17 @@ export function packModel(onnx: Uint8Array, { bits, steps }: PackOptions = {}): 
 /** Biases have a finer step than their weights, so that they hardly add to the error: two bits more. */
 const BIAS_SHARE = 1 / 4;
 
-/** What is quantised, by name. */
+/** What `packModel` makes of the numbers of an .onnx file that it quantises, by name: what `createQuantizedTraining` starts from. */
+export function quantizeModel(onnx: Uint8Array, options: PackOptions): Map<string, Quantized> {
+  return quantizeAll(onnx, locateFloats(onnx), options);
+}
+
 function quantizeAll(
   onnx: Uint8Array,
   floats: readonly FloatData[],
   { bits, steps }: PackOptions,
 ): Map<string, Quantized> {
+  checkOptions(floats, bits, steps);
   const quantized = new Map<string, Quantized>();
   const put = (name: string, found?: Quantized) => found && quantized.set(name, found);
   const isVector = (data: FloatData) => matrixOf(data).includes(1);

@@ -13,12 +13,13 @@ export interface Quantized {
 
 /** Multiples of a step, halves rounded away from zero (turbovbi.md 3.8). */
 export function uniformValues(values: Float32Array, step: number): Float32Array {
-  return values.map((v) => multiple(v, step));
+  return values.map((v) => multipleOf(v, step));
 }
 
-function multiple(value: number, step: number): number {
+/** The multiple of a step that a number is rounded to: away from zero from half of a step beyond one, plus a share `deadZone`. */
+export function multipleOf(value: number, step: number, deadZone = 0): number {
   // No −0: it is no zero in a file.
-  return Math.sign(value) * Math.floor(Math.abs(value) / step + 0.5) * step + 0;
+  return Math.sign(value) * Math.floor(Math.abs(value) / step + (0.5 - deadZone)) * step + 0;
 }
 
 /** Whether weights can be multiples of it, as a float32. */
@@ -119,7 +120,7 @@ export function quantize(values: Float32Array, bits: number): Quantized | undefi
   // Steps by powers of 2^¼, from so wide that hardly anything is left.
   const uniform = finest(4 * 24, (n) => {
     const step = Math.fround(largest / 2 ** (n / 4));
-    return isStep(step) && fits((v) => multiple(v, step), step) ? step : undefined;
+    return isStep(step) && fits((v) => multipleOf(v, step), step) ? step : undefined;
   });
   const clusters = finest(Math.min(Math.ceil(2 ** bits) + 1, count), (n) => {
     const quantizer = codebook(used, n + 1);
