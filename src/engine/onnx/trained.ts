@@ -18,7 +18,8 @@ const TRAINABLE: Record<string, readonly number[]> = {
   Mul: [0, 1],
   Div: [0, 1],
 };
-const ELEMENTWISE = new Set(["Add", "Sub", "Mul", "Div"]);
+/** Operators that read what was computed of initialisers for other reasons, too; ones and zeros of group normalisation are such. */
+const STORED_ONLY = new Set(["Add", "Sub", "Mul", "Div", "InstanceNormalization"]);
 
 /**
  * Entries of a file's metadata, JSON lists of names: parameters that are also read otherwise than as weights, and would be
@@ -35,7 +36,7 @@ export function weightsRead(
   return (TRAINABLE[op] ?? []).flatMap((i) => {
     const t = tensorOf(inputs[i] ?? "");
     if (t?.dtype !== "float32" || t.shape.length === 0 || t.data.length < 2) return [];
-    return ELEMENTWISE.has(op) && !stored(inputs[i]) ? [] : [inputs[i]];
+    return STORED_ONLY.has(op) && !stored(inputs[i]) ? [] : [inputs[i]];
   });
 }
 

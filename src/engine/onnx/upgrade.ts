@@ -1,10 +1,21 @@
 import { Problem } from "../../problem.ts";
 import type { Attributes, Graph, Value } from "../graph.ts";
 import { constant } from "../graph.ts";
-import { flatten, reshape } from "../operators/index.ts";
+import {
+  expand,
+  flatten,
+  groupNorm,
+  mul,
+  reshape,
+  rmsNorm,
+  sigmoid,
+  softplus,
+  tanh,
+} from "../operators/index.ts";
 import { apply, integers, scalar } from "../operators/operator.ts";
 import type { Tensor } from "../tensor.ts";
 import { sizeOf, tensor, toNumbers } from "../tensor.ts";
+import { attention } from "./attention.ts";
 
 /** One node as an older or newer opset spells it, its inputs already in the graph. */
 export interface ForeignNode {
@@ -86,6 +97,37 @@ const resizeByScales: Upgrade = (node) => {
   return emit(node, "Resize", [x, undefined, float], attributes);
 };
 
+/** Whatever axis it begins at, scales of the last one alone are what models have. */
+const rmsNormalization: Upgrade = (node) => {
+  const [x, scale] = node.inputs as [Value, Value];
+  const axis = number(node, "axis") ?? -1;
+  if (axis !== -1 && axis !== x.shape.length - 1)
+    throw new Error(`it normalises from axis ${axis} on; Filigree reads it for the last axis alone`);
+  return [rmsNorm(x, scale, { epsilon: number(node, "epsilon") })];
+};
+
+/** Before opset 21 scale and bias are one number a group, since then one a channel. */
+const groupNormalization: Upgrade = (node) => {
+  const [x, ...affine] = node.inputs as [Value, Value, Value];
+  const groups = number(node, "num_groups");
+  if (groups === undefined) throw new Error("the attribute num_groups is missing");
+  const [scale, bias] = affine.map((v) => {
+    storedAsParameter(v);
+    if (node.opset >= 21) return v;
+    const size = x.shape[1] / groups;
+    return reshape(expand(reshape(v, [groups, 1]), [groups, size]), [x.shape[1]]);
+  });
+  return [groupNorm(x, groups, scale, bias, { epsilon: number(node, "epsilon") })];
+};
+
+/** What is about to be read otherwise than as weights usually are is a parameter all the same. */
+function storedAsParameter({ graph, name }: Value): void {
+  const stored = graph.constants.get(name);
+  if (stored?.dtype !== "float32") return;
+  graph.constants.delete(name);
+  graph.parameters.set(name, stored as Tensor<"float32">);
+}
+
 const upgrades: Record<string, Upgrade> = {
   Squeeze: axesToInput,
   Unsqueeze: axesToInput,
@@ -103,6 +145,14 @@ const upgrades: Record<string, Upgrade> = {
   Dropout: dropoutAsIdentity,
   Upsample: resizeByScales,
   Resize: resizeByScales,
+  Attention: attention,
+  GroupNormalization: groupNormalization,
+  RMSNormalization: rmsNormalization,
+  Mish: ({ inputs: [x] }) => [mul(x!, tanh(softplus(x!)))],
+  Swish: (node) => {
+    const [x] = node.inputs as [Value];
+    return [mul(x, sigmoid(mul(x, number(node, "alpha") ?? 1)))];
+  },
   Scatter: (node) => emit(node, "ScatterElements", node.inputs, node.attributes),
   Cast: (node) => emit(node, "Cast", node.inputs, without(node.attributes, "saturate")),
   Clip: (node) => {
@@ -188,8 +238,18 @@ const upgrades: Record<string, Upgrade> = {
   },
 };
 
-/** Operators that older files use and opset 17 spells differently. */
-export const FOREIGN_OPERATORS = ["Constant", "Dropout", "Upsample", "Scatter"];
+/** Operators that older or newer files use, and opset 17 spells differently. */
+export const FOREIGN_OPERATORS = [
+  "Constant",
+  "Dropout",
+  "Upsample",
+  "Scatter",
+  "Attention",
+  "GroupNormalization",
+  "RMSNormalization",
+  "Mish",
+  "Swish",
+];
 
 /** Applies a node of any opset from 7 on as operators of opset 17. */
 export function importNode(node: ForeignNode): Value[] {

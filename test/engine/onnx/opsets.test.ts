@@ -7,11 +7,14 @@ import { createSession } from "../../../src/engine/session.ts";
 import type { Tensor } from "../../../src/engine/tensor.ts";
 import { sizeOf, tensor, toNumbers } from "../../../src/engine/tensor.ts";
 import { random } from "../../../src/random.ts";
+import { lookForGroups } from "../../../src/sparsity/groups/kinds.ts";
 
-/** One operator as some opset spells it, run on an input x [2, 3, 4, 4]. */
+/** One operator as some opset spells it, run on an input x. */
 interface Spelling {
   op: string;
   opset: number;
+  /** Of x. Default [2, 3, 4, 4]. */
+  shape?: number[];
   attributes?: AttributeProto[];
   /** Further inputs, stored in the file. */
   stored?: TensorProto[];
@@ -32,15 +35,38 @@ const real = (name: string, values: number[]): TensorProto => ({
   tensor: tensor("float32", [values.length], values),
 });
 
-function modelOf({ op, opset, attributes = [], stored = [], outputs = 1 }: Spelling): Uint8Array {
+const SHAPE = [2, 3, 4, 4];
+
+function modelOf({
+  op,
+  opset,
+  shape = SHAPE,
+  attributes = [],
+  stored = [],
+  outputs = 1,
+}: Spelling): Uint8Array {
+  const names = Array.from({ length: outputs }, (_, i) => `y${i}`);
   const node: NodeProto = {
     opType: op,
     domain: "",
     name: "it",
     inputs: ["x", ...stored.map((t) => t.name)],
-    outputs: Array.from({ length: outputs }, (_, i) => `y${i}`),
+    outputs: names,
     attributes,
   };
+  return fileOf({ nodes: [node], opset, shape, stored, outputs: names });
+}
+
+interface File {
+  nodes: NodeProto[];
+  opset: number;
+  /** Of the input x. */
+  shape: number[];
+  stored: TensorProto[];
+  outputs: string[];
+}
+
+function fileOf({ nodes, opset, shape, stored, outputs }: File): Uint8Array {
   const dims = (shape: number[]) => ({ kind: "tensor" as const, dtype: "float32" as const, shape });
   return encodeModel({
     irVersion: opset < 9 ? 3 : 8,
@@ -51,10 +77,10 @@ function modelOf({ op, opset, attributes = [], stored = [], outputs = 1 }: Spell
     functions: [],
     graph: {
       name: "g",
-      nodes: [node],
+      nodes,
       initializers: stored,
       inputs: [
-        { name: "x", type: dims([2, 3, 4, 4]) },
+        { name: "x", type: dims(shape) },
         // Before IR version 4 every initialiser is an input as well.
         ...(opset < 9
           ? stored.map((t) => ({
@@ -63,11 +89,11 @@ function modelOf({ op, opset, attributes = [], stored = [], outputs = 1 }: Spell
             }))
           : []),
       ],
-      outputs: node.outputs.map((name) => ({
+      outputs: outputs.map((name) => ({
         name,
         type: {
           kind: "tensor" as const,
-          dtype: op === "TopK" && name === "y1" ? ("int64" as const) : ("float32" as const),
+          dtype: nodes[0].opType === "TopK" && name === "y1" ? ("int64" as const) : ("float32" as const),
         },
       })),
       valueInfo: [],
@@ -75,6 +101,35 @@ function modelOf({ op, opset, attributes = [], stored = [], outputs = 1 }: Spell
     },
   });
 }
+
+/** Keys and values for x as queries: five of each, three heads of four numbers. */
+const heads = (...names: string[]): TensorProto[] =>
+  names.map((name, n) => {
+    const rng = random(10 + n);
+    return {
+      name,
+      tensor: tensor(
+        "float32",
+        [2, 3, 5, 4],
+        Array.from({ length: 120 }, () => rng.normal()),
+      ),
+    };
+  });
+/** The same as [batch, length, heads · size]: two heads of three numbers. */
+const flatHeads = (...names: string[]): TensorProto[] =>
+  names.map((name, n) => {
+    const rng = random(20 + n);
+    return {
+      name,
+      tensor: tensor(
+        "float32",
+        [2, 5, 6],
+        Array.from({ length: 60 }, () => rng.normal()),
+      ),
+    };
+  });
+/** Which keys each query may look at. */
+const MASK = [1, 0, 1, 1, 0, 0, 1, 1, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1];
 
 const spellings: Spelling[] = [
   { op: "Unsqueeze", opset: 11, attributes: [ints("axes", [0, 3])] },
@@ -132,6 +187,68 @@ const spellings: Spelling[] = [
     opset: 7,
     stored: [{ name: "slope", tensor: tensor("float32", [3, 1, 1], [0.1, 0.2, 0.3]) }],
   },
+  {
+    op: "GroupNormalization",
+    opset: 21,
+    stored: [real("scale", [0.5, -2, 3]), real("bias", [1, 0.2, -0.3])],
+    attributes: [int("num_groups", 1), float("epsilon", 0.01)],
+  },
+  {
+    op: "GroupNormalization",
+    opset: 21,
+    stored: [real("scale", [0.5, -2, 3]), real("bias", [1, 0.2, -0.3])],
+    attributes: [int("num_groups", 3)],
+  },
+  {
+    op: "GroupNormalization",
+    opset: 18,
+    stored: [real("scale", [-2]), real("bias", [0.2])],
+    attributes: [int("num_groups", 1)],
+  },
+  {
+    op: "RMSNormalization",
+    opset: 23,
+    stored: [real("scale", [0.5, -2, 3, 1])],
+    attributes: [float("epsilon", 0.01)],
+  },
+  { op: "Mish", opset: 18 },
+  { op: "Gelu", opset: 20, attributes: [text("approximate", "tanh")] },
+  { op: "HardSwish", opset: 14 },
+  { op: "Swish", opset: 24, attributes: [float("alpha", 1.5)] },
+  { op: "Attention", opset: 23, stored: heads("k", "v") },
+  {
+    op: "Attention",
+    opset: 23,
+    stored: heads("k", "v"),
+    attributes: [float("scale", 0.3), int("is_causal", 1)],
+  },
+  {
+    op: "Attention",
+    opset: 23,
+    stored: [
+      ...heads("k", "v"),
+      {
+        name: "mask",
+        tensor: tensor(
+          "float32",
+          [4, 5],
+          MASK.map((m) => 2 * m - 1),
+        ),
+      },
+    ],
+  },
+  {
+    op: "Attention",
+    opset: 23,
+    stored: [...heads("k", "v"), { name: "mask", tensor: tensor("bool", [4, 5], MASK) }],
+  },
+  {
+    op: "Attention",
+    opset: 23,
+    shape: [2, 4, 12],
+    stored: flatHeads("k", "v"),
+    attributes: [int("q_num_heads", 4), int("kv_num_heads", 2)],
+  },
 ];
 
 test.each(
@@ -143,8 +260,8 @@ test.each(
   const rng = random(5);
   const x: Tensor = {
     dtype: "float32",
-    shape: [2, 3, 4, 4],
-    data: Float32Array.from({ length: 96 }, () => rng.normal()),
+    shape: spelling.shape ?? SHAPE,
+    data: Float32Array.from({ length: sizeOf(spelling.shape ?? SHAPE) }, () => rng.normal()),
   };
   const original = await openSession(bytes, { threads: 1 });
   const expected = await original.run({ x: toRuntime(x) });
@@ -161,6 +278,71 @@ test.each(
   });
   await session.release();
   await original.release();
+});
+
+test.each([
+  [{ op: "Attention", opset: 23, stored: heads("k", "v"), attributes: [float("softcap", 2)] }, /soft cap/],
+  [{ op: "Attention", opset: 23, stored: heads("k", "v"), outputs: 3 }, /keeps keys and values for later/],
+  [
+    { op: "Attention", opset: 23, shape: [2, 4, 12], stored: flatHeads("k", "v") },
+    /the attribute q_num_heads is missing/,
+  ],
+  [
+    {
+      op: "RMSNormalization",
+      opset: 23,
+      stored: [real("scale", [1, 1, 1, 1])],
+      attributes: [int("axis", 1)],
+    },
+    /normalises from axis 1 on/,
+  ],
+  [
+    { op: "GroupNormalization", opset: 21, stored: [real("s", [1, 1, 1]), real("b", [1, 1, 1])] },
+    /the attribute num_groups is missing/,
+  ],
+] satisfies [Spelling, RegExp][])("what cannot be read of %j is said", (spelling, message) => {
+  expect(() => importModel(modelOf(spelling), { batch: 2 })).toThrow(message);
+});
+
+test("scales and biases of a newer normalisation are parameters", () => {
+  const stored = [real("scale", [0.5, -2, 3]), real("bias", [1, 0.2, -0.3])];
+  const group = { op: "GroupNormalization", opset: 21, stored, attributes: [int("num_groups", 3)] };
+  expect([...importModel(modelOf(group)).parameters.keys()]).toEqual(["scale", "bias"]);
+  const rms = { op: "RMSNormalization", opset: 23, stored: [real("scale", [1, 2, 3, 4])] };
+  expect([...importModel(modelOf(rms)).parameters.keys()]).toEqual(["scale"]);
+});
+
+test("heads of a newer file's attention are groups like any others", () => {
+  const weights = ["wq", "wk", "wv", "wo"].map((name) => ({
+    name,
+    tensor: tensor(
+      "float32",
+      [12, 12],
+      Float32Array.from({ length: 144 }, (_, i) => 1 + i),
+    ),
+  }));
+  const product = (x: string, w: string, y: string): NodeProto => ({
+    opType: "MatMul",
+    domain: "",
+    name: y,
+    inputs: [x, w],
+    outputs: [y],
+    attributes: [],
+  });
+  const attention = {
+    ...product("q", "k", "a"),
+    opType: "Attention",
+    inputs: ["q", "k", "v"],
+    attributes: [int("q_num_heads", 3), int("kv_num_heads", 3)],
+  };
+  const nodes = [
+    ...["q", "k", "v"].map((n) => product("x", `w${n}`, n)),
+    attention,
+    product("a", "wo", "y0"),
+  ];
+  const file = fileOf({ nodes, opset: 23, shape: [2, 5, 12], stored: weights, outputs: ["y0"] });
+  const graph = importModel(file, { batch: 2 });
+  expect(lookForGroups(graph, "head").sets.map((s) => s.partition.groups)).toEqual([3]);
 });
 
 test("an unknown operator is refused with its name, node and position, and with what is known", () => {
