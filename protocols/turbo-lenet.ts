@@ -1,8 +1,8 @@
 /**
  * turbovbi.md P4 with convolutions: Caffe's LeNet-5 on MNIST by Turbo-VBI, with chains along kernels and maps and with
- * independent bits; error, weights and bytes on the disk. Training images move by up to two pixels at random: few weights are as
- * many as it takes to know all 60,000 by heart, and what they lack is images. Every network is on record, so that an interrupted
- * protocol goes on, on another machine too. Options: --seeds 0,1,2; --parallel n; --rows "chain|iid" runs these alone. To choose
+ * independent bits; error, weights and bytes on the disk, also after quantised weights have trained on. Training images move by up to two pixels at random: few weights are as
+ * many as it takes to know all 60,000 by heart, and what they lack is images. What is known of every network is on record, so that an
+ * interrupted protocol goes on, on another machine too. Options: --seeds 0,1,2; --parallel n; --rows "chain|iid" runs these alone. To choose
  * settings, writing nothing: --held-out 0.1 measures on that share of the training images, --lambda 0.1 is the prior share of weights in use and
  * --variances 0.05,0.003,0.003,0.02 are theirs, by layer; --quick trains for an epoch of 3000 images at each stage, to see that
  * it runs.
@@ -10,17 +10,20 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { importModel } from "../src/engine/onnx/import.ts";
+import type { PackOptions } from "../src/sparsity/encoding/packed-model.ts";
 import { packModel, unpackModel } from "../src/sparsity/encoding/packed-model.ts";
 import { findWeights } from "../src/sparsity/lines.ts";
 import type { PriorSpec } from "../src/sparsity/turbo-vbi/priors/kinds.ts";
-import { finishJob, inLines, keptResult, ownJob, runJobs } from "./support/jobs.ts";
+import { finishJob, inFolder, inLines, keptResult, ownJob, runJobs } from "./support/jobs.ts";
 import { reportMarks } from "./support/marks.ts";
 import { ROOT, writeResults } from "./support/results.ts";
-import type { DenseJob, DenseResult } from "./support/turbo/compress-images.ts";
+import type { DenseJob, DenseResult, TurboResult } from "./support/turbo/compress-images.ts";
 import { imagesOf, JOBS, trainDense } from "./support/turbo/compress-images.ts";
 import type { NarrowingJob } from "./support/turbo/compress-narrowing.ts";
 import { compressNarrowing } from "./support/turbo/compress-narrowing.ts";
 import { accuracyOf } from "./support/turbo/mnist-small.ts";
+import type { QuantizedJob, QuantizedResult } from "./support/turbo/train-quantized.ts";
+import { trainQuantizedJob } from "./support/turbo/train-quantized.ts";
 import { waysToStore } from "./support/turbo/ways-to-store.ts";
 
 const { values } = parseArgs({
@@ -52,6 +55,8 @@ const ROWS = Object.fromEntries(
 const VARIANCES = [0.3, 0.015, 0.015, 0.2];
 const variances = values.variances?.split(",").map(Number) ?? VARIANCES;
 const BITS = [6, 5, 4, 3];
+/** Of the posterior's deviations: steps of weights that train on. */
+const SHARES = [0.5, 0.75, 1];
 
 /** Rows depend on nothing but their jobs and these. */
 const RECORD = inLines(join(ROOT, "docs/results/runs/turbo-lenet.jsonl"), { bits: BITS });
@@ -60,9 +65,14 @@ const { quick } = values;
 const heldOut = values["held-out"] ? Number(values["held-out"]) : undefined;
 const epochs = (n: number) => (quick ? 1 : n);
 
-const own = ownJob<DenseJob | NarrowingJob>();
-if (own) finishJob(own.kind === "dense" ? await trainDense(own) : await rowOf(own));
+const own = ownJob<DenseJob | NarrowingJob | QuantizedJob>();
+if (own) finishJob(await carryOut(own));
 else await compare();
+
+function carryOut(job: DenseJob | NarrowingJob | QuantizedJob): Promise<unknown> {
+  if (job.kind === "dense") return trainDense(job);
+  return job.kind === "narrowing" ? compressNarrowing(job) : trainQuantizedJob(job);
+}
 
 async function compare(): Promise<void> {
   const parallel = Number(values.parallel);
@@ -98,31 +108,58 @@ async function compare(): Promise<void> {
         }),
       ),
     );
+  const quantizedJobsOf = (network: NarrowingJob) =>
+    SHARES.map(
+      (share): QuantizedJob => ({
+        kind: "quantized",
+        network,
+        quantization: { share },
+        stage: { epochs: epochs(10), learningRate: 1e-3, floor: 0.02 },
+      }),
+    );
   const trial = heldOut !== undefined || values.lambda || values.variances || quick;
-  const onRecord = async (job: NarrowingJob) =>
-    trial ? undefined : ((await RECORD.get(job)) as Row | undefined);
+  const record = trial ? inFolder(join(JOBS, "turbo-lenet")) : RECORD;
+  const rowOnRecord = async (job: NarrowingJob): Promise<Row | undefined> => {
+    const row = (await record.get(job)) as Omit<Row, "trained"> | undefined;
+    const trained = await Promise.all(quantizedJobsOf(job).map((q) => record.get(q)));
+    return row && { ...row, trained: trained.filter((t) => t !== undefined) as StoredFile[] };
+  };
   const methods = Object.keys(ROWS);
   const jobs = jobsOf(methods.filter((method) => chosen?.includes(method) ?? true));
-  const wanted = new Set<DenseJob>();
-  for (const job of jobs) if (!(await onRecord(job))) wanted.add(job.dense);
-  await runJobs<DenseJob, DenseResult>([...wanted], parallel, JOBS, ({ seed }, { accuracy }) =>
-    console.log(`dense, seed ${seed}: error ${percentWrong(accuracy)} %`),
+  const wanted: NarrowingJob[] = [];
+  for (const job of jobs) if ((await rowOnRecord(job))?.trained.length !== SHARES.length) wanted.push(job);
+  const log = (job: NarrowingJob, what: string) =>
+    console.log(`${job.method}, seed ${job.dense.seed}: ${what}`);
+  await runJobs<DenseJob, DenseResult>(
+    [...new Set(wanted.map((job) => job.dense))],
+    parallel,
+    JOBS,
+    ({ seed }, { accuracy }) => console.log(`dense, seed ${seed}: error ${percentWrong(accuracy)} %`),
   );
-  await runJobs<NarrowingJob, Row>(jobs, parallel, trial ? join(JOBS, "turbo-lenet") : RECORD, (_, row) =>
-    console.log(
-      [
-        `${row.method}, seed ${row.seed}: error ${row.errorBeforeTuning} %, tuned ${row.error} %, ${row.fewerWeights.toFixed(0)} times fewer weights, ${row.processorSeconds.toFixed(0)} s`,
-        ...row.stored.map(
-          ({ storage, bytes, fewerBits, error }) =>
-            `  ${storage}: ${bytes} bytes, 1/${fewerBits.toFixed(0)} of the dense weights, error ${error} %`,
-        ),
-      ].join("\n"),
-    ),
+  await runJobs<NarrowingJob, TurboResult>(wanted, parallel, JOBS, (job, { processorSeconds }) =>
+    log(job, `${processorSeconds.toFixed(0)} s`),
   );
+  for (const job of wanted) {
+    if (await record.get(job)) continue;
+    const row = await rowOf(job);
+    await record.put(job, row);
+    log(
+      job,
+      `error ${row.errorBeforeTuning} %, tuned ${row.error} %, ${row.fewerWeights.toFixed(0)} times fewer weights`,
+    );
+    for (const file of row.stored) log(job, inWords(file));
+  }
+  await runJobs<QuantizedJob, QuantizedResult>(wanted.flatMap(quantizedJobsOf), parallel, JOBS, () => {});
+  for (const job of wanted)
+    for (const q of quantizedJobsOf(job)) {
+      const file = await fileOf(job, q);
+      await record.put(q, file);
+      log(job, inWords(file));
+    }
   if (trial) return;
   const rows: Row[] = [];
   for (const job of jobsOf(methods)) {
-    const row = await onRecord(job);
+    const row = await rowOnRecord(job);
     if (row) rows.push(row);
   }
   const everySeed = (passes: (row: Row) => boolean) =>
@@ -138,7 +175,7 @@ async function compare(): Promise<void> {
     {
       claim:
         "one of the priors: at most 1.0 % error with at least 300 times fewer bits in the file, in every seed",
-      passed: everySeed((r) => r.stored.some((s) => s.error <= 1 && s.fewerBits >= 300)),
+      passed: everySeed((r) => [...r.stored, ...r.trained].some((s) => s.error <= 1 && s.fewerBits >= 300)),
     },
   ]);
   await writeResults("turbo-lenet", `npm run protocol -- turbo-lenet --seeds ${values.seeds}`, {
@@ -149,33 +186,65 @@ async function compare(): Promise<void> {
   });
 }
 
-type Row = Awaited<ReturnType<typeof rowOf>>;
+type Row = Awaited<ReturnType<typeof rowOf>> & { trained: StoredFile[] };
+
+interface StoredFile {
+  storage: string;
+  bytes: number;
+  /** Test error, %. */
+  error: number;
+  /** Bytes of all weights of the dense network over these. */
+  fewerBits: number;
+}
+
+function inWords({ storage, bytes, fewerBits, error }: StoredFile): string {
+  return `${storage}: ${bytes} bytes, 1/${fewerBits.toFixed(0)} of the dense weights, error ${error} %`;
+}
 
 /** One network: what is left of it, and what that takes on the disk in several ways. */
 async function rowOf(job: NarrowingJob) {
-  const { model, sigmas, accuracy, processorSeconds } = await compressNarrowing(job);
-  const { method, dense } = job;
-  const data = await imagesOf(dense);
-  const whole = (await keptResult<DenseResult>(dense, JOBS))!.model;
-  const [all, left] = [whole, model].map((onnx) => layerSizes(onnx));
-  const weights = total(all, (l) => l.weights);
-  const stored = [];
-  for (const [storage, options] of waysToStore(BITS, sigmas)) {
-    const { bytes } = packModel(model, options);
-    const error = percentWrong(await accuracyOf(importModel(unpackModel(bytes), { batch: 100 }), data));
-    stored.push({ storage, bytes: bytes.length, error, fewerBits: (4 * weights) / bytes.length });
-  }
+  const { model, sigmas, accuracy, processorSeconds } = (await keptResult<TurboResult>(job, JOBS))!;
+  const all = await denseLayers(job);
+  const left = layerSizes(model);
+  const stored: StoredFile[] = [];
+  for (const [storage, options] of waysToStore(BITS, sigmas))
+    stored.push(await storedFile(job, storage, model, options));
   return {
-    method,
-    seed: dense.seed,
+    method: job.method,
+    seed: job.dense.seed,
     denseError: percentWrong(accuracy.dense),
     error: percentWrong(accuracy.tuned),
     errorBeforeTuning: percentWrong(accuracy.pruned),
-    fewerWeights: weights / total(left, (l) => l.used),
+    fewerWeights: total(all, (l) => l.weights) / total(left, (l) => l.used),
     layers: left,
     stored,
     processorSeconds,
   };
+}
+
+/** The file of a network whose quantised weights have trained on. */
+async function fileOf(job: NarrowingJob, quantized: QuantizedJob): Promise<StoredFile> {
+  const { onnx, steps } = (await keptResult<QuantizedResult>(quantized, JOBS))!;
+  return await storedFile(job, `${(quantized.quantization as { share: number }).share} σ, trained`, onnx, {
+    steps,
+  });
+}
+
+async function storedFile(
+  job: NarrowingJob,
+  storage: string,
+  onnx: Uint8Array,
+  options: PackOptions,
+): Promise<StoredFile> {
+  const { bytes } = packModel(onnx, options);
+  const packed = importModel(unpackModel(bytes), { batch: 100 });
+  const error = percentWrong(await accuracyOf(packed, await imagesOf(job.dense)));
+  const weights = total(await denseLayers(job), (l) => l.weights);
+  return { storage, bytes: bytes.length, error, fewerBits: (4 * weights) / bytes.length };
+}
+
+async function denseLayers({ dense }: NarrowingJob): Promise<LayerSize[]> {
+  return layerSizes((await keptResult<DenseResult>(dense, JOBS))!.model);
 }
 
 interface LayerSize {

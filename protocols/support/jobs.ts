@@ -48,7 +48,7 @@ export async function runJobs<J, R>(
 }
 
 /** A file a result, under a name made of the job. */
-function inFolder(folder: string): Store {
+export function inFolder(folder: string): Store {
   return {
     get: (job) => keptResult(job, folder),
     put: async (job, result) => {

@@ -35,9 +35,12 @@ function packed({ rows }) {
   );
 }
 
+/** Of a way to store quantised weights that have trained on. */
+const TRAINED = ", trained";
+
 /** Error and bytes by storage. */
 function packedBits({ rows }) {
-  const storages = columnsOf(rows, "storage");
+  const storages = columnsOf(rows, "storage").filter((s) => !s.endsWith(TRAINED));
   return table(
     ["network", ...storages],
     columnsOf(rows, "method").map((method) => [
@@ -48,6 +51,26 @@ function packedBits({ rows }) {
         return `${mean(own.map((r) => r.error)).toFixed(2)}, ${count(mean(own.map((r) => r.bytes)))} B`;
       }),
     ]),
+  );
+}
+
+/** Error and bytes before and after quantised weights have trained on. */
+function packedTrained({ rows }) {
+  const storages = columnsOf(rows, "storage").filter((s) => s.endsWith(TRAINED));
+  const figures = (own) =>
+    `${mean(own.map((r) => r.error)).toFixed(2)}, ${count(mean(own.map((r) => r.bytes)))} B`;
+  const of = (method, storage) => rows.filter((r) => r.method === method && r.storage === storage);
+  return table(
+    ["network", "quantised", "at once", "trained"],
+    columnsOf(rows, "method").flatMap((method) =>
+      storages
+        .filter((storage) => of(method, storage).length > 0)
+        .map((storage) => {
+          const name = storage.slice(0, -TRAINED.length);
+          const once = of(method, name);
+          return [method, name, once.length > 0 ? figures(once) : "–", figures(of(method, storage))];
+        }),
+    ),
   );
 }
 
@@ -83,6 +106,7 @@ function packing({ rows }) {
 export const TABLES = {
   packed: ["turbo-packed", packed],
   "packed-bits": ["turbo-packed", packedBits],
+  "packed-trained": ["turbo-packed", packedTrained],
   packing: ["packing", packing],
   runs: [
     "runs",

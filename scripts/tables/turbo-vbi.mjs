@@ -67,6 +67,14 @@ function turboBaselines({ rows }) {
   );
 }
 
+/** Of the files that err at most 1 %. */
+function smallest(files) {
+  const [file] = files.filter((s) => s.error <= 1).sort((a, b) => a.bytes - b.bytes);
+  return file
+    ? `${count(file.bytes)} bytes (${file.storage.replace(", trained", "")}), 1/${file.fewerBits.toFixed(0)}, error ${file.error.toFixed(2)} %`
+    : "none";
+}
+
 /** LeNet-5: a row for each network, and the smallest of its files that errs at most 1 %. */
 function turboLenet({ rows, missing }) {
   const lines = table(
@@ -78,9 +86,9 @@ function turboLenet({ rows, missing }) {
       "times fewer weights",
       "filters and neurons",
       "smallest file with at most 1 % error",
+      "with quantised weights trained",
     ],
     rows.map((r) => {
-      const [file] = r.stored.filter((s) => s.error <= 1).sort((a, b) => a.bytes - b.bytes);
       return [
         r.method,
         r.seed,
@@ -91,9 +99,8 @@ function turboLenet({ rows, missing }) {
           .slice(0, -1)
           .map((l) => l.rows)
           .join("+"),
-        file
-          ? `${count(file.bytes)} bytes (${file.storage}), 1/${file.fewerBits.toFixed(0)}, error ${file.error.toFixed(2)} %`
-          : "none",
+        smallest(r.stored),
+        r.trained.length > 0 ? smallest(r.trained) : "to come",
       ];
     }),
   );

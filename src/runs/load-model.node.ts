@@ -30,6 +30,8 @@ export interface LoadModelOptions {
     Partial<Pick<Dataset, "train" | "test"> & { validation: Split }>;
   /** Lengths of a file's open dimensions, by name. */
   dimensions?: Readonly<Record<string, number>>;
+  /** See `ImportOptions`. */
+  keepPads?: boolean;
 }
 
 /** The .onnx file in a file, packed (.flg) or not, and the bytes on the disk. */
@@ -45,7 +47,7 @@ export async function readModelFile(path: string): Promise<{ onnx: Uint8Array; b
 /** A built-in model by name, or an .onnx or .flg file by its path. */
 export async function loadModel(
   nameOrPath: string,
-  { batch = 1, seed = 0, data, dimensions }: LoadModelOptions = {},
+  { batch = 1, seed = 0, data, dimensions, keepPads }: LoadModelOptions = {},
 ): Promise<LoadedModel> {
   const build = Object.hasOwn(MODELS, nameOrPath) ? MODELS[nameOrPath] : undefined;
   if (build) {
@@ -68,7 +70,13 @@ export async function loadModel(
   const { onnx, bytes } = await readModelFile(nameOrPath);
   const options = { external: externalReader(dirname(nameOrPath)) };
   try {
-    const graph = importModel(onnx, { ...options, batch, dimensions, sampleShape: data?.inputShape });
+    const graph = importModel(onnx, {
+      ...options,
+      batch,
+      dimensions,
+      keepPads,
+      sampleShape: data?.inputShape,
+    });
     if (data) checkFits(graph, data);
     return { graph, metadata: decodeModel(onnx, options).metadata, bytes };
   } catch (error) {

@@ -80,7 +80,7 @@ const BATCH = 100;
 /** A model file with the data that it classifies. */
 async function openClassifier(path: string, dataset: string, options: PackFileOptions) {
   const data = await loadDataFor(path, dataset, options);
-  const { graph, metadata } = await loadModelFile(path, { batch: BATCH, data });
+  const { graph, metadata } = await loadModelFile(path, { batch: BATCH, data, keepPads: true });
   const scale = scaleOfFile(metadata, data, options.inputScale);
   const accuracy = async (model = graph) =>
     (await evaluateClassifier(model, data.test, scale, options)).accuracy;

@@ -41,7 +41,7 @@ export async function trainQuantized(
 ): Promise<QuantizedModel> {
   const onnx = exportModel(model);
   const quantized = quantizeModel(onnx, quantization);
-  const trained = importModel(onnx, { batch });
+  const trained = importModel(onnx, { batch, keepPads: true });
   const session = { device, threads };
   const temperature = await fittingTemperature(model, split, scale, session);
   await train(

@@ -14,6 +14,8 @@ import { DENSE, MAGNITUDE, NOISE, POSTERIORS } from "./mnist-settings.ts";
 /** A network that a protocol has trained on this machine. */
 export interface KeptNetwork {
   method: string;
+  /** What it was trained by. */
+  job: DenseJob | TurboJob | MagnitudeJob | NoiseJob;
   /** An .onnx file, with zeros in the place of pruned weights. */
   model: Uint8Array;
   /** Posterior standard deviations of the weights in use, by parameter. */
@@ -49,10 +51,10 @@ export function methodsOf(seed: number): string[] {
 export async function keptNetworks(seed: number): Promise<KeptNetwork[]> {
   const networks: KeptNetwork[] = [];
   const first = await keptResult<DenseResult>(denseJob(seed), JOBS);
-  if (first) networks.push({ method: "dense", model: first.model });
+  if (first) networks.push({ method: "dense", job: denseJob(seed), model: first.model });
   for (const job of compressionsOf(seed)) {
     const kept = await keptResult<CompressedResult & Partial<TurboResult>>(job, JOBS);
-    if (kept) networks.push({ method: job.method, model: kept.model, sigmas: kept.sigmas });
+    if (kept) networks.push({ method: job.method, job, model: kept.model, sigmas: kept.sigmas });
   }
   return networks;
 }

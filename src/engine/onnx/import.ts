@@ -17,6 +17,8 @@ export interface ImportOptions extends DecodeOptions {
   dimensions?: Readonly<Record<string, number>>;
   /** Shape of one sample: lengths of open axes of an input with as many, where `dimensions` does not name them. */
   sampleShape?: Shape;
+  /** Weights that the file fills up with zeros by a Pad stay as it stores them, and Pads nodes of the graph. Default false: weights are filled up. */
+  keepPads?: boolean;
 }
 
 /**
@@ -60,7 +62,8 @@ export function importModel(bytes: Uint8Array, options: ImportOptions = {}): Gra
   };
   const values = new Map<string, Value>();
   const stored = new Set(model.graph.initializers.map((t) => t.name));
-  const named = namesOf("parameters", model.metadata);
+  const pads = options.keepPads ? model.graph.nodes.filter((n) => n.opType === "Pad") : [];
+  const named = new Set([...namesOf("parameters", model.metadata), ...pads.map((n) => n.inputs[0])]);
   for (const { name, tensor: t } of model.graph.initializers) {
     values.set(name, addNamed(graph, name, t));
     if (!named.has(name) || t.dtype !== "float32") continue;
