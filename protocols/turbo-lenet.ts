@@ -153,6 +153,7 @@ async function compare(): Promise<void> {
   await runJobs<QuantizedJob, QuantizedResult>(wanted.flatMap(quantizedJobsOf), parallel, JOBS, () => {});
   for (const job of wanted)
     for (const q of quantizedJobsOf(job)) {
+      if (await record.get(q)) continue;
       const file = await fileOf(job, q);
       await record.put(q, file);
       log(job, inWords(file));
