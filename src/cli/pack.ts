@@ -83,6 +83,11 @@ export function packCommand(): Command {
         throw new InvalidArgumentError("--epochs trains on --data; say which data");
       if (options.epochs && options.bits === undefined && options.deviations === undefined)
         throw new InvalidArgumentError("--epochs trains quantised weights; give --bits or --deviations");
+      const { learningRate, batch, seed } = options;
+      const [idle] =
+        Object.entries({ "learning-rate": learningRate, batch, seed }).find(([, v]) => v !== undefined) ?? [];
+      if (idle && !options.epochs)
+        throw new InvalidArgumentError(`--${idle} is for training; say how long with --epochs`);
       const output = options.output ?? `${model.replace(/\.(onnx|flg)$/, "")}.flg`;
       if (output.endsWith(".onnx"))
         throw new InvalidArgumentError(

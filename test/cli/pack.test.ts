@@ -130,6 +130,7 @@ test.each([
     /--epochs trains quantised weights; give --bits or --deviations/,
     2,
   ],
+  [["pack", "model.onnx", "--batch", "5"], /--batch is for training; say how long with --epochs/, 2],
   [
     ["pack", "model.onnx", "--deviations", "0.35"],
     /^filigree: model\.onnx has no posterior: there is no model\.posterior/,

@@ -40,15 +40,13 @@ export interface QuantizedResult {
   steps: Map<string, number>;
 }
 
-export const denseOf = (job: QuantizedJob["network"]): DenseJob => (job.kind === "dense" ? job : job.dense);
-
 export async function trainQuantizedJob({
   network,
   quantization,
   stage,
 }: QuantizedJob): Promise<QuantizedResult> {
   const kept = (await keptResult<CompressedResult & Partial<TurboResult>>(network, JOBS))!;
-  const dense = denseOf(network);
+  const dense = network.kind === "dense" ? network : network.dense;
   const data = await imagesOf(dense);
   const onnx = exportModel(shrinkZeros(foldConstants(importModel(kept.model)).graph).graph);
   const model = importModel(onnx, { batch: dense.batch });

@@ -17,7 +17,7 @@ export interface ImportOptions extends DecodeOptions {
   dimensions?: Readonly<Record<string, number>>;
   /** Shape of one sample: lengths of open axes of an input with as many, where `dimensions` does not name them. */
   sampleShape?: Shape;
-  /** Weights that the file fills up with zeros by a Pad stay as it stores them, and Pads nodes of the graph. Default false: weights are filled up. */
+  /** Weights that a Pad fills up with zeros stay as the file stores them, and the Pad a node of the graph. Default false: they are read filled up. */
   keepPads?: boolean;
 }
 
