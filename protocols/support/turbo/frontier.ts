@@ -66,6 +66,12 @@ export function frontierFigure(rows: readonly StoredRow[], worst: number): Html 
       ({ bytes, error }) =>
         bytes > first.bytes && bytes < 2 * first.bytes && Math.abs(error - first.error) < near,
     );
+  const sizes = points.map((p) => p.bytes);
+  /** How far to the right a point is, from 0 to 1. */
+  const along = ({ bytes }: StoredPoint) =>
+    Math.log(bytes / Math.min(...sizes)) / Math.log(Math.max(...sizes) / Math.min(...sizes));
+  /** Names to the left of points at the border need room. */
+  const insetLeft = firsts.some((first) => crowded(first) && along(first) < 0.15) ? 110 : 8;
   const color = (family: string) =>
     family === "dense" ? "var(--ink)" : `var(--c${families.indexOf(family)})`;
   return plotSvg({
@@ -76,6 +82,7 @@ export function frontierFigure(rows: readonly StoredRow[], worst: number): Html 
     x: {
       type: "log",
       inset: 8,
+      insetLeft,
       label: "bytes on the disk",
       labelOffset: 34,
       ticks: 6,
