@@ -6,6 +6,7 @@ import type { SessionOptions } from "../engine/session.ts";
 import { classification, classificationSource, fittingTemperature } from "../nn/classification.ts";
 import type { StepProgress } from "../nn/trainer.ts";
 import { train } from "../nn/trainer.ts";
+import { Problem } from "../problem.ts";
 import type { PackOptions } from "../sparsity/encoding/packed-model.ts";
 import { quantizeModel } from "../sparsity/encoding/packed-model.ts";
 import { createQuantizedTraining } from "../sparsity/encoding/quantized-training.ts";
@@ -39,6 +40,10 @@ export async function trainQuantized(
   scale: Scale,
   { epochs, learningRate = 0.001, batch = 128, seed = 0, onStep, device, threads }: QuantizedTrainingOptions,
 ): Promise<QuantizedModel> {
+  if (batch > split.labels.length)
+    throw new Problem(
+      `a batch of ${batch} is larger than the ${split.labels.length} training samples; choose a smaller batch`,
+    );
   const onnx = exportModel(model);
   const quantized = quantizeModel(onnx, quantization);
   const trained = importModel(onnx, { batch, keepPads: true });

@@ -7,6 +7,7 @@ import { smallCnn } from "../../src/nn/models/small-cnn.ts";
 import { trainQuantized } from "../../src/runs/train-quantized.ts";
 import { alignChannels } from "../../src/sparsity/align.ts";
 import { packModel, unpackModel } from "../../src/sparsity/encoding/packed-model.ts";
+import { expectProblemLater } from "../data/support.ts";
 
 /** Convolutions of 6 and 10 filters that the file fills up to 8 and 16; every third weight is zero. */
 function filledUp() {
@@ -46,4 +47,13 @@ test("weights that a file fills up train quantised as it stores them, and the mo
   // Rounding alone, without training, leaves the fresh network at chance.
   const once = importModel(unpackModel(packModel(before, { bits: 4 }).bytes), { batch: 50 });
   expect(await accuracy(trained)).toBeGreaterThan((await accuracy(once)) + 0.2);
+});
+
+test("a batch that no epoch can fill is refused", async () => {
+  const data = glyphs({ train: 60, test: 10 });
+  const training = trainQuantized(filledUp(), { bits: 4 }, data.train, data.scale, { epochs: 1, batch: 61 });
+  await expectProblemLater(
+    training,
+    /a batch of 61 is larger than the 60 training samples; choose a smaller/,
+  );
 });
