@@ -206,18 +206,18 @@ function inWords({ storage, bytes, fewerBits, error }: StoredFile): string {
 /** One network: what is left of it, and what that takes on the disk in several ways. */
 async function rowOf(job: NarrowingJob) {
   const { model, sigmas, accuracy, processorSeconds } = (await keptResult<TurboResult>(job, JOBS))!;
-  const all = await denseLayers(job);
+  const dense = await denseOf(job);
   const left = layerSizes(model);
   const stored: StoredFile[] = [];
   for (const [storage, options] of waysToStore(BITS, sigmas))
-    stored.push(await storedFile(job, storage, model, options));
+    stored.push(await storedFile(dense, storage, model, options));
   return {
     method: job.method,
     seed: job.dense.seed,
     denseError: percentWrong(accuracy.dense),
     error: percentWrong(accuracy.tuned),
     errorBeforeTuning: percentWrong(accuracy.pruned),
-    fewerWeights: total(all, (l) => l.weights) / total(left, (l) => l.used),
+    fewerWeights: dense.weights / total(left, (l) => l.used),
     layers: left,
     stored,
     processorSeconds,
@@ -227,26 +227,32 @@ async function rowOf(job: NarrowingJob) {
 /** The file of a network whose quantised weights have trained on. */
 async function fileOf(job: NarrowingJob, quantized: QuantizedJob): Promise<StoredFile> {
   const { onnx, steps } = (await keptResult<QuantizedResult>(quantized, JOBS))!;
-  return await storedFile(job, `${(quantized.quantization as { share: number }).share} σ, trained`, onnx, {
-    steps,
-  });
+  return await storedFile(
+    await denseOf(job),
+    `${(quantized.quantization as { share: number }).share} σ, trained`,
+    onnx,
+    {
+      steps,
+    },
+  );
 }
 
 async function storedFile(
-  job: NarrowingJob,
+  { data, weights }: Awaited<ReturnType<typeof denseOf>>,
   storage: string,
   onnx: Uint8Array,
   options: PackOptions,
 ): Promise<StoredFile> {
   const { bytes } = packModel(onnx, options);
   const packed = importModel(unpackModel(bytes), { batch: 100 });
-  const error = percentWrong(await accuracyOf(packed, await imagesOf(job.dense)));
-  const weights = total(await denseLayers(job), (l) => l.weights);
+  const error = percentWrong(await accuracyOf(packed, data));
   return { storage, bytes: bytes.length, error, fewerBits: (4 * weights) / bytes.length };
 }
 
-async function denseLayers({ dense }: NarrowingJob): Promise<LayerSize[]> {
-  return layerSizes((await keptResult<DenseResult>(dense, JOBS))!.model);
+/** The images of a network, and the weights that it had. */
+async function denseOf({ dense }: NarrowingJob) {
+  const { model } = (await keptResult<DenseResult>(dense, JOBS))!;
+  return { data: await imagesOf(dense), weights: total(layerSizes(model), (l) => l.weights) };
 }
 
 interface LayerSize {

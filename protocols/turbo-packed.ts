@@ -1,8 +1,9 @@
 /**
  * What the networks of turbo-mnist and turbo-baselines take on the disk, against how often they are wrong: packed without
- * loss, with so many bits a weight, and with steps by the posterior's deviations; at once, and after quantised weights have trained on.
- * Beside them, the dense network with few bits a weight. Takes what `npm run protocol -- turbo-mnist` and `-- turbo-baselines` have kept in runs/protocols; of networks
- * that are not there, what docs/results/turbo-packed.json has by the same codes.
+ * loss, with so many bits a weight, and with steps by the posterior's deviations; at once, and after quantised weights have
+ * trained on. Beside them, the dense network with few bits a weight. Takes what `npm run protocol -- turbo-mnist` and
+ * `-- turbo-baselines` have kept in runs/protocols; of networks that are not there, what docs/results/turbo-packed.json has by
+ * the same codes.
  * Draws docs/figures/turbo-frontier.svg. Options: --seeds 0,1,2; --parallel n; --draw draws earlier results alone.
  */
 import { parseArgs } from "node:util";

@@ -7,7 +7,9 @@ import { importModel } from "../../src/engine/onnx/import.ts";
 import { flatten, gemm } from "../../src/engine/operators/index.ts";
 import { tensor } from "../../src/engine/tensor.ts";
 import { random } from "../../src/random.ts";
+import { packFile } from "../../src/runs/pack.node.ts";
 import { savePosterior } from "../../src/runs/posterior-file.node.ts";
+import { expectProblemLater } from "../data/support.ts";
 import { temporaryFolder } from "../runs/support.ts";
 import { build, filigree } from "./support.ts";
 
@@ -121,6 +123,18 @@ test("quantised weights train on, and what is reported is what the file says", a
   const after = weights("back.onnx");
   expect(after.every((w, i) => before[i] !== 0 || w === 0)).toBe(true);
   expect(new Set(after).size).toBeLessThan(64);
+});
+
+test("programs that ask for training without data, or with nothing to quantise by, are refused", async () => {
+  const folder = temporaryFolder();
+  writeModel(folder);
+  const [from, to] = ["model.onnx", "model.flg"].map((name) => join(folder, name));
+  await expectProblemLater(packFile(from, to, { bits: 3, epochs: 1 }), /epochs train on data; say which/);
+  await expectProblemLater(
+    packFile(from, to, { data: "glyphs", epochs: 1 }),
+    /epochs train quantised weights; give bits or deviations/,
+  );
+  expect(readdirSync(folder)).toEqual(["model.onnx"]);
 });
 
 test.each([

@@ -83,35 +83,34 @@ function requireParameter({ arrays }: FlatArrays, name: string, length: number):
 interface Sharing {
   /** For each its value's place among `first`, −1 for zeros. */
   value: Int32Array;
-  /** The first number that has each value. */
+  /** The first number that has each value, and how many have it. */
   first: number[];
+  counts: number[];
 }
 
 function sharingOf(values: Float32Array): Sharing {
   const places = new Map<number, number>();
   const first: number[] = [];
+  const counts: number[] = [];
   const value = new Int32Array(values.length).fill(-1);
   values.forEach((v, i) => {
     if (v === 0) return;
     let place = places.get(v);
     if (place === undefined) {
       place = first.push(i) - 1;
+      counts.push(0);
       places.set(v, place);
     }
     value[i] = place;
+    counts[place]++;
   });
-  return { value, first };
+  return { value, first, counts };
 }
 
 /** Gives every number the mean of those that share its value, zeros nothing. */
-function average(gradient: Float32Array, { value, first }: Sharing): void {
-  const sums = new Float64Array(first.length);
-  const counts = new Uint32Array(first.length);
-  for (let i = 0; i < value.length; i++)
-    if (value[i] >= 0) {
-      sums[value[i]] += gradient[i];
-      counts[value[i]]++;
-    }
+function average(gradient: Float32Array, { value, counts }: Sharing): void {
+  const sums = new Float64Array(counts.length);
+  for (let i = 0; i < value.length; i++) if (value[i] >= 0) sums[value[i]] += gradient[i];
   for (let i = 0; i < value.length; i++) gradient[i] = value[i] < 0 ? 0 : sums[value[i]] / counts[value[i]];
 }
 

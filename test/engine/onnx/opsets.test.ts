@@ -102,32 +102,22 @@ function fileOf({ nodes, opset, shape, stored, outputs }: File): Uint8Array {
   });
 }
 
-/** Keys and values for x as queries: five of each, three heads of four numbers. */
-const heads = (...names: string[]): TensorProto[] =>
+const drawn = (shape: number[], ...names: string[]): TensorProto[] =>
   names.map((name, n) => {
     const rng = random(10 + n);
     return {
       name,
       tensor: tensor(
         "float32",
-        [2, 3, 5, 4],
-        Array.from({ length: 120 }, () => rng.normal()),
+        shape,
+        Float32Array.from({ length: sizeOf(shape) }, () => rng.normal()),
       ),
     };
   });
-/** The same as [batch, length, heads · size]: two heads of three numbers. */
-const flatHeads = (...names: string[]): TensorProto[] =>
-  names.map((name, n) => {
-    const rng = random(20 + n);
-    return {
-      name,
-      tensor: tensor(
-        "float32",
-        [2, 5, 6],
-        Array.from({ length: 60 }, () => rng.normal()),
-      ),
-    };
-  });
+/** For x as queries: five of each, three heads of four numbers. */
+const keysAndValues = drawn([2, 3, 5, 4], "k", "v");
+/** As [batch, length, heads · size]: two heads of three numbers. */
+const flatKeysAndValues = drawn([2, 5, 6], "k", "v");
 /** Which keys each query may look at. */
 const MASK = [1, 0, 1, 1, 0, 0, 1, 1, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1];
 
@@ -215,18 +205,18 @@ const spellings: Spelling[] = [
   { op: "Gelu", opset: 20, attributes: [text("approximate", "tanh")] },
   { op: "HardSwish", opset: 14 },
   { op: "Swish", opset: 24, attributes: [float("alpha", 1.5)] },
-  { op: "Attention", opset: 23, stored: heads("k", "v") },
+  { op: "Attention", opset: 23, stored: keysAndValues },
   {
     op: "Attention",
     opset: 23,
-    stored: heads("k", "v"),
+    stored: keysAndValues,
     attributes: [float("scale", 0.3), int("is_causal", 1)],
   },
   {
     op: "Attention",
     opset: 23,
     stored: [
-      ...heads("k", "v"),
+      ...keysAndValues,
       {
         name: "mask",
         tensor: tensor(
@@ -240,13 +230,13 @@ const spellings: Spelling[] = [
   {
     op: "Attention",
     opset: 23,
-    stored: [...heads("k", "v"), { name: "mask", tensor: tensor("bool", [4, 5], MASK) }],
+    stored: [...keysAndValues, { name: "mask", tensor: tensor("bool", [4, 5], MASK) }],
   },
   {
     op: "Attention",
     opset: 23,
     shape: [2, 4, 12],
-    stored: flatHeads("k", "v"),
+    stored: flatKeysAndValues,
     attributes: [int("q_num_heads", 4), int("kv_num_heads", 2)],
   },
 ];
@@ -281,10 +271,10 @@ test.each(
 });
 
 test.each([
-  [{ op: "Attention", opset: 23, stored: heads("k", "v"), attributes: [float("softcap", 2)] }, /soft cap/],
-  [{ op: "Attention", opset: 23, stored: heads("k", "v"), outputs: 3 }, /keeps keys and values for later/],
+  [{ op: "Attention", opset: 23, stored: keysAndValues, attributes: [float("softcap", 2)] }, /soft cap/],
+  [{ op: "Attention", opset: 23, stored: keysAndValues, outputs: 3 }, /keeps keys and values for later/],
   [
-    { op: "Attention", opset: 23, shape: [2, 4, 12], stored: flatHeads("k", "v") },
+    { op: "Attention", opset: 23, shape: [2, 4, 12], stored: flatKeysAndValues },
     /the attribute q_num_heads is missing/,
   ],
   [
